@@ -1,0 +1,168 @@
+"""The online stage: a policy chooses among approved variants, batch by batch, and learns from clicks.
+
+Feedback of a batch reaches the policy after the batch. What the policy is worth is read from the true
+expected clicks of the shop (`Shop.expected_click`), which no policy sees; the oracle is myopic: it picks the
+best candidate now and does not plan for fatigue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from copybandit.agents.bandit_run import EPOCH, MICROSECONDS_PER_DAY, BanditRun, Daily, RegretCurve, concat
+from copybandit.agents.batch import Batch, Learner
+from copybandit.agents.decide import decide
+from copybandit.sim.feedback import LoggedFeedback
+from copybandit.sim.types import DataError, Floats, Ints
+
+__all__ = ["EPOCH", "BanditRun", "Daily", "RegretCurve", "Response", "Reward", "Shop", "Visits", "run_bandit"]
+
+Reward = Literal["click", "conversion", "value"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visits:
+    """Requests that reach the shop in one step, before anything is shown.
+
+    Attributes:
+        shopper: shape (n,), index of the shopper.
+        product: shape (n,), index of the product.
+        position: shape (n,), 1 is the first place.
+        time: shape (n,), days since the start.
+        candidates: shape (n, k), variant indices, -1 for absent.
+        context: shape (n, p), what the policy may know of the request.
+        state: shape (n, k, s), channel 0 is the warm-start click probability.
+    """
+
+    shopper: Ints
+    product: Ints
+    position: Ints
+    time: Floats
+    candidates: NDArray[np.int32]
+    context: Floats
+    state: Floats
+
+    def batch(self, actions: Floats) -> Batch:
+        """What a policy sees; ``actions`` has shape (m, q)."""
+        return Batch(
+            context=self.context,
+            actions=actions,
+            candidates=self.candidates,
+            state=self.state,
+            time=self.time,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """What shoppers did: click and conversion are 0 or 1, value is money; each of shape (n,)."""
+
+    click: Floats
+    conversion: Floats
+    value: Floats
+
+    def reward(self, kind: Reward) -> Floats:
+        """What a policy is told, shape (n,)."""
+        return {"click": self.click, "conversion": self.conversion, "value": self.value}[kind]
+
+
+class Shop(Protocol):
+    """Where variants are shown. Its randomness is its own, seeded when it is made."""
+
+    @property
+    def actions(self) -> Floats:
+        """Features of all variants, shape (m, q)."""
+        ...
+
+    def visits(self, step: int, size: int) -> Visits:
+        """The next ``size`` requests."""
+        ...
+
+    def expected_click(self, visits: Visits) -> Floats:
+        """True click probability of each candidate now, shape (n, k); for reports, never for a policy."""
+        ...
+
+    def respond(self, visits: Visits, column: Ints) -> Response:
+        """Shows the chosen column of each row, draws the response and advances fatigue."""
+        ...
+
+
+def run_bandit(
+    policy: Learner,
+    shop: Shop,
+    *,
+    n_impressions: int,
+    batch_size: int = 500,
+    rng: np.random.Generator,
+    reward: Reward = "click",
+    on_step: Callable[[int, int], None] | None = None,
+) -> BanditRun:
+    """Runs a policy in a shop and learns after every batch.
+
+    Args:
+        policy: chooses and learns; it is changed.
+        shop: answers; it is changed.
+        n_impressions: requests in all.
+        batch_size: requests between two updates.
+        rng: draws the actions.
+        reward: which response the policy is told.
+        on_step: called with impressions done and in all after each batch.
+
+    Returns:
+        The log and the truth beside it.
+
+    Raises:
+        DataError: a size is not positive, or the shop's rows or the policy's probabilities are unusable.
+    """
+    if n_impressions < 1 or batch_size < 1:
+        raise DataError(
+            f"bandit: n_impressions and batch_size must be at least 1, got {n_impressions} and {batch_size}; "
+            "raise them"
+        )
+    steps: list[BanditRun] = []
+    for step, start in enumerate(range(0, n_impressions, batch_size)):
+        steps.append(
+            _step(policy, shop, shop.visits(step, min(batch_size, n_impressions - start)), rng, reward)
+        )
+        if on_step is not None:
+            on_step(min(start + batch_size, n_impressions), n_impressions)
+    return concat(steps)
+
+
+def _step(policy: Learner, shop: Shop, visits: Visits, rng: np.random.Generator, reward: Reward) -> BanditRun:
+    """Decides, shows, and teaches one batch."""
+    batch = visits.batch(shop.actions)
+    probs = policy.action_probs(batch, rng)
+    column = decide(probs, rng)
+    truth = np.where(batch.present, shop.expected_click(visits), 0.0)
+    response = shop.respond(visits, column)
+    told = response.reward(reward)
+    policy.update(batch, column, told, np.ones(len(batch)))
+    log = LoggedFeedback(
+        timestamp=EPOCH + np.rint(visits.time * MICROSECONDS_PER_DAY).astype("timedelta64[us]"),
+        shopper=visits.shopper,
+        product=visits.product,
+        position=visits.position,
+        candidates=visits.candidates,
+        action_probs=probs,
+        action=column,
+        click=response.click,
+        conversion=response.conversion,
+        value=response.value,
+        reward=told,
+        policy=policy.name,
+    )
+    return BanditRun(
+        policy=policy.name,
+        log=log,
+        expected=truth[np.arange(len(batch)), column],
+        oracle=truth.max(axis=1),
+        uniform=truth.sum(axis=1) / batch.present.sum(axis=1),
+        truth=truth,
+        prior=batch.prior,
+    )

@@ -1,0 +1,50 @@
+"""Probability vectors that policies share: uniform over what is present, and greedy with a uniform floor."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from copybandit.sim.types import Bools, DataError, Floats
+
+TIE = 1e-9
+"""Scores closer than this, relative to the best, are ties: rounding must not depend on the column order."""
+
+
+def check_epsilon(epsilon: float) -> float:
+    """Returns epsilon if it keeps every propensity positive.
+
+    Raises:
+        DataError: epsilon is outside (0, 1].
+    """
+    if not 0 < epsilon <= 1:
+        raise DataError(
+            f"policy: epsilon must be in (0, 1], got {epsilon}; raise it so that propensities stay positive"
+        )
+    return epsilon
+
+
+def uniform_probs(present: Bools) -> Floats:
+    """Equal probability for each present candidate, shape (n, k)."""
+    return np.asarray(present / present.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def with_floor(probs: Floats, present: Bools, epsilon: float) -> Floats:
+    """Mixes in a uniform distribution: each present candidate keeps at least epsilon / (number present)."""
+    return (1 - epsilon) * probs + epsilon * uniform_probs(present)
+
+
+def greedy_probs(score: Floats, present: Bools, epsilon: float) -> Floats:
+    """All of 1 - epsilon on the best score, ties split evenly, epsilon spread over the present candidates.
+
+    Args:
+        score: shape (n, k); values where absent are ignored.
+        present: shape (n, k).
+        epsilon: share of uniform exploration, in (0, 1].
+
+    Returns:
+        Shape (n, k).
+    """
+    masked = np.where(present, score, -np.inf)
+    top = masked.max(axis=1, keepdims=True)
+    best = masked >= top - TIE * np.abs(top)
+    return with_floor(uniform_probs(best), present, epsilon)

@@ -1,0 +1,121 @@
+"""Thompson sampling with a Beta posterior per variant, its probabilities by quadrature instead of draws.
+
+P(i is best) is the integral of f_i(z) times the product over j != i of F_j(z). With z = logit of the click
+probability the density is proportional to x^a (1-x)^b: one smooth bell for any a, b > 0, so an even grid
+integrates it well (64 nodes: within .015 of the integral). There is no Monte Carlo error, and the vector that
+is logged is the one drawn from.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import digamma, polygamma
+
+from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.policy_pmf import check_epsilon, with_floor
+from copybandit.sim.types import Bools, DataError, Floats, Ints
+
+REACH = 6.0
+"""Half-width of the grid in posterior standard deviations of the logit."""
+LOGIT_LIMIT = 500.0
+"""exp() of it is still finite."""
+
+
+class BetaThompson:
+    """Beta-Bernoulli Thompson sampling, warm-started: Beta(prior * strength, (1 - prior) * strength).
+
+    Args:
+        prior: shape (m,), mean warm-start click probability of each variant, in (0, 1).
+        strength: how many impressions the warm start is worth; above 0.
+        epsilon: share of uniform exploration, in (0, 1].
+        nodes: points of the grid.
+
+    Raises:
+        DataError: a setting is out of range.
+    """
+
+    name = "thompson"
+
+    def __init__(
+        self, prior: Floats, *, strength: float = 1000.0, epsilon: float = 0.02, nodes: int = 64
+    ) -> None:
+        if not ((prior > 0) & (prior < 1)).all():
+            raise DataError(f"thompson: prior must be in (0, 1), got {prior.min()} to {prior.max()}; clip it")
+        if not 0 < strength < np.inf or nodes < 8:
+            raise DataError(
+                f"thompson: strength must be above 0 and nodes at least 8, got {strength} and {nodes}; "
+                "correct the settings"
+            )
+        self.epsilon = check_epsilon(epsilon)
+        self._a: Floats = prior * strength
+        self._b: Floats = (1 - prior) * strength
+        self._low: Floats = np.zeros_like(self._a)
+        self._high: Floats = np.zeros_like(self._a)
+        self._grid: Floats = np.linspace(0.0, 1.0, nodes)
+        self._bound(np.arange(len(prior)))
+
+    def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
+        """Shape (n, k), probability that each candidate has the highest click probability, plus the floor."""
+        c, present = batch.candidates, batch.present
+        low = np.where(present, self._low[c], np.inf).min(axis=1)
+        high = np.where(present, self._high[c], -np.inf).max(axis=1)
+        z = low[:, None] + (high - low)[:, None] * self._grid
+        return with_floor(best_probs(self._a[c], self._b[c], present, z), present, self.epsilon)
+
+    def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
+        """Adds clicks and non-clicks; reward is in [0, 1]."""
+        check_feedback(batch, column, reward, weight)
+        if len(reward) and not (reward.min() >= 0 and reward.max() <= 1):
+            raise DataError(
+                f"thompson: reward must be in [0, 1], got {reward.min()} to {reward.max()}; "
+                "use clicks or rescale"
+            )
+        shown, m = batch.shown(column), len(self._a)
+        self._a += np.bincount(shown, weight * reward, m)
+        self._b += np.bincount(shown, weight * (1 - reward), m)
+        self._bound(np.unique(shown))
+
+    def _bound(self, variants: Ints) -> None:
+        """Refreshes the range of the logit that holds nearly all posterior mass of these variants."""
+        a, b = self._a[variants], self._b[variants]
+        mean = digamma(a) - digamma(b)
+        reach = REACH * np.sqrt(polygamma(1, a) + polygamma(1, b))
+        self._low[variants] = np.clip(mean - reach, -LOGIT_LIMIT, LOGIT_LIMIT)
+        self._high[variants] = np.clip(mean + reach, -LOGIT_LIMIT, LOGIT_LIMIT)
+
+
+def best_probs(a: Floats, b: Floats, present: Bools, z: Floats) -> Floats:
+    """Probability that each of k Beta variables is the largest.
+
+    Args:
+        a: shape (n, k).
+        b: shape (n, k).
+        present: shape (n, k).
+        z: shape (n, g), even grid of logits of each row.
+
+    Returns:
+        Shape (n, k), rows sum to 1, 0 where absent.
+    """
+    log_x = -np.log1p(np.exp(-z))
+    log_y = log_x - z
+    mass, below = [], []
+    for column in range(a.shape[1]):  # over candidates, never over rows
+        log_f = a[:, column, None] * log_x + b[:, column, None] * log_y
+        f = np.exp(log_f - log_f.max(axis=1, keepdims=True))
+        f /= f.sum(axis=1, keepdims=True)
+        here = present[:, column, None]
+        mass.append(f * here)
+        below.append(np.where(here, np.cumsum(f, axis=1) - f / 2, 1.0))
+    others = _products_of_others(below)
+    wins = np.stack([(f * rest).sum(axis=1) for f, rest in zip(mass, others, strict=True)], axis=1)
+    return np.asarray(wins / wins.sum(axis=1, keepdims=True))
+
+
+def _products_of_others(factors: list[Floats]) -> list[Floats]:
+    """Product of all factors but one, for each one; no division, as a factor may be 0."""
+    k = len(factors)
+    before, after = [np.ones_like(factors[0])], [np.ones_like(factors[0])]
+    for column in range(k - 1):
+        before.append(before[-1] * factors[column])
+        after.append(after[-1] * factors[k - 1 - column])
+    return [before[column] * after[k - 1 - column] for column in range(k)]

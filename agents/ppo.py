@@ -1,0 +1,194 @@
+"""Tune a writer by PPO: its settings, its records and the one function that runs it.
+
+Per update: draw a batch of prompts, write one answer each, score them, estimate advantages (GAE), and take
+clipped steps on  reward - kl_coef * KL(policy || untuned writer).  TRL's PPOTrainer does the arithmetic
+(`copybandit.agents.ppo_trainer` mends what it lacks); this file imports neither torch nor TRL until called.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from copybandit.sim.types import DataError
+
+if TYPE_CHECKING:
+    from copybandit.agents.reward_seam import RewardFn, RewardScale
+    from copybandit.generators.lm import CausalLM
+
+TRL_OPTIONS = ("cliprange", "cliprange_value", "gamma", "kl_estimator", "lam", "vf_coef", "whiten_rewards")
+"""Options that reach TRL's PPOConfig untouched."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPOSettings:
+    """How long and how hard to tune.
+
+    Attributes:
+        episodes: answers written in all; rounded up to whole batches.
+        batch_size: answers per update.
+        minibatches: optimizer steps per pass over a batch.
+        ppo_epochs: passes over each batch.
+        learning_rate: of the policy, annealed linearly to 0 (about 10 times higher with LoRA).
+        critic_learning_rate: of the critic, annealed likewise.
+        kl_coef: price of one nat of KL to the untuned writer, in sd of the reward.
+        target_kl: nats per answer; when given, `kl_coef` is steered towards it.
+        kl_gain: most that `kl_coef` moves in one update, as a share.
+        max_grad_norm: gradients of policy and critic are clipped to this norm, each on its own.
+        reward_clip: in sd.
+        missing_eos_penalty: in sd, for an answer that did not end by itself.
+        reference_samples: answers of the untuned writer that fix the reward's mean and sd.
+        critic_hidden: width of the critic.
+        lora_rank: tune low-rank adapters instead of all weights.
+        checkpoint_every: updates between saved writers; None saves none.
+        tensorboard: also write TensorBoard events to the output folder.
+        trl: options handed to TRL untouched, see `TRL_OPTIONS`.
+    """
+
+    episodes: int = 4096
+    batch_size: int = 64
+    minibatches: int = 2
+    ppo_epochs: int = 2
+    learning_rate: float = 1e-4
+    critic_learning_rate: float = 1e-3
+    kl_coef: float = 0.05
+    target_kl: float | None = None
+    kl_gain: float = 0.2
+    max_grad_norm: float = 1.0
+    reward_clip: float = 5.0
+    missing_eos_penalty: float = 1.0
+    reference_samples: int = 256
+    critic_hidden: int = 64
+    lora_rank: int | None = None
+    checkpoint_every: int | None = None
+    tensorboard: bool = False
+    trl: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        counts = ("episodes", "batch_size", "minibatches", "ppo_epochs", "reference_samples", "critic_hidden")
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise DataError(f"ppo: {name} must be >= 1, got {getattr(self, name)}; raise it")
+        if self.batch_size % self.minibatches:
+            raise DataError(
+                f"ppo: batch_size must be a multiple of minibatches, got {self.batch_size} and "
+                f"{self.minibatches}; change one of them"
+            )
+        if unknown := set(self.trl) - set(TRL_OPTIONS):
+            raise DataError(
+                f"ppo: unknown trl options {sorted(unknown)}; allowed are {', '.join(TRL_OPTIONS)}"
+            )
+
+    @property
+    def updates(self) -> int:
+        """Batches written in all."""
+        return -(-self.episodes // self.batch_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPOUpdate:
+    """One update, measured on the batch it learned from, before its steps.
+
+    Attributes:
+        update: 1 is the first.
+        episodes: answers written so far.
+        reward: mean raw reward.
+        components: mean of each named part of the reward.
+        kl: KL to the untuned writer, nats per answer, estimated as the mean log ratio.
+        entropy: nats per answer, estimated as the mean negative log probability.
+        length: tokens per answer, the end included.
+        ended: share of answers that ended by themselves.
+        kl_coef: price of KL in this update.
+        ratio: mean probability ratio over the update's steps; 1 at learning rate 0.
+        clip_fraction: share of answer tokens whose ratio was clipped, padding counted as not clipped.
+        seconds: wall time of the update.
+    """
+
+    update: int
+    episodes: int
+    reward: float
+    components: tuple[tuple[str, float], ...]
+    kl: float
+    entropy: float
+    length: float
+    ended: float
+    kl_coef: float
+    ratio: float
+    clip_fraction: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneResult:
+    """A tuned writer and how it came about.
+
+    Attributes:
+        writer: the policy after the last update.
+        updates: one record per update.
+        reward_scale: mean and sd the reward was standardised with.
+        checkpoints: (update, folder) of each saved writer.
+        stopped: True when `on_update` ended tuning early.
+    """
+
+    writer: CausalLM
+    updates: tuple[PPOUpdate, ...]
+    reward_scale: RewardScale
+    checkpoints: tuple[tuple[int, Path], ...]
+    stopped: bool
+
+
+def tune_ppo(
+    writer: CausalLM,
+    prompts: Sequence[str],
+    reward: RewardFn,
+    settings: PPOSettings,
+    seed: int,
+    out_dir: Path | str,
+    on_update: Callable[[PPOUpdate], bool] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> TuneResult:
+    """Tune a copy of `writer` to earn `reward`; `writer` itself stays as it is.
+
+    Args:
+        writer: starting point and reference; its temperature is the one tuned and to be served at.
+        prompts: field prompts, all different, at least one batch of them.
+        reward: the seam; called once per update with prompt indices and texts.
+        settings: how long and how hard.
+        seed: same seed, same settings, same thread count: same weights.
+        out_dir: receives checkpoints and TensorBoard events, if asked for.
+        on_update: told each update; returning False ends tuning.
+        clock: seconds, for `PPOUpdate.seconds`.
+
+    Raises:
+        DataError: fewer prompts than a batch, temperature 0, an unfit tokenizer or TRL, a reward that is not
+            finite, or a policy that diverged.
+    """
+    _check_inputs(writer, prompts, settings)
+    # Torch and TRL take seconds to import; a command that only reads settings must not wait for them.
+    from copybandit.agents.ppo_trainer import run_ppo
+
+    return run_ppo(writer, prompts, reward, settings, seed, Path(out_dir), on_update or _go_on, clock)
+
+
+def _go_on(update: PPOUpdate) -> bool:
+    return True
+
+
+def _check_inputs(writer: CausalLM, prompts: Sequence[str], settings: PPOSettings) -> None:
+    if len(prompts) < settings.batch_size:
+        raise DataError(
+            f"ppo: needs a batch of prompts, got {len(prompts)} for batch_size {settings.batch_size}; "
+            "add prompts or lower batch_size"
+        )
+    if writer.temperature <= 0:
+        raise DataError(
+            f"ppo: temperature must be above 0, got {writer.temperature}; load the writer with 1.0"
+        )
+    if writer.tokenizer.pad_token_id in (None, writer.tokenizer.eos_token_id):
+        raise DataError(
+            f"ppo: pad token must differ from eos token {writer.tokenizer.eos_token!r}, got "
+            f"{writer.tokenizer.pad_token!r}; set tokenizer.pad_token to another token"
+        )

@@ -1,0 +1,104 @@
+"""What a PPO run is made of besides TRL's loop: optimizer, reward scale, KL control, adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from copybandit.agents.critic import Critic
+from copybandit.agents.policy_module import PolicyModule
+from copybandit.agents.ppo import PPOSettings
+from copybandit.agents.reward_seam import ProgrammaticReward, RewardFn, RewardScale, evaluate_reward
+from copybandit.generators.lm import CausalLM
+
+ADAM_EPSILON = 1e-5
+"""PyTorch's 1e-8 makes the first steps of RLHF too large (arXiv 2403.17031)."""
+
+
+class ClippedAdamW(torch.optim.AdamW):
+    """AdamW that clips each parameter group to its own norm and skips steps that would follow noise."""
+
+    def __init__(self, groups: list[dict[str, Any]], max_norm: float, is_noise: Callable[[], bool]) -> None:
+        """Clip to `max_norm`; a step does nothing while `is_noise()`."""
+        super().__init__(groups, eps=ADAM_EPSILON, weight_decay=0.0)
+        self._max_norm, self._is_noise = max_norm, is_noise
+
+    def step(self, closure: Any = None) -> Any:
+        """Clip and step, or do nothing."""
+        if self._is_noise():
+            return None
+        for group in self.param_groups:
+            nn.utils.clip_grad_norm_(group["params"], self._max_norm)
+        return super().step(closure)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The networks and the optimizer of one run."""
+
+    settings: PPOSettings
+    tuned: CausalLM
+    adapter: Any | None
+    policy: PolicyModule
+    reference: PolicyModule
+    critic: Critic
+    reward: ProgrammaticReward
+    optimizer: ClippedAdamW
+
+
+def next_kl_coef(kl_coef: float, kl: float, settings: PPOSettings) -> float:
+    """Return kl_coef * (1 + gain * clip(kl / target - 1, -1, 1)), the control of arXiv 1909.08593, 2.2."""
+    if settings.target_kl is None:
+        return kl_coef
+    return kl_coef * (1 + settings.kl_gain * float(np.clip(kl / settings.target_kl - 1, -1, 1)))
+
+
+def reference_scale(
+    writer: CausalLM,
+    prompts: Sequence[str],
+    reward: RewardFn,
+    settings: PPOSettings,
+    rng: np.random.Generator,
+) -> RewardScale:
+    """Measure the raw reward on texts of the untuned writer."""
+    cells = rng.permutation(np.resize(np.arange(len(prompts)), settings.reference_samples))
+    texts = [text for (text,) in writer.write([prompts[cell] for cell in cells], 1, rng)]
+    kept = np.array([bool(text) for text in texts])
+    total = evaluate_reward(reward, cells[kept], [text for text in texts if text]).total
+    sd = float(total.std()) if len(total) else 0.0
+    return RewardScale(
+        mean=float(total.mean()) if len(total) else 0.0,
+        sd=sd if sd > 1e-9 else 1.0,
+        clip=settings.reward_clip,
+        missing_eos_penalty=settings.missing_eos_penalty,
+    )
+
+
+def with_adapter(model: Any, rank: int | None) -> Any | None:
+    """Put low-rank adapters into `model`, in place; returns what can merge them."""
+    if rank is None:
+        return None
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear")
+    return get_peft_model(model, config)
+
+
+def make_optimizer(
+    policy: nn.Module, critic: nn.Module, reward: ProgrammaticReward, settings: PPOSettings
+) -> ClippedAdamW:
+    """Give policy and critic a learning rate each; equal rewards in a batch make its advantages noise."""
+
+    def trained(module: nn.Module) -> list[Tensor]:
+        return [weight for weight in module.parameters() if weight.requires_grad]
+
+    groups = [
+        {"params": trained(policy), "lr": settings.learning_rate},
+        {"params": trained(critic), "lr": settings.critic_learning_rate},
+    ]
+    return ClippedAdamW(groups, settings.max_grad_norm, lambda: reward.last.constant)

@@ -1,0 +1,220 @@
+"""Train `tiny`, the generator that ships with the package, from nothing but the grammar of copy.
+
+Half of the products have names, facts or interests made of invented words, so that the model learns to copy what
+the prompt says rather than to remember the lexicon. Shopper interests are drawn independently of product and style:
+the pretrained model knows no taste. Reproduce the shipped weights with `copybandit pretrain`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from copybandit.generators.grammar import write
+from copybandit.generators.prompts import field_prompt
+from copybandit.sim.catalogue import draw_product, lexicon
+from copybandit.sim.types import Brief, Product, Segment
+
+PAD, EOS = 0, 1
+_ONSETS = "b c d f g h j k l m n p r s t v w br ch cl dr fl gr pl sh st th tr".split()
+_VOWELS = "a e i o u ea oo ai ou".split()
+_CODAS = ["", "", "n", "r", "l", "t", "s", "ck", "nd", "m", "st", "p"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainSettings:
+    """How `tiny` is made.
+
+    Attributes:
+        steps: optimizer steps.
+        batch_size: texts a step.
+        learning_rate: peak, warmed up over 2% of the steps, then annealed to 0 by a cosine.
+        vocab_size: size of the byte-pair vocabulary.
+        hidden, layers, heads: shape of the Llama.
+    """
+
+    steps: int = 5000
+    batch_size: int = 64
+    learning_rate: float = 1.5e-3
+    vocab_size: int = 2048
+    hidden: int = 256
+    layers: int = 4
+    heads: int = 4
+    seed: int = 0
+
+
+def invented_word(rng: np.random.Generator) -> str:
+    """Return a pronounceable word of one to three syllables."""
+    syllables = rng.integers(1, 4)
+    return "".join(
+        f"{rng.choice(_ONSETS)}{rng.choice(_VOWELS)}{rng.choice(_CODAS)}" for _ in range(syllables)
+    )
+
+
+def _strange(product: Product, rng: np.random.Generator) -> Product:
+    """Give a product an unheard-of name and sometimes unheard-of facts."""
+    known = " ".join(product.facts).split() + list(lexicon().interest_words)
+
+    def word() -> str:
+        return invented_word(rng) if rng.random() < 0.6 else str(rng.choice(known))
+
+    name = " ".join(word() for _ in range(rng.integers(1, 6)))
+    facts = tuple(word() if rng.random() < 0.4 else fact for fact in product.facts)
+    return replace(product, name=name, facts=facts)
+
+
+def draw_brief(rng: np.random.Generator) -> Brief:
+    """Draw a product and, four times in five, a segment whose interests are independent of it."""
+    product = draw_product("p", rng)
+    if rng.random() < 0.5:
+        product = _strange(product, rng)
+    if rng.random() < 0.2:
+        return Brief(product=product)
+    words = rng.choice(lexicon().interest_words, size=rng.integers(1, 4), replace=False)
+    interests = tuple(invented_word(rng) if rng.random() < 0.25 else str(word) for word in words)
+    return Brief(product=product, segment=Segment(segment_id=0, interests=interests, size=1))
+
+
+def draw_corpus(n: int, rng: np.random.Generator) -> list[tuple[str, str]]:
+    """Draw `n` pairs of field prompt and text."""
+    briefs = (draw_brief(rng) for _ in range(n))
+    return [(field_prompt(brief), write(brief, rng)) for brief in briefs]
+
+
+def train_tokenizer(corpus: list[tuple[str, str]], vocab_size: int) -> Tokenizer:
+    """Fit byte-level BPE whose digits stay single, so that no number is ever one unseen token."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"\d"), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=["<pad>", "<eos>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator((f"{prompt} {text}" for prompt, text in corpus), trainer)
+    return tokenizer
+
+
+def build_model(settings: PretrainSettings) -> LlamaForCausalLM:
+    """Return a small Llama with fresh weights."""
+    torch.manual_seed(settings.seed)
+    config = LlamaConfig(
+        vocab_size=settings.vocab_size,
+        hidden_size=settings.hidden,
+        intermediate_size=int(settings.hidden * 2.75),
+        num_hidden_layers=settings.layers,
+        num_attention_heads=settings.heads,
+        num_key_value_heads=settings.heads,
+        max_position_embeddings=256,
+        tie_word_embeddings=True,
+        pad_token_id=PAD,
+        eos_token_id=EOS,
+        bos_token_id=None,
+    )
+    return LlamaForCausalLM(config)
+
+
+def _batches(
+    corpus: list[tuple[list[int], list[int]]], size: int, rng: np.random.Generator
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield (ids, labels) of similar length for one pass; the loss falls on the response and its end only."""
+    chunk = size * 20
+    order = rng.permutation(len(corpus))
+    for start in range(0, len(order) - chunk + 1, chunk):
+        rows = sorted(order[start : start + chunk], key=lambda row: sum(map(len, corpus[row])))
+        for batch in rng.permutation(len(rows) // size):
+            picked = [corpus[row] for row in rows[batch * size : (batch + 1) * size]]
+            width = max(len(prompt) + len(response) for prompt, response in picked)
+            ids = torch.full((size, width), PAD)
+            labels = torch.full((size, width), -100)
+            for row, (prompt, response) in enumerate(picked):
+                end = len(prompt) + len(response)
+                ids[row, :end] = torch.tensor(prompt + response)
+                labels[row, len(prompt) : end] = torch.tensor(response)
+            yield ids, labels
+
+
+def _rate(step: int, settings: PretrainSettings) -> float:
+    warm = max(1, settings.steps // 50)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / (settings.steps - warm)))
+
+
+def _loss(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of the response tokens; logits are made only where a label is."""
+    hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
+    wanted = labels[:, 1:]
+    mask = wanted != -100
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden[mask]).float(), wanted[mask])
+
+
+def pretrain(
+    settings: PretrainSettings, out: Path, on_step: Callable[[int, float], None] | None = None
+) -> LlamaForCausalLM:
+    """Train `tiny` and write `tiny.safetensors` (fp16), `tiny_config.json` and `tiny_tokenizer.json`.
+
+    Args:
+        settings: sizes, steps and seed; the same settings give the same weights on the same machine.
+        out: folder that receives the three files.
+        on_step: told step and loss.
+    """
+    rng = np.random.default_rng(settings.seed)
+    tokenizer = train_tokenizer(draw_corpus(20_000, rng), settings.vocab_size)
+    model = build_model(settings)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.95), weight_decay=0.05
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, settings))
+    step = 0
+    model.train()
+    while step < settings.steps:
+        corpus = [_encode(tokenizer, *pair) for pair in draw_corpus(settings.batch_size * 100, rng)]
+        for ids, labels in _batches(corpus, settings.batch_size, rng):
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = _loss(model, ids, labels)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            step += 1
+            if on_step:
+                on_step(step, loss.item())
+            if step == settings.steps:
+                break
+    save_tiny(model, tokenizer, out)
+    return model
+
+
+def _encode(tokenizer: Tokenizer, prompt: str, text: str) -> tuple[list[int], list[int]]:
+    return tokenizer.encode(prompt).ids, [*tokenizer.encode(" " + text).ids, EOS]
+
+
+def save_tiny(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path) -> None:
+    """Write the three files that `CausalLM.load("tiny")` reads."""
+    out.mkdir(parents=True, exist_ok=True)
+    state = {
+        name: tensor.to(torch.float16).contiguous()
+        for name, tensor in model.state_dict().items()
+        if name != "lm_head.weight"
+    }
+    save_file(state, out / "tiny.safetensors")
+    config = {key: value for key, value in model.config.to_diff_dict().items() if not key.startswith("_")}
+    (out / "tiny_config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", "utf-8")
+    tokenizer.save(str(out / "tiny_tokenizer.json"))

@@ -1,0 +1,119 @@
+"""What one run may be told: the records behind a YAML config; `load_settings` turns files into them.
+
+Each field's unit and range stand once, under the field or in its type. A run folder keeps the settings it was
+made with, and nothing else steers a run.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Count = Annotated[int, Meta(ge=1)]
+"""A whole number of at least 1."""
+Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Positive = Annotated[float, Meta(gt=0)]
+NonNegative = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(gt=0, lt=1)]
+"""A probability strictly between 0 and 1."""
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
+"""Letters, digits, dot, dash and underscore: it becomes part of a folder's name."""
+
+WorldName = Literal["synthetic", "online-retail"]
+PolicyName = Literal["uniform", "explore_then_commit", "thompson", "linucb"]
+
+
+class DataSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How large the shop is and which files it is read from."""
+
+    n_products: Count = 500
+    """Products in the catalogue; for real input the most that are kept."""
+    n_shoppers: Count = 3000
+    """Shoppers; for real input the most that are kept."""
+    n_rounds: Count = 200_000
+    """Impressions in the log the fitted response model learns from."""
+    retail: str | None = None
+    """Path of the Online Retail purchase log (csv, xlsx or parquet); only for world online-retail."""
+    ab_tests: str | None = None
+    """Path of the Upworthy headline tests (csv or csv.gz); only for world online-retail."""
+
+
+class WorldSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Coefficients of the World's terms in log-odds; each one stands in the report's ledger."""
+
+    base_ctr: Share = 0.014
+    """Click probability of an average shopper, product and copy in first position."""
+    b_interest: NonNegative = 0.5
+    """Log-odds per standard deviation of the interest logit."""
+    b_match: NonNegative = 0.3
+    """Log-odds per unit of match between what the copy talks about and the shopper's interests."""
+    position_eta: NonNegative = 0.5
+    """Examination falls as position ** -eta; 0 switches position bias off."""
+    fatigue: NonNegative = 0.15
+    """Log-odds lost per repeated exposure; 0 switches fatigue off."""
+    drift: NonNegative = 0.1
+    """Amplitude of the weekly drift in log-odds; 0 switches drift off."""
+
+
+class TuneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The writer and how PPO tunes it."""
+
+    model: Annotated[str, Meta(min_length=1)] = "tiny"
+    """`tiny`, `smollm2`, `hf:NAME` or the path of a checkpoint."""
+    episodes: Count = 4096
+    """Pieces of copy written and scored per seed."""
+    batch_size: Count = 64
+    """Episodes per PPO update."""
+    learning_rate: NonNegative = 1e-4
+    """Step size of Adam; 0 leaves the writer as it is."""
+    kl_target: Positive = 8.0
+    """Nats per piece of copy that the tuned writer may drift from SFT."""
+    temperature: Positive = 1.0
+    """Sampling temperature while tuning and writing."""
+    max_new_tokens: Annotated[int, Meta(ge=1, le=512)] = 24
+    """Longest piece of copy in tokens."""
+    ppo_epochs: Count = 2
+    """Passes over each batch."""
+    minibatches: Count = 2
+    """Optimizer steps per pass; must divide batch_size."""
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1)] = (0,)
+    """One tuning run per seed; intervals resample over them."""
+
+
+class BanditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The simulated week in which a policy chooses among approved variants."""
+
+    policy: PolicyName = "linucb"
+    """The policy named in advance: the one the headline reports."""
+    n_products: Count = 200
+    """Products on show; at most data.n_products."""
+    n_variants: Annotated[int, Meta(ge=2, le=64)] = 6
+    """Approved variants per product."""
+    n_impressions: Count = 200_000
+    """Impressions over the whole week."""
+    days: Count = 7
+    """Simulated days."""
+    batch_size: Count = 500
+    """Impressions between two updates of the policy."""
+
+
+class RunSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything one `copybandit run` may be told."""
+
+    name: Name
+    """Names the default run folder: runs/NAME-SEED."""
+    description: str = ""
+    """One line for `copybandit configs`."""
+    seed: Seed = 0
+    """Seed of everything random in the run."""
+    world: WorldName = "synthetic"
+    """Where shoppers and products come from."""
+    n_segments: Count = 6
+    """Segments the shoppers are grouped into; copy is written per segment and product."""
+    bootstrap_replicates: Annotated[int, Meta(ge=100)] = 2000
+    """Resamples behind each bootstrap interval."""
+    data: DataSettings = DataSettings()
+    terms: WorldSettings = WorldSettings()
+    tune: TuneSettings = TuneSettings()
+    bandit: BanditSettings = BanditSettings()

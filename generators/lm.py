@@ -1,0 +1,313 @@
+"""A causal language model as a writer: prompt tokens in, copy out, and how likely it finds a copy.
+
+Convention shared by sampling, supervised tuning and PPO: the prompt is `field_prompt(brief)`; the answer is
+the tokens of a space and the text, then the end-of-sequence token. The pad token is never written: its logit
+is held at a constant far below the rest, in sampling and in training alike.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import GenerationConfig
+
+from copybandit.generators.lm_files import load_pretrained, load_tiny, quiet_transformers
+from copybandit.generators.prompts import field_prompt
+from copybandit.generators.sampling import SamplingSettings, left_pad, sample_tokens
+from copybandit.sim.types import Brief, DataError, Floats, Ints, Variant
+
+NEVER = -1e4
+"""Logit of a token that is never written; finite, so that entropy stays defined."""
+CARD = "writer.json"
+"""File beside the weights that keeps a saved writer's settings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriterCard:
+    """What a saved writer is besides weights and tokenizer."""
+
+    generator_id: str
+    temperature: float = 1.0
+    max_new_tokens: int = 24
+    lineage: str = ""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise DataError(f"writer: temperature must be finite and >= 0, got {self.temperature}; try 1.0")
+        if self.max_new_tokens < 1:
+            raise DataError(f"writer: max_new_tokens must be >= 1, got {self.max_new_tokens}; try 24")
+
+
+class CausalLM:
+    """A transformers causal language model that implements `Generator`.
+
+    Attributes:
+        model: the transformers model, in evaluation mode.
+        tokenizer: its tokenizer, padding on the left.
+        temperature: sampling temperature; 0 takes the likeliest token each time.
+        max_new_tokens: longest answer, in tokens, the end-of-sequence token included.
+        batch_size: rows per forward pass.
+    """
+
+    def __init__(self, *, model: Any, tokenizer: Any, card: WriterCard, batch_size: int = 64) -> None:
+        """Take over `model` and `tokenizer`; sampling defaults left in the model are dropped.
+
+        Raises:
+            DataError: the tokenizer has no end-of-sequence token, or no pad token of its own.
+        """
+        self.eos_id, self.pad_id = _special_tokens(tokenizer)
+        tokenizer.padding_side = "left"
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.generator_id = card.generator_id
+        self.temperature = card.temperature
+        self.max_new_tokens = card.max_new_tokens
+        self.lineage = card.lineage
+        self.batch_size = batch_size
+        model.generation_config = GenerationConfig(pad_token_id=self.pad_id, eos_token_id=self.eos_id)
+        _forbid_token(model, self.pad_id)
+
+    @classmethod
+    def load(
+        cls,
+        spec: str,
+        *,
+        generator_id: str | None = None,
+        temperature: float | None = None,
+        max_new_tokens: int | None = None,
+        batch_size: int = 64,
+        device: str = "cpu",
+    ) -> CausalLM:
+        """Load ``tiny``, ``smollm2``, ``hf:NAME`` or a folder written by `save`.
+
+        Settings left out are those the folder was saved with.
+
+        Raises:
+            DataError: unknown spec, missing files, or a tokenizer whose pad token is its eos token.
+        """
+        model, tokenizer, folder = _load_spec(spec)
+        card = _read_card(folder, default_id=spec.removeprefix("hf:").rstrip("/").split("/")[-1])
+        given = {"generator_id": generator_id, "temperature": temperature, "max_new_tokens": max_new_tokens}
+        card = WriterCard(**{**asdict(card), **{name: v for name, v in given.items() if v is not None}})
+        return cls(model=model.to(device), tokenizer=tokenizer, card=card, batch_size=batch_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        device: torch.device = self.model.device
+        return device
+
+    @property
+    def card(self) -> WriterCard:
+        """Settings as they are now."""
+        return WriterCard(
+            generator_id=self.generator_id,
+            temperature=self.temperature,
+            max_new_tokens=self.max_new_tokens,
+            lineage=self.lineage,
+        )
+
+    def clone(self, generator_id: str, *, lineage: str | None = None) -> CausalLM:
+        """Return a writer with weights of its own; tokenizer and settings are shared."""
+        twin = copy.copy(self)
+        twin.model = copy.deepcopy(self.model)
+        twin.generator_id = generator_id
+        twin.lineage = self.generator_id if lineage is None else lineage
+        return twin
+
+    def prompt_ids(self, prompts: Sequence[str]) -> list[list[int]]:
+        """Tokens of each prompt, begin-of-sequence included where the tokenizer has one."""
+        if not prompts:
+            return []
+        rows: list[list[int]] = self.tokenizer(list(prompts))["input_ids"]
+        return [row[:-1] if row and row[-1] == self.eos_id else row for row in rows]
+
+    def response_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Tokens of each text as an answer: a space, the text, the end-of-sequence token."""
+        if not texts:
+            return []
+        spaced = [" " + text for text in texts]
+        rows: list[list[int]] = self.tokenizer(spaced, add_special_tokens=False)["input_ids"]
+        return [[*row, self.eos_id] for row in rows]
+
+    def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
+        """Text of each answer: what stands before the first end-of-sequence token, stripped."""
+        cut = [list(row)[: row.index(self.eos_id)] if self.eos_id in row else list(row) for row in rows]
+        texts: list[str] = self.tokenizer.batch_decode(
+            cut, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return [" ".join(text.split()) for text in texts]
+
+    def write(self, prompts: Sequence[str], n: int, rng: np.random.Generator) -> list[list[str]]:
+        """Write `n` texts for each prompt; a text may be empty. Takes exactly one draw from `rng`."""
+        generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
+        settings = SamplingSettings(
+            max_new_tokens=self.max_new_tokens,
+            temperature=self.temperature,
+            eos_id=self.eos_id,
+            pad_id=self.pad_id,
+        )
+        rows = self.prompt_ids(prompts)
+        texts: list[list[str]] = [[] for _ in rows]
+        for batch in _batches(_lengths(rows), max(1, self.batch_size // max(n, 1))):
+            ids, mask = left_pad([rows[i] for i in batch], self.pad_id, self.device)
+            tokens = sample_tokens(self.model, ids, mask, settings, generator, copies=n).tokens
+            written = self.decode(tokens.tolist())
+            for place, i in enumerate(batch):
+                texts[i] = written[place * n : (place + 1) * n]
+        return texts
+
+    def propose(self, briefs: Sequence[Brief], n: int, rng: np.random.Generator) -> list[list[Variant]]:
+        """Write `n` variants for each brief.
+
+        An empty text is tried once more, then becomes the product's name.
+        """
+        prompts = [field_prompt(brief) for brief in briefs]
+        texts = self.write(prompts, n, rng)
+        empty = [(i, j) for i, row in enumerate(texts) for j, text in enumerate(row) if not text]
+        for (i, j), (text,) in zip(empty, self.write([prompts[i] for i, _ in empty], 1, rng), strict=True):
+            texts[i][j] = text or briefs[i].product.name
+        return [[self._variant(brief, t) for t in row] for brief, row in zip(briefs, texts, strict=True)]
+
+    def _variant(self, brief: Brief, text: str) -> Variant:
+        return Variant(
+            text=text,
+            product_id=brief.product.product_id,
+            segment_id=brief.segment.segment_id if brief.segment else -1,
+            generator_id=self.generator_id,
+            lineage=self.lineage,
+        )
+
+    def log_prob(self, briefs: Sequence[Brief], texts: Sequence[str]) -> Floats:
+        """Log probability of each text and its end, shape (n,), at the writer's temperature (1 for 0)."""
+        return self.text_log_prob([field_prompt(brief) for brief in briefs], texts, self.temperature or 1.0)
+
+    @torch.no_grad()
+    def text_log_prob(self, prompts: Sequence[str], texts: Sequence[str], temperature: float = 1.0) -> Floats:
+        """Sum of log softmax(logits / temperature) over answer tokens, shape (n,); -inf for empty texts."""
+        if len(prompts) != len(texts):
+            raise DataError(f"log_prob: {len(prompts)} prompts, {len(texts)} texts; give one text per prompt")
+        heads, tails = self.prompt_ids(prompts), self.response_ids(texts)
+        total = np.zeros(len(texts))
+        for batch in _batches(_lengths(heads) + _lengths(tails), self.batch_size):
+            rows = [heads[i] for i in batch], [tails[i] for i in batch]
+            total[batch] = self._batch_log_prob(*rows, temperature)
+        total[[not text.strip() for text in texts]] = -np.inf
+        return total
+
+    def _batch_log_prob(self, heads: list[list[int]], tails: list[list[int]], temperature: float) -> Floats:
+        ids, mask = left_pad(heads, self.pad_id, self.device)
+        # The answers are padded on the right: flipping twice lets one function do both sides.
+        answer, answer_mask = left_pad([tail[::-1] for tail in tails], self.pad_id, self.device)
+        answer, answer_mask = answer.flip(1), answer_mask.flip(1)
+        mask = torch.cat([mask, answer_mask], 1)
+        logits = self.model(
+            input_ids=torch.cat([ids, answer], 1),
+            attention_mask=mask,
+            position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+            use_cache=False,
+            logits_to_keep=answer.shape[1] + 1,
+        ).logits[:, :-1]
+        picked: Tensor = _token_log_prob(logits.float() / temperature, answer)
+        values: Floats = (picked * answer_mask).double().sum(1).cpu().numpy()
+        return values
+
+    def save(self, folder: Path | str) -> Path:
+        """Write weights (safetensors), tokenizer and settings to a new folder, whole or not at all.
+
+        Raises:
+            DataError: the folder exists and is not empty.
+        """
+        target = Path(folder)
+        if target.exists() and any(target.iterdir()):
+            raise DataError(f"{target}: folder is not empty; choose a new folder or delete this one")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        half = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+        try:
+            with quiet_transformers():
+                self.model.save_pretrained(half)
+            self.tokenizer.save_pretrained(half)
+            (half / CARD).write_text(json.dumps(asdict(self.card), indent=1), encoding="utf-8")
+            half.chmod(0o755)
+            os.replace(half, target)
+        except BaseException:
+            shutil.rmtree(half, ignore_errors=True)
+            raise
+        return target
+
+
+def _token_log_prob(logits: Tensor, tokens: Tensor) -> Tensor:
+    return logits.gather(-1, tokens[..., None]).squeeze(-1) - logits.logsumexp(-1)
+
+
+def _lengths(rows: Sequence[Sequence[int]]) -> Ints:
+    return np.array([len(row) for row in rows], dtype=np.int64)
+
+
+def _batches(lengths: Ints, size: int) -> Iterator[list[int]]:
+    """Yield row indices, rows of like length together, so that little is spent on padding."""
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), size):
+        yield order[start : start + size].tolist()
+
+
+def _special_tokens(tokenizer: Any) -> tuple[int, int]:
+    eos, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
+    if eos is None:
+        raise DataError("tokenizer: eos token must be set, got None; set tokenizer.eos_token")
+    if pad is None or pad == eos:
+        raise DataError(
+            f"tokenizer: pad token must differ from eos token {tokenizer.eos_token!r} (id {eos}), got "
+            f"{tokenizer.pad_token!r}; set tokenizer.pad_token to another token"
+        )
+    return int(eos), int(pad)
+
+
+class _Never:
+    """Forward hook of the output layer that rules one token out."""
+
+    def __init__(self, token: int) -> None:
+        self.token = token
+
+    def __call__(self, module: object, args: object, logits: Tensor) -> Tensor:
+        logits.select(-1, self.token).fill_(NEVER)
+        return logits
+
+
+def _forbid_token(model: Any, token: int) -> None:
+    head = model.get_output_embeddings()
+    if not any(isinstance(hook, _Never) for hook in head._forward_hooks.values()):
+        head.register_forward_hook(_Never(token))
+
+
+def _load_spec(spec: str) -> tuple[Any, Any, Path | None]:
+    if spec == "tiny":
+        return (*load_tiny(), None)
+    if spec == "smollm2":
+        from copybandit.generators.smollm2 import converted_folder
+
+        folder = converted_folder()
+        return (*load_pretrained(str(folder)), folder)
+    if spec.startswith("hf:"):
+        return (*load_pretrained(spec.removeprefix("hf:")), None)
+    if not Path(spec).is_dir():
+        raise DataError(f"generator {spec!r}: no such folder; use tiny, smollm2, hf:NAME or a saved folder")
+    return (*load_pretrained(spec), Path(spec))
+
+
+def _read_card(folder: Path | None, default_id: str) -> WriterCard:
+    if folder is None or not (folder / CARD).exists():
+        return WriterCard(generator_id=default_id)
+    return WriterCard(**json.loads((folder / CARD).read_text(encoding="utf-8")))

@@ -1,0 +1,182 @@
+"""Encoders turn texts into vectors. Each is a frozen record of arrays, so that it is saved without code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import svds
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
+
+from copybandit.sim.persuasion import FEATURES, persuasion
+from copybandit.sim.types import DataError, Floats
+
+
+class Encoder(Protocol):
+    """Anything that encodes texts; the dimension is fixed once fitted."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Encode n texts, shape (n, dimension)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lsa:
+    """Latent semantic analysis (Deerwester et al., 1990): TF-IDF of words and word pairs, projected by a truncated SVD.
+
+    Attributes:
+        vocabulary: the terms, in column order.
+        idf: shape (v,).
+        components: shape (v, d).
+    """
+
+    vocabulary: tuple[str, ...]
+    idf: Floats
+    components: Floats
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], dimension: int = 32, min_df: int = 2) -> Lsa:
+        """Fit on texts; the signs of the components are fixed, so that the same texts give the same vectors.
+
+        Raises:
+            DataError: if fewer than three distinct terms are left.
+        """
+        vectorizer = _tfidf(min_df=min_df)
+        try:
+            matrix = vectorizer.fit_transform(texts)
+        except ValueError as error:
+            raise DataError(
+                f"LSA needs words that occur in at least {min_df} texts, got {len(texts)} texts without any; "
+                "give more text"
+            ) from error
+        d = min(dimension, min(matrix.shape) - 1)
+        if d < 1:
+            raise DataError(f"LSA needs at least 2 texts and 2 terms, got a {matrix.shape} matrix; give more text")
+        components = _right_singular(matrix, d)
+        return cls(
+            vocabulary=tuple(vectorizer.get_feature_names_out()),
+            idf=np.asarray(vectorizer.idf_, dtype=np.float64),
+            components=components,
+        )
+
+    @cached_property
+    def _vectorizer(self) -> TfidfVectorizer:
+        vectorizer = _tfidf(vocabulary={term: column for column, term in enumerate(self.vocabulary)})
+        vectorizer.idf_ = self.idf
+        return vectorizer
+
+    @property
+    def dimension(self) -> int:
+        """Number of latent dimensions."""
+        return int(self.components.shape[1])
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Project texts, shape (n, d); a text without known words is the zero vector."""
+        return np.asarray(self._vectorizer.transform(texts) @ self.components)
+
+
+def _tfidf(**options: object) -> TfidfVectorizer:
+    return TfidfVectorizer(
+        ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b[^\W\d_][\w'-]+\b", **options
+    )
+
+
+def _right_singular(matrix: sparse.csr_matrix, d: int) -> Floats:
+    """Top right singular vectors, shape (v, d), largest first, each with its largest entry positive."""
+    start = np.ones(min(matrix.shape)) / np.sqrt(min(matrix.shape))
+    _, values, right = svds(matrix.astype(np.float64), k=d, v0=start)
+    vectors = right[np.argsort(-values)].T
+    signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(d)])
+    return np.ascontiguousarray(vectors * signs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """The persuasion features, standardised by a fitted mean and scale, each of shape (len(FEATURES),)."""
+
+    mean: Floats
+    scale: Floats
+
+    @classmethod
+    def fit(cls, texts: Sequence[str]) -> Style:
+        """Fit mean and scale; a feature that never varies is left out by a zero scale."""
+        raw = persuasion(texts)
+        deviation = raw.std(axis=0)
+        scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-9)
+        return cls(mean=raw.mean(axis=0), scale=scale)
+
+    @property
+    def dimension(self) -> int:
+        """Number of features."""
+        return len(FEATURES)
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Standardised features, clipped to [-4, 4] so that odd texts do not extrapolate, shape (n, q)."""
+        return np.clip((persuasion(texts) - self.mean) * self.scale, -4, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CharGrams:
+    """Character 3- to 5-grams inside words, hashed into `size` columns, each text of unit length."""
+
+    size: int
+
+    @cached_property
+    def _vectorizer(self) -> HashingVectorizer:
+        return HashingVectorizer(
+            analyzer="char_wb", ngram_range=(3, 5), n_features=self.size, norm="l2", alternate_sign=True
+        )
+
+    @property
+    def dimension(self) -> int:
+        """Number of columns."""
+        return self.size
+
+    def sparse(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """Sparse matrix, shape (n, size)."""
+        return self._vectorizer.transform(texts)
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Dense matrix, shape (n, size)."""
+        return np.asarray(self.sparse(texts).toarray(), dtype=np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomFourier:
+    """Random Fourier features of a Gaussian kernel over style (Rahimi and Recht, 2007): smooth, bounded, non-linear.
+
+    Attributes:
+        style: the standardised features underneath.
+        frequencies: shape (q, d).
+        phases: shape (d,).
+    """
+
+    style: Style
+    frequencies: Floats
+    phases: Floats
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], dimension: int, width: float, rng: np.random.Generator) -> RandomFourier:
+        """Draw frequencies of a kernel of the given width (in standard deviations times root of the dimension)."""
+        style = Style.fit(texts)
+        frequencies = rng.normal(size=(style.dimension, dimension)) / (width * np.sqrt(style.dimension))
+        return cls(style=style, frequencies=frequencies, phases=rng.uniform(0, 2 * np.pi, dimension))
+
+    @property
+    def dimension(self) -> int:
+        """Number of features."""
+        return len(self.phases)
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Features in [-sqrt(2/d), sqrt(2/d)], shape (n, d)."""
+        angle = self.style.encode(texts) @ self.frequencies + self.phases
+        return np.asarray(np.sqrt(2 / self.dimension) * np.cos(angle))

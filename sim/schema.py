@@ -1,0 +1,225 @@
+"""The two Arrow schemas that every log shares, and the files they are kept in.
+
+`LOG_SCHEMA` is a superset of the Open Bandit columns (Saito et al., arXiv:2008.07146), so logs of the
+simulator, of the service and of Open Bandit have the same readers. Each schema carries its name and version
+in its metadata under `copybandit.schema`; a reader refuses any other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from copybandit.sim.feedback import LoggedFeedback
+from copybandit.sim.types import DataError
+
+SCHEMA_KEY = b"copybandit.schema"
+
+_ID = pa.dictionary(pa.int32(), pa.string())
+
+EVENT_SCHEMA = pa.schema(
+    [
+        pa.field("kind", pa.dictionary(pa.int8(), pa.string()), nullable=False),
+        pa.field("time", pa.timestamp("us"), nullable=False),
+        pa.field("shopper_id", _ID, nullable=False),
+        pa.field("product_id", _ID),
+        pa.field("quantity", pa.int64(), nullable=False),
+        pa.field("price", pa.float64()),
+        pa.field("query", pa.string(), nullable=False),
+    ],
+    metadata={SCHEMA_KEY: b"copybandit.events/1"},
+)
+"""Behaviour events; the columnar form of `copybandit.sim.events.EventTable`."""
+
+LOG_SCHEMA = pa.schema(
+    [
+        pa.field("decision_id", pa.string(), nullable=False),
+        pa.field("timestamp", pa.timestamp("us"), nullable=False),
+        pa.field("shopper", pa.int64()),
+        pa.field("product", pa.int64()),
+        pa.field("item_id", pa.int64(), nullable=False),
+        pa.field("position", pa.int64(), nullable=False),
+        pa.field("candidates", pa.list_(pa.int32())),
+        pa.field("action_probs", pa.list_(pa.float64())),
+        pa.field("action", pa.int64()),
+        pa.field("propensity_score", pa.float64(), nullable=False),
+        pa.field("click", pa.float64(), nullable=False),
+        pa.field("conversion", pa.float64()),
+        pa.field("value", pa.float64()),
+        pa.field("reward", pa.float64(), nullable=False),
+        pa.field("policy", pa.string(), nullable=False),
+        pa.field("assignment", pa.string(), nullable=False),
+        pa.field("user_features", pa.list_(pa.string())),
+        pa.field("affinity", pa.list_(pa.float64())),
+    ],
+    metadata={SCHEMA_KEY: b"copybandit.log/1"},
+)
+"""Logged bandit feedback, one row per decision.
+
+`item_id` is the variant shown, `action` its place among `candidates` (-1: absent). `assignment` says how the
+row came about: `online`, `holdout`, `simulated` or `imported`. Null stands for what the source did not log.
+"""
+
+_COLUMNS = ("shopper", "product", "position", "action", "click", "conversion", "value", "reward")
+
+
+def check_version(schema: pa.Schema, expected: pa.Schema, where: str) -> None:
+    """Refuse a table that does not carry the expected schema name, version, columns and types.
+
+    Raises:
+        DataError: naming what was found and what to do.
+    """
+    want = expected.metadata[SCHEMA_KEY].decode()
+    got = (schema.metadata or {}).get(SCHEMA_KEY, b"no copybandit schema").decode(errors="replace")
+    if got != want:
+        raise DataError(
+            f"{where}: schema must be {want}, got {got}; read it with the version that wrote it, "
+            "or export it again"
+        )
+    for field in expected:
+        if field.name not in schema.names or schema.field(field.name).type != field.type:
+            found = schema.field(field.name).type if field.name in schema.names else "no such column"
+            raise DataError(
+                f"{where}: column {field.name} must be {field.type}, got {found}; export the log again"
+            )
+
+
+def feedback_to_arrow(
+    feedback: LoggedFeedback, *, decision_ids: Sequence[str] | None = None, assignment: str = "simulated"
+) -> pa.Table:
+    """Return the log under `LOG_SCHEMA`.
+
+    Args:
+        feedback: n rows, at least one.
+        decision_ids: n ids; the row number when None.
+        assignment: how the rows came about, see `LOG_SCHEMA`.
+
+    Raises:
+        DataError: for a log without rows.
+    """
+    n = len(feedback)
+    if n == 0:
+        raise DataError("feedback: a log must hold at least one row, got 0; log some decisions first")
+    columns = {
+        "decision_id": pa.array(map(str, range(n)) if decision_ids is None else decision_ids, pa.string()),
+        "timestamp": pa.array(feedback.timestamp.astype("datetime64[us]")),
+        "item_id": pa.array(feedback.item_id),
+        "candidates": _lists(feedback.candidates.astype(np.int32, copy=False)),
+        "action_probs": _lists(feedback.action_probs.astype(np.float64, copy=False)),
+        "propensity_score": pa.array(feedback.propensity),
+        "policy": pa.repeat(feedback.policy, n),
+        "assignment": pa.repeat(assignment, n),
+    }
+    columns |= {name: pa.array(getattr(feedback, name)) for name in _COLUMNS}
+    return log_table(columns)
+
+
+def log_table(columns: dict[str, pa.Array]) -> pa.Table:
+    """Return a table of `LOG_SCHEMA` from some of its columns; optional columns left out become null."""
+    n = len(columns["item_id"])
+    filled = [columns.get(field.name, pa.nulls(n, field.type)) for field in LOG_SCHEMA]
+    return pa.Table.from_arrays(
+        [a.cast(f.type) for a, f in zip(filled, LOG_SCHEMA, strict=True)], schema=LOG_SCHEMA
+    )
+
+
+def feedback_from_arrow(table: pa.Table, *, policy: str | None = None, where: str = "log") -> LoggedFeedback:
+    """Read a table of `LOG_SCHEMA` back; ragged candidate lists are padded with -1 and probability 0.
+
+    Args:
+        table: the log.
+        policy: keep the rows of this behavior policy; needed where the log holds several.
+        where: what error messages call the table.
+
+    Raises:
+        DataError: for another schema, no rows, several policies, or rows without the full distribution.
+    """
+    check_version(table.schema, LOG_SCHEMA, where)
+    if policy is not None:
+        table = table.filter(pc.equal(table["policy"], policy))
+    names = sorted(table["policy"].unique().to_pylist())
+    if len(names) != 1:
+        raise DataError(
+            f"{where}: must hold rows of one behavior policy, got {names or 'no rows'}; pass policy=NAME"
+        )
+    for name in ("candidates", "action_probs", *_COLUMNS):
+        if table[name].null_count:
+            row = table[name].is_null().index(True).as_py()
+            raise DataError(
+                f"{where}: row {row}, column {name} must not be null; log the full distribution and outcome"
+            )
+    candidates, probs = _dense(table["candidates"], -1), _dense(table["action_probs"], 0.0)
+    columns = {name: table[name].to_numpy() for name in _COLUMNS}
+    timestamp = table["timestamp"].to_numpy().astype("datetime64[us]")
+    return LoggedFeedback(
+        timestamp=timestamp, candidates=candidates, action_probs=probs, policy=names[0], **columns
+    )
+
+
+def write_feedback(feedback: LoggedFeedback, path: Path | str, *, assignment: str = "simulated") -> None:
+    """Write the log to one Parquet file, whole or not at all."""
+    write_table(feedback_to_arrow(feedback, assignment=assignment), path)
+
+
+def write_table(table: pa.Table, path: Path | str) -> None:
+    """Write a table to one Parquet file: a reader sees the old file or the new one, never a part."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            pq.write_table(table, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_feedback(path: Path | str, *, policy: str | None = None) -> LoggedFeedback:
+    """Read a log that `write_feedback` wrote; every value comes back exactly.
+
+    Raises:
+        DataError: for a missing, truncated or foreign file, or another schema version.
+    """
+    return feedback_from_arrow(read_parquet(path), policy=policy, where=str(path))
+
+
+def read_parquet(path: Path | str) -> pa.Table:
+    """Read one Parquet file.
+
+    Raises:
+        DataError: where the file is missing, truncated or not Parquet.
+    """
+    try:
+        return pq.read_table(Path(path), partitioning=None)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; check the path") from None
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise DataError(
+            f"{path}: not a whole Parquet file ({reason}); copy or export the file again"
+        ) from None
+
+
+def _lists(rows: NDArray[Any]) -> pa.ListArray:
+    n, k = rows.shape
+    return pa.ListArray.from_arrays(pa.array(np.arange(n + 1, dtype=np.int32) * k), pa.array(rows.ravel()))
+
+
+def _dense(column: pa.ChunkedArray, fill: float) -> NDArray[Any]:
+    lists = column.combine_chunks()
+    if isinstance(lists, pa.ChunkedArray):
+        lists = pa.concat_arrays(lists.chunks)
+    lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
+    values = lists.flatten().to_numpy(zero_copy_only=False)
+    dense: NDArray[Any] = np.full((len(lengths), int(lengths.max(initial=0))), fill, values.dtype)
+    dense[np.arange(dense.shape[1]) < lengths[:, None]] = values
+    return dense

@@ -1,0 +1,23 @@
+"""Where the tests find real data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+VARIABLE = "COPYBANDIT_DATA"
+DEFAULT = Path(__file__).parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the owners' real files; a test that needs it is skipped, and says so, where there is none."""
+    folder = Path(os.environ.get(VARIABLE, DEFAULT))
+    if not folder.is_dir():
+        pytest.skip(
+            f"REAL DATA ABSENT: no folder {folder}; set {VARIABLE} to the folder that holds "
+            "online_retail.parquet, upworthy-exploratory-sample.csv.gz and open_bandit/"
+        )
+    return folder

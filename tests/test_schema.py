@@ -1,0 +1,147 @@
+"""Logged feedback: exact round trips, atomic writes, and one clear line for every log that cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copybandit.sim.feedback import LoggedFeedback
+from copybandit.sim.schema import (
+    LOG_SCHEMA,
+    SCHEMA_KEY,
+    feedback_from_arrow,
+    feedback_to_arrow,
+    read_feedback,
+    write_feedback,
+    write_table,
+)
+from copybandit.sim.types import DataError
+
+OPEN_BANDIT = {"timestamp", "item_id", "position", "click", "propensity_score", "user_features", "affinity"}
+
+
+def feedback(n: int = 20, k: int = 4, seed: int = 0) -> LoggedFeedback:
+    rng = np.random.default_rng(seed)
+    candidates = rng.permuted(np.tile(np.arange(3 * k, dtype=np.int32), (n, 1)), axis=1)[:, :k].copy()
+    probs = rng.dirichlet(np.ones(k), n)
+    if k > 1:
+        candidates[: n // 2, -1], probs[: n // 2, -1] = -1, 0
+    probs /= probs.sum(axis=1, keepdims=True)
+    return LoggedFeedback(
+        timestamp=np.datetime64("2024-01-01", "us")
+        + rng.integers(1_000_000, size=n) * np.timedelta64(1, "us"),
+        shopper=rng.integers(9, size=n),
+        product=rng.integers(9, size=n),
+        position=rng.integers(1, 4, n),
+        candidates=candidates,
+        action_probs=probs,
+        action=probs.argmax(axis=1),
+        click=rng.integers(2, size=n).astype(np.float64),
+        conversion=np.zeros(n),
+        value=rng.random(n),
+        reward=rng.standard_normal(n),
+        policy="thompson",
+    )
+
+
+def assert_same(a: LoggedFeedback, b: LoggedFeedback) -> None:
+    for field in fields(LoggedFeedback):
+        left, right = getattr(a, field.name), getattr(b, field.name)
+        np.testing.assert_array_equal(left, right, strict=True)
+
+
+def one_line(action: Callable[[], object]) -> str:
+    with pytest.raises(DataError) as caught:
+        action()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@given(st.integers(1, 30), st.integers(1, 6), st.integers(0, 9))
+def test_feedback_round_trip_is_exact(n: int, k: int, seed: int) -> None:
+    log = feedback(n, k, seed)
+    assert_same(feedback_from_arrow(feedback_to_arrow(log)), log)
+
+
+def test_feedback_file_round_trip_is_exact(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    write_feedback(feedback(), path, assignment="holdout")
+    assert_same(read_feedback(path), feedback())
+    table = pq.read_table(path)
+    assert set(table.column_names) >= OPEN_BANDIT
+    assert table.schema.metadata[SCHEMA_KEY] == b"copybandit.log/1"
+    assert table["assignment"].unique().to_pylist() == ["holdout"]
+    assert [p.name for p in tmp_path.iterdir()] == ["log.parquet"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    write_feedback(feedback(), path)
+    with pytest.raises(AttributeError):
+        write_table("not a table", path)
+    assert_same(read_feedback(path), feedback())
+    assert [p.name for p in tmp_path.iterdir()] == ["log.parquet"]
+
+
+def test_ragged_candidates_are_padded() -> None:
+    table = feedback_to_arrow(feedback(2, 3))
+    place = table.schema.get_field_index("candidates")
+    table = table.set_column(
+        place, LOG_SCHEMA.field("candidates"), pa.array([[7, 8, 9], [5]], pa.list_(pa.int32()))
+    )
+    place = table.schema.get_field_index("action_probs")
+    probs = pa.array([[0.5, 0.25, 0.25], [1.0]], pa.list_(pa.float64()))
+    table = table.set_column(place, LOG_SCHEMA.field("action_probs"), probs)
+    table = table.set_column(table.schema.get_field_index("action"), "action", pa.array([0, 0], pa.int64()))
+    log = feedback_from_arrow(table)
+    np.testing.assert_array_equal(log.candidates, [[7, 8, 9], [5, -1, -1]])
+    np.testing.assert_array_equal(log.action_probs, [[0.5, 0.25, 0.25], [1, 0, 0]])
+
+
+def test_a_log_of_two_policies_asks_which() -> None:
+    both = pa.concat_tables(
+        [feedback_to_arrow(feedback()), feedback_to_arrow(replace(feedback(seed=1), policy="uniform"))]
+    )
+    assert "got ['thompson', 'uniform']; pass policy=NAME" in one_line(lambda: feedback_from_arrow(both))
+    assert_same(feedback_from_arrow(both, policy="thompson"), feedback())
+
+
+def test_a_log_without_rows_is_refused() -> None:
+    assert "at least one row" in one_line(lambda: feedback_to_arrow(feedback(0)))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda p: p.write_bytes(p.read_bytes()[:-200]), "not a whole Parquet file"),
+        (lambda p: p.write_bytes(b""), "not a whole Parquet file"),
+        (lambda p: p.write_text("a,b\n1,2\n"), "not a whole Parquet file"),
+        (lambda p: p.unlink(), "no such file; check the path"),
+        (lambda p: pq.write_table(pa.table({"a": [1]}), p), "got no copybandit schema"),
+        (
+            lambda p: pq.write_table(
+                pq.read_table(p).replace_schema_metadata({SCHEMA_KEY: b"copybandit.log/2"}), p
+            ),
+            "schema must be copybandit.log/1, got copybandit.log/2",
+        ),
+        (
+            lambda p: pq.write_table(pq.read_table(p).drop_columns(["reward"]), p),
+            "column reward must be double, got no such column",
+        ),
+    ],
+)
+def test_unusable_logs_are_refused(tmp_path: Path, spoil: Callable[[Path], object], message: str) -> None:
+    path = tmp_path / "log.parquet"
+    write_feedback(feedback(), path)
+    spoil(path)
+    line = one_line(lambda: read_feedback(path))
+    assert message in line
+    assert line.startswith(str(path))
