@@ -8,68 +8,18 @@ best candidate now and does not plan for fatigue.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from copybandit.agents.bandit_run import EPOCH, MICROSECONDS_PER_DAY, BanditRun, Daily, RegretCurve, concat
 from copybandit.agents.batch import Batch, Learner
 from copybandit.agents.decide import decide
 from copybandit.sim.feedback import LoggedFeedback
 from copybandit.sim.types import DataError, Floats, Ints
+from copybandit.sim.visits import Response, Reward, Visits
 
 __all__ = ["EPOCH", "BanditRun", "Daily", "RegretCurve", "Response", "Reward", "Shop", "Visits", "run_bandit"]
-
-Reward = Literal["click", "conversion", "value"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Visits:
-    """Requests that reach the shop in one step, before anything is shown.
-
-    Attributes:
-        shopper: shape (n,), index of the shopper.
-        product: shape (n,), index of the product.
-        position: shape (n,), 1 is the first place.
-        time: shape (n,), days since the start.
-        candidates: shape (n, k), variant indices, -1 for absent.
-        context: shape (n, p), what the policy may know of the request.
-        state: shape (n, k, s), channel 0 is the warm-start click probability.
-    """
-
-    shopper: Ints
-    product: Ints
-    position: Ints
-    time: Floats
-    candidates: NDArray[np.int32]
-    context: Floats
-    state: Floats
-
-    def batch(self, actions: Floats) -> Batch:
-        """What a policy sees; ``actions`` has shape (m, q)."""
-        return Batch(
-            context=self.context,
-            actions=actions,
-            candidates=self.candidates,
-            state=self.state,
-            time=self.time,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Response:
-    """What shoppers did: click and conversion are 0 or 1, value is money; each of shape (n,)."""
-
-    click: Floats
-    conversion: Floats
-    value: Floats
-
-    def reward(self, kind: Reward) -> Floats:
-        """What a policy is told, shape (n,)."""
-        return {"click": self.click, "conversion": self.conversion, "value": self.value}[kind]
-
 
 class Shop(Protocol):
     """Where variants are shown. Its randomness is its own, seeded when it is made."""
@@ -136,7 +86,13 @@ def run_bandit(
 
 def _step(policy: Learner, shop: Shop, visits: Visits, rng: np.random.Generator, reward: Reward) -> BanditRun:
     """Decides, shows, and teaches one batch."""
-    batch = visits.batch(shop.actions)
+    batch = Batch(
+        context=visits.context,
+        actions=shop.actions,
+        candidates=visits.candidates,
+        state=visits.state,
+        time=visits.time,
+    )
     probs = policy.action_probs(batch, rng)
     column = decide(probs, rng)
     truth = np.where(batch.present, shop.expected_click(visits), 0.0)

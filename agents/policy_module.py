@@ -1,7 +1,7 @@
 """The writer's model in the shape TRL's PPO asks for, without the work TRL would throw away.
 
-TRL asks for logits of prompt and answer and uses those of the answer; here only those are computed. TRL
-generates with `transformers.generate`, which mixes leftovers of the model's generation config into the scores;
+TRL asks for logits of prompt and answer and uses those of the answer; only those are computed here. TRL
+generates with `transformers.generate`, which mixes leftovers of a generation config into the scores;
 here the sampler is `copybandit.generators.sampling`, so policy ratios are exactly those of one distribution.
 """
 
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from copybandit.generators.sampling import SamplingSettings, sample_tokens
-
 
 ROWS_PER_GROUP = 8
 """Rows read together; small groups waste little on padding and still fill a CPU's matrix units."""
@@ -86,7 +85,7 @@ class PolicyModule(nn.Module):
         order = mask.sum(1).argsort(stable=True)
         parts = [
             self._group_logits(input_ids[rows], mask[rows], position_ids[rows])
-            for rows in order.split(ROWS_PER_GROUP)
+            for rows in torch.split(order, ROWS_PER_GROUP)
         ]
         logits = torch.cat(parts)[order.argsort()]
         return PolicyOutput(logits=ResponseLogits(answer=logits, prompt=self._width.tokens))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ class ClippedAdamW(torch.optim.AdamW):
 
     def __init__(self, groups: list[dict[str, Any]], max_norm: float, is_noise: Callable[[], bool]) -> None:
         """Clip to `max_norm`; a step does nothing while `is_noise()`."""
-        super().__init__(groups, eps=ADAM_EPSILON, weight_decay=0.0)
+        super().__init__(groups, eps=ADAM_EPSILON, weight_decay=0.0, fused=True)
         self._max_norm, self._is_noise = max_norm, is_noise
 
     def step(self, closure: Any = None) -> Any:
@@ -86,7 +87,10 @@ def with_adapter(model: Any, rank: int | None) -> Any | None:
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear")
-    return get_peft_model(model, config)
+    with warnings.catch_warnings():
+        # peft asks transformers 5.23 for an attribute by its old name.
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+        return get_peft_model(model, config)
 
 
 def make_optimizer(

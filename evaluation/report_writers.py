@@ -86,7 +86,8 @@ def tuning(report: Report) -> Html:
 def writers(report: Report) -> Html:
     """Click-through rate by writer in both worlds, and the tuned writer against each other one."""
     generator = report.get("generator", {})
-    if not generator.get("writers"):
+    found = writer_rates(generator)
+    if not found:
         return Html()
     rows = (
         (
@@ -96,17 +97,24 @@ def writers(report: Report) -> Html:
             share(w.get("gold_ctr")),
             span(w.get("gold_ci"), share),
         )
-        for name, w in generator["writers"].items()
+        for name, w in found.items()
     )
     head = ("writer", "fitted world", "95% interval", "gold world", "95% interval")
     numbers = table("Click-through rate by writer", head, rows, numeric=(1, 2, 3, 4))
     chart = figure(
-        writers_chart(generator["writers"]),
+        writers_chart(found),
         "The fitted world is what tuning could see. The gold world is a different model that tuning never "
         "saw: a writer that shines only in the fitted one has learned the model's faults.",
     )
     body = el("div", chart, el("div", _lifts(generator)), class_="two")
     return section("What each writer is worth", body, numbers, anchor="writers")
+
+
+def writer_rates(generator: Report) -> dict[str, Any]:
+    """The entries of report.json's `generator` that are writers, by name."""
+    return {
+        name: entry for name, entry in generator.items() if isinstance(entry, dict) and "gold_ctr" in entry
+    }
 
 
 def _lifts(generator: Report) -> Html:

@@ -61,6 +61,8 @@ class TuneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     model: Annotated[str, Meta(min_length=1)] = "tiny"
     """`tiny`, `smollm2`, `hf:NAME` or the path of a checkpoint."""
+    sft_examples: Annotated[int, Meta(ge=0)] = 0
+    """Texts about the shop's own products that the writer learns from before PPO; 0 takes it as it is."""
     episodes: Count = 4096
     """Pieces of copy written and scored per seed."""
     batch_size: Count = 64

@@ -29,20 +29,20 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "copybandit"
 
 
-def find_gguf() -> tuple[Path, str]:
-    """Return the GGUF file inside the installed wheel and the wheel's version.
+def find_gguf(name: str = WHEEL) -> tuple[Path, str]:
+    """Return the GGUF file inside the installed wheel `name` and the wheel's version.
 
     Raises:
         DataError: the wheel is not installed, or holds no GGUF.
     """
     try:
-        wheel = metadata.distribution(WHEEL)
+        wheel = metadata.distribution(name)
     except metadata.PackageNotFoundError as error:
-        raise DataError(f"generator smollm2: the wheel {WHEEL} is not installed; run: {INSTALL}") from error
+        raise DataError(f"generator smollm2: the wheel {name} is not installed; run: {INSTALL}") from error
     for file in wheel.files or []:
         if file.suffix == ".gguf" and (path := Path(str(wheel.locate_file(file)))).is_file():
             return path, wheel.version
-    raise DataError(f"generator smollm2: {WHEEL} {wheel.version} holds no .gguf file; run: {INSTALL}")
+    raise DataError(f"generator smollm2: {name} {wheel.version} holds no .gguf file; run: {INSTALL}")
 
 
 def converted_folder(root: Path | None = None) -> Path:

@@ -204,7 +204,8 @@ def fit_interest(
     Args:
         events: the whole log; histories come from its earlier part, labels from the later.
         products: the catalogue, in the log's product order.
-        fit, judge: shape (n_shoppers,), disjoint.
+        fit: shape (n_shoppers,), who the model is fitted on.
+        judge: shape (n_shoppers,), who the report is about; disjoint from `fit`.
         rng: draws negatives, and the quarter of the fit shoppers that sets the scale.
     """
     features = ProductFeatures.fit(products)
@@ -250,7 +251,11 @@ def _matrix(taste: Floats, vectors: Floats, after: EventTable, fit: Bools, ridge
     x = vectors - share @ vectors
     s = taste - taste[fit].mean(axis=0)
     cross = s[shopper].T @ x[product] / max(len(product), 1)
-    whitened = _ridge_inverse(s[fit].T @ s[fit] / fit.sum(), ridge) @ cross @ _ridge_inverse((x * share[:, None]).T @ x, ridge)
+    whitened = (
+        _ridge_inverse(s[fit].T @ s[fit] / fit.sum(), ridge)
+        @ cross
+        @ _ridge_inverse((x * share[:, None]).T @ x, ridge)
+    )
     left, value, right = np.linalg.svd(whitened)
     return np.asarray((left[:, :RANK] * value[:RANK]) @ right[:RANK])
 
@@ -261,7 +266,7 @@ def _ridge_inverse(covariance: Floats, ridge: float) -> Floats:
 
 
 def _logit(taste: Floats, matrix: Floats, vectors: Floats, pairs: Pairs) -> Floats:
-    """b s'Mx of each pair, shape (n,)."""
+    """B s'Mx of each pair, shape (n,)."""
     return np.asarray(((taste @ matrix)[pairs.shopper] * vectors[pairs.product]).sum(axis=1))
 
 

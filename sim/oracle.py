@@ -120,7 +120,9 @@ def pinned(wording: Saturated, references: Sequence[str], sample: Sample) -> Sat
     for _ in range(60):
         middle = (low + high) / 2
         value = (wording.limit * np.tanh(middle * scores / wording.limit)).mean(axis=0)
-        low, high = (middle, high) if within_brief_sd(value, sample.product) < WITHIN_BRIEF_SD else (low, middle)
+        low, high = (
+            (middle, high) if within_brief_sd(value, sample.product) < WITHIN_BRIEF_SD else (low, middle)
+        )
         if high - low < 1e-9:
             break
     return Saturated(inner=wording.inner, gain=(low + high) / 2, limit=wording.limit)

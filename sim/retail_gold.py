@@ -65,15 +65,21 @@ def fit_collaborative(
     """
     bought = later.kind == PURCHASE
     if not bought.any():
-        raise DataError("gold taste: at least one purchase in the later part of the log is needed, got none; give a longer log")
+        raise DataError(
+            "gold taste: at least one purchase in the later part of the log is needed, got none; give a longer log"
+        )
     shape = (len(later.shopper_ids), len(products))
-    basket = sparse.csr_matrix((np.ones(int(bought.sum())), (later.shopper[bought], later.product[bought])), shape=shape)
+    basket = sparse.csr_matrix(
+        (np.ones(int(bought.sum())), (later.shopper[bought], later.product[bought])), shape=shape
+    )
     basket.data = np.ones_like(basket.data)
     basket.sum_duplicates()
     basket.data = np.minimum(basket.data, 1.0)
     weights = 1 / np.sqrt(np.maximum(np.asarray(basket.sum(axis=1)).ravel(), 1.0))
     together = (sparse.diags(weights) @ basket).T @ basket
-    items = _right_singular(sparse.csr_matrix(_ppmi(np.asarray(together.todense()))), min(dimension, len(products) - 1))
+    items = _right_singular(
+        sparse.csr_matrix(_ppmi(np.asarray(together.todense()))), min(dimension, len(products) - 1)
+    )
     items = items / np.maximum(np.linalg.norm(items, axis=1, keepdims=True), 1e-9)
     count = np.asarray(basket.sum(axis=1)).ravel()
     shoppers = np.asarray(basket @ items) / (count + 5.0)[:, None]
@@ -94,7 +100,9 @@ def _place(products: Sequence[Product], items: Floats, penalty: float) -> Collab
     grams = CharGrams(size=4096)
     x = grams.sparse([interest_text(product) for product in products])
     gram = (x @ x.T).toarray() + penalty * np.eye(len(products))
-    return CollaborativeText(grams=grams, matrix=np.asarray(x.T @ np.linalg.solve(gram, items - items.mean(axis=0))))
+    return CollaborativeText(
+        grams=grams, matrix=np.asarray(x.T @ np.linalg.solve(gram, items - items.mean(axis=0)))
+    )
 
 
 def fit_gold_wording(arms: Arms, rng: np.random.Generator) -> LinearWording:

@@ -58,7 +58,8 @@ def fit_rounds(
     Args:
         rounds: the log.
         rows: shape (n,), rows of the fit split.
-        interest, match: shape (n,), standardised terms of those rows under the fitted taste.
+        interest: shape (n,), standardised interest of those rows under the fitted taste.
+        match: shape (n,), their standardised match.
         references: reference copy of each product; wording is measured against it.
         encoders: fitted encoders.
         rng: draws bootstrap weights.
@@ -67,9 +68,7 @@ def fit_rounds(
     """
     log = rounds.feedback
     click = log.click[rows]
-    shared = np.stack(
-        [np.ones(len(rows)), -np.log(log.position[rows]), interest, match], axis=1
-    )
+    shared = np.stack([np.ones(len(rows)), -np.log(log.position[rows]), interest, match], axis=1)
     item, shown = log.product[rows], log.item_id[rows]
     draws = rng.exponential(size=(members, len(references)))
     draws[0] = 1.0
@@ -87,7 +86,9 @@ def fit_rounds(
         Fitted(value=float(b), low=float(b - 1.96 * d), high=float(b + 1.96 * d))
         for b, d in zip(beta[: len(SHARED)], deviation, strict=False)
     )
-    return RoundsFit(wording=LinearWording(encoders=tuple(encoders), coefficients=tuple(blocks)), shared=fitted)
+    return RoundsFit(
+        wording=LinearWording(encoders=tuple(encoders), coefficients=tuple(blocks)), shared=fitted
+    )
 
 
 def poisson_ridge(
@@ -100,6 +101,7 @@ def poisson_ridge(
         y: shape (n,), counts.
         weight: shape (n,).
         penalty: shape (d,), added to the diagonal of the information.
+        iterations: at most so many Newton steps.
 
     Returns:
         Coefficients and standard errors, both of shape (d,).

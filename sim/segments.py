@@ -46,7 +46,7 @@ def segment_shoppers(vectors: Floats, fit: Bools, n_segments: int, seed: int) ->
     order = np.argsort(-np.bincount(label, minlength=n_segments), kind="stable")
     rank = np.empty(n_segments, dtype=np.int64)
     rank[order] = np.arange(n_segments)
-    return rank[label]
+    return np.asarray(rank[label])
 
 
 def interest_words(

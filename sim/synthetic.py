@@ -54,7 +54,12 @@ def browse(
     cart = rng.random(len(shopper)) < 1 / (1 + np.exp(1.2 - 0.8 * z))
     buy = cart & (rng.random(len(shopper)) < 1 / (1 + np.exp(0.2 - 0.5 * z)))
     back = buy & (rng.random(len(shopper)) < 0.06)
-    masks = ((VIEW, np.ones_like(cart), 0.0), (ADD_TO_CART, cart, 0.01), (PURCHASE, buy, 0.02), (RETURN, back, 5.0))
+    masks = (
+        (VIEW, np.ones_like(cart), 0.0),
+        (ADD_TO_CART, cart, 0.01),
+        (PURCHASE, buy, 0.02),
+        (RETURN, back, 5.0),
+    )
     seen = _table(masks, shopper, product, day, price, n, products)
     return _with_searches(seen, world, words, shopper[rng.random(len(shopper)) < 0.15], rng)
 
@@ -97,7 +102,7 @@ def _choose(world: World, rows: Ints, popularity: Floats, count: Ints, rng: np.r
     draws = rng.random(len(who))
     flat = (cumulative + np.arange(len(rows))[:, None]).ravel()
     chosen = np.searchsorted(flat, draws + who) - who * cumulative.shape[1]
-    return np.clip(chosen, 0, cumulative.shape[1] - 1)
+    return np.asarray(np.clip(chosen, 0, cumulative.shape[1] - 1))
 
 
 def _table(
@@ -110,7 +115,9 @@ def _table(
     products: tuple[Product, ...],
 ) -> EventTable:
     rows = np.concatenate([np.flatnonzero(mask) for _, mask, _ in masks])
-    kind = np.repeat([code for code, _, _ in masks], [int(mask.sum()) for _, mask, _ in masks]).astype(np.int8)
+    kind = np.repeat([code for code, _, _ in masks], [int(mask.sum()) for _, mask, _ in masks]).astype(
+        np.int8
+    )
     later = np.repeat([delay for _, _, delay in masks], [int(mask.sum()) for _, mask, _ in masks])
     time = at_day(day[rows] + later)
     order = np.argsort(time, kind="stable")

@@ -93,7 +93,9 @@ class Arms:
 
     def __post_init__(self) -> None:
         if not len(self.texts):
-            raise DataError("A/B tests: at least one group of two wordings is needed, got none; check the file's weeks")
+            raise DataError(
+                "A/B tests: at least one group of two wordings is needed, got none; check the file's weeks"
+            )
 
 
 def centred(values: Floats, group: NDArray[np.integer], weight: Floats) -> Floats:
@@ -116,7 +118,8 @@ def log_ctr(arms: Arms) -> tuple[Floats, Floats]:
 def ridge(x: Floats, y: Floats, weight: Floats, penalty: float) -> Floats:
     """Weighted ridge: argmin sum w (y - xb)^2 + penalty |b|^2, shape (d,)."""
     gram = (x * weight[:, None]).T @ x
-    return np.linalg.solve(gram + penalty * np.eye(x.shape[1]), (x * weight[:, None]).T @ y)
+    solved: Floats = np.linalg.solve(gram + penalty * np.eye(x.shape[1]), (x * weight[:, None]).T @ y)
+    return solved
 
 
 def fit_wording(
@@ -157,15 +160,15 @@ class PairReport:
     """How well a wording model ranks arms of tests it has not seen.
 
     Attributes:
-        accuracy: share of pairs whose better arm is scored higher, all pairs.
-        accuracy_significant: the same where |z| > 1.96.
+        pair_accuracy: share of pairs whose better arm is scored higher, all pairs.
+        pair_accuracy_significant: the same where |z| > 1.96.
         calibration_slope: slope of observed on predicted log-CTR difference within groups; 1 is calibrated.
         slope_interval: 95%, clustered by group.
         n_pairs, n_significant: counts.
     """
 
-    accuracy: float
-    accuracy_significant: float
+    pair_accuracy: float
+    pair_accuracy_significant: float
     calibration_slope: float
     slope_interval: tuple[float, float]
     n_pairs: int
@@ -183,8 +186,8 @@ def judge_wording(score: Floats, arms: Arms, left: Ints, right: Ints, z: Floats)
     pull = np.bincount(code, precision * x * (y - slope * x))
     error = float(np.sqrt((pull**2).sum()) / max((precision * x * x).sum(), 1e-12))
     return PairReport(
-        accuracy=float(right_way.mean()) if len(z) else float("nan"),
-        accuracy_significant=float(right_way[clear].mean()) if clear.any() else float("nan"),
+        pair_accuracy=float(right_way.mean()) if len(z) else float("nan"),
+        pair_accuracy_significant=float(right_way[clear].mean()) if clear.any() else float("nan"),
         calibration_slope=slope,
         slope_interval=(slope - 1.96 * error, slope + 1.96 * error),
         n_pairs=len(z),

@@ -85,7 +85,7 @@ class Taste:
     @property
     def mean_shopper(self) -> Floats:
         """Average shopper, shape (d,)."""
-        return self.shoppers.mean(axis=0)
+        return np.asarray(self.shoppers.mean(axis=0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,16 +205,19 @@ class World:
         odds += c.b_match * (tastes - self.taste.mean_shopper) @ copy.topic.T + copy.wording.mean(axis=0)
         return np.asarray((1 / (1 + np.exp(-odds))).mean(axis=0))
 
-    def gain(self, shoppers: Ints, copy: Copy, doubt: float = 0.0) -> Floats:
+    def leaning(self, shoppers: Ints) -> Floats:
+        """How a group of shoppers leans away from the average shopper, shape (d,)."""
+        return np.asarray(self.taste.shoppers[shoppers].mean(axis=0) - self.taste.mean_shopper)
+
+    def gain(self, leaning: Floats, copy: Copy, doubt: float = 0.0) -> Floats:
         """Mean log-odds over the reference copy for a group of shoppers, shape (n,).
 
         Args:
-            shoppers: shape (g,), the group.
+            leaning: shape (d,) for one group, or (n, d) for one group per text; see `leaning`.
             copy: n texts.
             doubt: standard deviations of the wording ensemble to subtract; above 0 it is a lower bound.
         """
-        group = self.taste.shoppers[shoppers].mean(axis=0) - self.taste.mean_shopper
-        match = self.coefficients.b_match * copy.topic @ group
+        match = self.coefficients.b_match * (copy.topic * leaning).sum(axis=1)
         return np.asarray(match + copy.wording.mean(axis=0) - doubt * copy.wording.std(axis=0))
 
     def without_match(self) -> World:

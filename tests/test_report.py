@@ -15,6 +15,7 @@ import pytest
 from copybandit.evaluation.headline import headline
 from copybandit.evaluation.markup import Html, el
 from copybandit.evaluation.report import render, write_report
+from copybandit.evaluation.report_writers import writer_rates
 
 NASTY = "<script>alert('x')</script> \"5 & 6\" $a_b$ </style>"
 SAMPLE = Path(__file__).with_name("report_sample.json").read_text(encoding="utf-8")
@@ -98,8 +99,12 @@ def _spoil(value: Any, text: str) -> Any:
 
 def test_nothing_written_by_a_model_can_become_markup() -> None:
     report = _spoil(sample(), NASTY)
-    for part, key in (("generator", "writers"), ("generator", "lifts"), ("bandit", "policies")):
+    for part, key in (("generator", "lifts"), ("bandit", "policies")):
         report[part][key] = {f"{NASTY} {name}": value for name, value in report[part][key].items()}
+    report["generator"] = {
+        f"{NASTY} {k}" if k in writer_rates(report["generator"]) else k: v
+        for k, v in report["generator"].items()
+    }
     clean, page = Page(render(sample())), Page(render(report))
     assert page.open == [] and "script" not in page.tags
     assert set(page.tags) <= set(clean.tags)

