@@ -19,7 +19,19 @@ from copybandit.sim.feedback import LoggedFeedback
 from copybandit.sim.types import DataError, Floats, Ints
 from copybandit.sim.visits import Response, Reward, Visits
 
-__all__ = ["EPOCH", "BanditRun", "Daily", "RegretCurve", "Response", "Reward", "Shop", "Visits", "run_bandit"]
+__all__ = [
+    "EPOCH",
+    "BanditRun",
+    "Daily",
+    "RegretCurve",
+    "Response",
+    "Reward",
+    "Shop",
+    "Visits",
+    "batch_of",
+    "run_bandit",
+]
+
 
 class Shop(Protocol):
     """Where variants are shown. Its randomness is its own, seeded when it is made."""
@@ -84,15 +96,20 @@ def run_bandit(
     return concat(steps)
 
 
-def _step(policy: Learner, shop: Shop, visits: Visits, rng: np.random.Generator, reward: Reward) -> BanditRun:
-    """Decides, shows, and teaches one batch."""
-    batch = Batch(
+def batch_of(visits: Visits, actions: Floats) -> Batch:
+    """What a policy sees of visits; ``actions`` are the features of all variants, shape (m, q)."""
+    return Batch(
         context=visits.context,
-        actions=shop.actions,
+        actions=actions,
         candidates=visits.candidates,
         state=visits.state,
         time=visits.time,
     )
+
+
+def _step(policy: Learner, shop: Shop, visits: Visits, rng: np.random.Generator, reward: Reward) -> BanditRun:
+    """Decides, shows, and teaches one batch."""
+    batch = batch_of(visits, shop.actions)
     probs = policy.action_probs(batch, rng)
     column = decide(probs, rng)
     truth = np.where(batch.present, shop.expected_click(visits), 0.0)

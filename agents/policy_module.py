@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from copybandit.generators.sampling import SamplingSettings, sample_tokens
 
-ROWS_PER_GROUP = 8
+ROWS_PER_GROUP = 16
 """Rows read together; small groups waste little on padding and still fill a CPU's matrix units."""
 
 

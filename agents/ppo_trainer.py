@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,7 @@ class QuietPPOTrainer(PPOTrainer):
         every = self.parts.settings.checkpoint_every
         if every and update.update % every == 0:
             folder = self.report.out_dir / f"update-{update.update:04d}"
+            shutil.rmtree(folder, ignore_errors=True)  # left by an interrupted run
             self.checkpoints.append((update.update, self.snapshot().save(folder)))
         if not self.report.on_update(update):
             self.control.should_training_stop = True
@@ -125,9 +127,11 @@ class QuietPPOTrainer(PPOTrainer):
 
     def snapshot(self) -> CausalLM:
         """Return the policy as it is now, adapters merged, with weights of its own."""
-        writer = self.parts.tuned.clone(self.parts.tuned.generator_id, lineage=self.parts.tuned.lineage)
-        if self.parts.adapter is not None:
-            writer.model = copy.deepcopy(self.parts.adapter).merge_and_unload()
+        tuned, adapter = self.parts.tuned, self.parts.adapter
+        if adapter is None:
+            return tuned.clone(tuned.generator_id, lineage=tuned.lineage)
+        writer = copy.copy(tuned)
+        writer.model = copy.deepcopy(adapter).merge_and_unload().requires_grad_(True)
         return writer
 
 

@@ -1,7 +1,7 @@
 """Train `tiny`, the generator that ships with the package, from nothing but the grammar of copy.
 
-Half of the products have names, facts or interests made of invented words, so that the model learns to copy what
-the prompt says rather than to remember the lexicon. Shopper interests are drawn independently of product and style:
+Two products in three have names, facts or interests made of invented words and of pieces of the vocabulary, so that
+the model learns to copy what the prompt says rather than to remember the lexicon. Shopper interests are drawn independently of product and style:
 the pretrained model knows no taste. Reproduce the shipped weights with `copybandit pretrain`.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from copybandit.generators.grammar import write
-from copybandit.generators.prompts import field_prompt
+from copybandit.generators.prompts import MAX_FACTS, field_prompt
 from copybandit.sim.catalogue import draw_product, lexicon
 from copybandit.sim.types import Brief, Product, Segment
 
@@ -42,7 +42,7 @@ class PretrainSettings:
         hidden, layers, heads: shape of the Llama.
     """
 
-    steps: int = 5000
+    steps: int = 4000
     batch_size: int = 64
     learning_rate: float = 1.5e-3
     vocab_size: int = 2048
@@ -60,33 +60,53 @@ def invented_word(rng: np.random.Generator) -> str:
     )
 
 
-def _strange(product: Product, rng: np.random.Generator) -> Product:
-    """Give a product an unheard-of name and sometimes unheard-of facts."""
-    known = " ".join(product.facts).split() + list(lexicon().interest_words)
+def _strange(product: Product, words: Callable[[], str], rng: np.random.Generator) -> Product:
+    """Give a product an unheard-of name, and unheard-of facts here and there."""
+    name = [words() for _ in range(rng.integers(1, 6))]
+    if rng.random() < 0.1:
+        name.insert(int(rng.integers(len(name) + 1)), str(rng.integers(2, 100)))
+    facts = [words() if rng.random() < 0.5 else fact for fact in product.facts]
+    if rng.random() < 0.2:
+        facts.insert(0, f"{rng.integers(2, 100)} {words()}")
+    return replace(product, name=" ".join(name), facts=tuple(facts[:MAX_FACTS]))
+
+
+def draw_brief(rng: np.random.Generator, pieces: Sequence[str] = ()) -> Brief:
+    """Draw a product and, four times in five, a segment whose interests are independent of it.
+
+    Args:
+        rng: the only source of randomness.
+        pieces: word pieces of a vocabulary; unheard-of words are made of them, so that every piece is met.
+    """
+    known = lexicon().interest_words
 
     def word() -> str:
-        return invented_word(rng) if rng.random() < 0.6 else str(rng.choice(known))
+        kind = rng.random()
+        if kind < 0.2:
+            return str(rng.choice(known))
+        if kind < 0.5 or not len(pieces):
+            return invented_word(rng)
+        return "".join(str(piece) for piece in rng.choice(pieces, size=rng.integers(1, 4)))[:14]
 
-    name = " ".join(word() for _ in range(rng.integers(1, 6)))
-    facts = tuple(word() if rng.random() < 0.4 else fact for fact in product.facts)
-    return replace(product, name=name, facts=facts)
-
-
-def draw_brief(rng: np.random.Generator) -> Brief:
-    """Draw a product and, four times in five, a segment whose interests are independent of it."""
     product = draw_product("p", rng)
-    if rng.random() < 0.5:
-        product = _strange(product, rng)
+    if rng.random() < 0.65:
+        product = _strange(product, word, rng)
     if rng.random() < 0.2:
         return Brief(product=product)
-    words = rng.choice(lexicon().interest_words, size=rng.integers(1, 4), replace=False)
-    interests = tuple(invented_word(rng) if rng.random() < 0.25 else str(word) for word in words)
+    drawn = rng.choice(known, size=rng.integers(1, 4), replace=False)
+    interests = tuple(word() if rng.random() < 0.4 else str(picked) for picked in drawn)
     return Brief(product=product, segment=Segment(segment_id=0, interests=interests, size=1))
 
 
-def draw_corpus(n: int, rng: np.random.Generator) -> list[tuple[str, str]]:
+def word_pieces(tokenizer: Tokenizer) -> list[str]:
+    """Lower-case alphabetic pieces of a byte-level vocabulary, without their leading space, sorted."""
+    pieces = {token.removeprefix("\u0120") for token in tokenizer.get_vocab()}
+    return sorted(piece for piece in pieces if piece.isascii() and piece.isalpha() and piece.islower())
+
+
+def draw_corpus(n: int, rng: np.random.Generator, pieces: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Draw `n` pairs of field prompt and text."""
-    briefs = (draw_brief(rng) for _ in range(n))
+    briefs = (draw_brief(rng, pieces) for _ in range(n))
     return [(field_prompt(brief), write(brief, rng)) for brief in briefs]
 
 
@@ -176,6 +196,7 @@ def pretrain(
     """
     rng = np.random.default_rng(settings.seed)
     tokenizer = train_tokenizer(draw_corpus(20_000, rng), settings.vocab_size)
+    pieces = word_pieces(tokenizer)
     model = build_model(settings)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.95), weight_decay=0.05
@@ -184,7 +205,7 @@ def pretrain(
     step = 0
     model.train()
     while step < settings.steps:
-        corpus = [_encode(tokenizer, *pair) for pair in draw_corpus(settings.batch_size * 100, rng)]
+        corpus = [_encode(tokenizer, *pair) for pair in draw_corpus(settings.batch_size * 100, rng, pieces)]
         for ids, labels in _batches(corpus, settings.batch_size, rng):
             with torch.autocast("cpu", torch.bfloat16):
                 loss = _loss(model, ids, labels)

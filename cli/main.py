@@ -5,6 +5,7 @@ Heavy modules are imported inside the commands, so that `copybandit --help` answ
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,13 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script.
+
+    Torch's threads wait for each other in busy loops unless told otherwise, which makes a shared machine many times
+    slower; OpenMP reads these variables when torch is first imported, so they are set before anything else.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     app()
 
 
@@ -75,6 +82,35 @@ def run(
             sets=tuple(set_ or ()),
         )
     )  # fmt: skip
+
+
+@app.command()
+def generate(
+    products: Annotated[
+        Path, typer.Argument(help="Products: csv, parquet or jsonl with product_id,name,price and more.")
+    ],
+    model: Annotated[str, typer.Option(help="tiny, smollm2, hf:NAME or a folder.")] = "tiny",
+    interests: Annotated[str, typer.Option(help="Words the readers care for, comma-separated.")] = "",
+    n: Annotated[int, typer.Option(min=1, help="Proposals per product.")] = 3,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 always takes the likeliest word.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
+) -> None:
+    """Write copy for products, as CSV; what the editor refuses is left out."""
+    from copybandit.cli.writer_commands import generate_copy
+
+    generate_copy(products, model, interests, n, temperature, seed)
+
+
+@app.command()
+def pretrain(
+    out: Annotated[Path, typer.Option(help="Folder for the weights, config and tokenizer.")] = Path("tiny"),
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 4000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of corpus and weights.")] = 0,
+) -> None:
+    """Train the small writer that ships with the package, from nothing but the grammar of copy."""
+    from copybandit.cli.writer_commands import pretrain_tiny
+
+    pretrain_tiny(out, steps, seed)
 
 
 @app.command()

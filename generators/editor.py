@@ -1,28 +1,33 @@
 """The editor: which copy may be shown. Facts are vetoes, not weights.
 
 A number in copy must be one of the product's; the product must be named; the text must be whole, short and clean.
+It compares numbers, not what they measure: `350 g` passes for a product that holds 350 ml.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from copybandit.sim.types import Brief, Variant
+from copybandit.sim.types import Brief, Product, Variant
 
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NUMBER = re.compile(r"(?<![\w.,])[.,]\d+|\d+(?:[.,]\d+)*")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
 _SPELLED = frozenset(
-    "two three four five six seven eight nine ten eleven twelve dozen twenty thirty fifty hundred thousand million half "
-    "twice double triple percent".split()
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands "
+    "million millions billion dozen dozens half quarter twice thrice double triple quadruple percent".split()
 )
+_WORD = re.compile(r"[^\W\d_]+")
 _CLAIM = re.compile(
-    r"\b(guarantee\w*|free shipping|free delivery|discount|sale|best[- ]?sell\w*|award\w*|certified|cure\w*|clinically|"
-    r"risk[- ]free|limited time|last chance|customers say|reviews?|\d+\s*%|stars?)\b",
+    r"\b(?:guarantee\w*|free shipping|free delivery|discount\w*|sale|best[- ]?sell\w*|award\w*|certified|"
+    r"cure\w*|clinically|risk[- ]free|limited time|last chance|customers say|reviews?|stars?)\b|\d+\s*%",
     re.IGNORECASE,
 )
 _STRANGE = re.compile(r"[<>|{}\\^~\x00-\x1f]|https?:|www\.|@")
+_REPEAT = re.compile(r"\b(\w+)(?:\W+\1\b){2,}", re.IGNORECASE)
 MAX_CHARACTERS = 140
 
 
@@ -37,70 +42,96 @@ class Rejection:
 
 def normalise(text: str) -> str:
     """NFKC, no invisible characters, single spaces."""
-    clean = unicodedata.normalize("NFKC", text)
-    clean = "".join(letter for letter in clean if unicodedata.category(letter) not in {"Cf", "Cc"} or letter == " ")
-    return " ".join(clean.split())
+    spaced = " ".join(unicodedata.normalize("NFKC", text).split())
+    return " ".join("".join(letter for letter in spaced if not _invisible(letter)).split())
+
+
+def _invisible(letter: str) -> bool:
+    return unicodedata.category(letter) in {"Cf", "Cc", "Co", "Cs"}
 
 
 def numbers(text: str) -> set[str]:
     """Numbers written in digits or words, digits in one spelling (``8,50`` and ``8.5`` agree)."""
-    digits = {_canonical(match) for match in _NUMBER.findall(text)}
-    return digits | {word for word in re.findall(r"[a-z]+", text.lower()) if word in _SPELLED}
+    return {_value(match) for match in _numbers(text)}
+
+
+def _numbers(text: str) -> Iterator[re.Match[str]]:
+    yield from _NUMBER.finditer(text)
+    yield from (match for match in _WORD.finditer(text) if match.group().lower() in _SPELLED)
+
+
+def _value(match: re.Match[str]) -> str:
+    found = match.group()
+    return _canonical(found) if any(letter.isdecimal() for letter in found) else found.lower()
 
 
 def _canonical(number: str) -> str:
-    value = number.replace(",", ".")
-    head, _, tail = value.rpartition(".")
-    if not head:
-        return value.lstrip("0") or "0"
-    fraction = tail.rstrip("0")
-    whole = head.lstrip("0") or "0"
+    """ASCII digits without leading or trailing zeros; three digits after a separator are read as thousands."""
+    plain = "".join(str(unicodedata.decimal(letter)) if letter.isdecimal() else letter for letter in number)
+    if _THOUSANDS.fullmatch(plain):
+        return re.sub(r"[.,]", "", plain)
+    head, _, tail = plain.replace(",", ".").rpartition(".")
+    if "." not in plain.replace(",", "."):
+        return plain.lstrip("0") or "0"
+    fraction, whole = tail.rstrip("0"), head.lstrip("0") or "0"
     return f"{whole}.{fraction}" if fraction else whole
 
 
 def check(brief: Brief, text: str) -> tuple[Rejection, ...]:
-    """Every rule that a text breaks; empty means it may be shown."""
-    found = [*_shape(text), *_facts(brief, text)]
+    """Every rule that a text breaks; empty means it may be shown.
+
+    Numbers and claims are looked for in `normalise(text)`, so that odd spellings do not slip through; their spans are
+    places there, all others places in `text`.
+    """
+    found = [*_shape(text, _said(brief.product)), *_facts(brief.product, normalise(text))]
     if not names_product(brief, text):
-        found.append(Rejection(rule="unnamed", span=(0, len(text)), reason=f"does not name {brief.product.name!r}"))
+        reason = f"does not name {brief.product.name!r}"
+        found.append(Rejection(rule="unnamed", span=(0, len(text)), reason=reason))
     return tuple(found)
 
 
-def _shape(text: str) -> list[Rejection]:
+def _said(product: Product) -> str:
+    """All that the shop says of the product, in the form numbers and claims are compared in."""
+    price = f"{product.price:.2f}"
+    return normalise(" ; ".join((product.name, product.title, product.brand, *product.facts, price)))
+
+
+def _shape(text: str, said: str) -> list[Rejection]:
     found = []
-    if not text.strip():
-        found.append(Rejection(rule="empty", span=(0, 0), reason="says nothing"))
+    whole = text.rstrip()
+    if not whole:
+        found.append(Rejection(rule="empty", span=(0, len(text)), reason="says nothing"))
+    elif whole[-1] not in ".!?\"'”’…":
+        span = (len(whole) - 1, len(whole))
+        found.append(Rejection(rule="unfinished", span=span, reason="ends in mid-sentence"))
     if len(text) > MAX_CHARACTERS:
-        found.append(
-            Rejection(rule="too-long", span=(MAX_CHARACTERS, len(text)), reason=f"over {MAX_CHARACTERS} characters")
-        )
-    if text.strip() and text.rstrip()[-1] not in ".!?\"'":
-        found.append(Rejection(rule="unfinished", span=(len(text) - 1, len(text)), reason="ends in mid-sentence"))
-    found += [_rejection("strange", match, "markup, link or control character") for match in _STRANGE.finditer(text)]
-    repeat = re.search(r"\b(\w+)(?:\W+\1\b){2,}", text, re.IGNORECASE)
-    if repeat:
+        reason = f"over {MAX_CHARACTERS} characters"
+        found.append(Rejection(rule="too-long", span=(MAX_CHARACTERS, len(text)), reason=reason))
+    found += [_rejection("strange", match, "markup, link or control") for match in _STRANGE.finditer(text)]
+    found += [
+        Rejection(rule="strange", span=(place, place + 1), reason="invisible character")
+        for place, letter in enumerate(text)
+        if letter > "\x1f" and _invisible(letter)
+    ]
+    repeat = _REPEAT.search(text)
+    if repeat and repeat.group().lower() not in said.lower():
         found.append(_rejection("repeats", repeat, "says one word three times running"))
     return found
 
 
-def _facts(brief: Brief, text: str) -> list[Rejection]:
-    product = brief.product
-    said = f"{product.name} {product.title} {' '.join(product.facts)} {product.price:.2f}"
+def _facts(product: Product, text: str) -> list[Rejection]:
+    said = _said(product)
     allowed = numbers(said)
+    claimed = {match.group().lower() for match in _CLAIM.finditer(said)}
     found = [
-        _rejection("number", match, f"{match.group()} is not among the product's numbers")
-        for match in _NUMBER.finditer(text)
-        if _canonical(match.group()) not in allowed
-    ]
-    found += [
         _rejection("number", match, f"{match.group()!r} is not among the product's numbers")
-        for match in re.finditer(r"[A-Za-z]+", text)
-        if match.group().lower() in _SPELLED - allowed
+        for match in _numbers(text)
+        if _value(match) not in allowed
     ]
     found += [
         _rejection("claim", match, f"{match.group()!r} is not among the product's facts")
         for match in _CLAIM.finditer(text)
-        if match.group().lower() not in said.lower()
+        if match.group().lower() not in claimed
     ]
     return found
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig
 
-from copybandit.generators.lm_files import load_pretrained, load_tiny, quiet_transformers
+from copybandit.generators.lm_files import load_spec, quiet_transformers
 from copybandit.generators.prompts import field_prompt
 from copybandit.generators.sampling import SamplingSettings, left_pad, sample_tokens
 from copybandit.sim.types import Brief, DataError, Floats, Ints, Variant
@@ -97,7 +97,7 @@ class CausalLM:
         Raises:
             DataError: unknown spec, missing files, or a tokenizer whose pad token is its eos token.
         """
-        model, tokenizer, folder = _load_spec(spec)
+        model, tokenizer, folder = load_spec(spec)
         card = _read_card(folder, default_id=spec.removeprefix("hf:").rstrip("/").split("/")[-1])
         given = {"generator_id": generator_id, "temperature": temperature, "max_new_tokens": max_new_tokens}
         card = WriterCard(**{**asdict(card), **{name: v for name, v in given.items() if v is not None}})
@@ -220,7 +220,8 @@ class CausalLM:
             use_cache=False,
             logits_to_keep=answer.shape[1] + 1,
         ).logits[:, :-1]
-        picked: Tensor = _token_log_prob(logits.float() / temperature, answer)
+        logits = logits.float() / temperature
+        picked = logits.gather(-1, answer[..., None]).squeeze(-1) - logits.logsumexp(-1)
         values: Floats = (picked * answer_mask).double().sum(1).cpu().numpy()
         return values
 
@@ -246,10 +247,6 @@ class CausalLM:
             shutil.rmtree(half, ignore_errors=True)
             raise
         return target
-
-
-def _token_log_prob(logits: Tensor, tokens: Tensor) -> Tensor:
-    return logits.gather(-1, tokens[..., None]).squeeze(-1) - logits.logsumexp(-1)
 
 
 def _lengths(rows: Sequence[Sequence[int]]) -> Ints:
@@ -290,21 +287,6 @@ def _forbid_token(model: Any, token: int) -> None:
     head = model.get_output_embeddings()
     if not any(isinstance(hook, _Never) for hook in head._forward_hooks.values()):
         head.register_forward_hook(_Never(token))
-
-
-def _load_spec(spec: str) -> tuple[Any, Any, Path | None]:
-    if spec == "tiny":
-        return (*load_tiny(), None)
-    if spec == "smollm2":
-        from copybandit.generators.smollm2 import converted_folder
-
-        folder = converted_folder()
-        return (*load_pretrained(str(folder)), folder)
-    if spec.startswith("hf:"):
-        return (*load_pretrained(spec.removeprefix("hf:")), None)
-    if not Path(spec).is_dir():
-        raise DataError(f"generator {spec!r}: no such folder; use tiny, smollm2, hf:NAME or a saved folder")
-    return (*load_pretrained(spec), Path(spec))
 
 
 def _read_card(folder: Path | None, default_id: str) -> WriterCard:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -94,3 +95,19 @@ def load_pretrained(name: str) -> tuple[Any, Any]:
             "config.json, model.safetensors and a tokenizer"
         ) from error
     return model, tokenizer
+
+
+def load_spec(spec: str) -> tuple[Any, Any, Path | None]:
+    """Return model, tokenizer and, where there is one, the folder that a spec names."""
+    if spec == "tiny":
+        return (*load_tiny(), None)
+    if spec == "smollm2":
+        from copybandit.generators.smollm2 import converted_folder
+
+        folder = converted_folder()
+        return (*load_pretrained(str(folder)), folder)
+    if spec.startswith("hf:"):
+        return (*load_pretrained(spec.removeprefix("hf:")), None)
+    if not Path(spec).is_dir():
+        raise DataError(f"generator {spec!r}: no such folder; use tiny, smollm2, hf:NAME or a saved folder")
+    return (*load_pretrained(spec), Path(spec))

@@ -10,12 +10,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from copybandit.sim.catalogue import lexicon
-from copybandit.sim.encoders import CharGrams, Style
+from copybandit.sim.encoders import CharGrams, Joined, Style
 from copybandit.sim.interest import interest_text
 from copybandit.sim.persuasion import FEATURES
 from copybandit.sim.types import Floats, Ints, Product
@@ -77,8 +78,7 @@ def latent_text(rng: np.random.Generator, size: int = 4096) -> LatentText:
     x = grams.sparse(list(topics))
     gram = (x @ x.T).toarray() + 0.1 * np.eye(len(topics))
     matrix = np.asarray(x.T @ np.linalg.solve(gram, np.array(list(topics.values()))))
-    style = gold_wording().encoders[0]
-    assert isinstance(style, Style)
+    style = gold_style()
     columns = np.array([FEATURES.index(name) for name in TRAIT_FEATURES])
     return LatentText(grams=grams, matrix=matrix, style=style, trait_columns=columns, trait_scale=1.0)
 
@@ -99,18 +99,25 @@ def product_topics(text: LatentText, products: Sequence[Product]) -> Floats:
     return topics
 
 
+def gold_style() -> Style:
+    """The style features of the gold wording, standardised on the Upworthy headlines."""
+    raw = _gold_json()["style"]
+    return Style(mean=np.array(raw["mean"]), scale=np.array(raw["scale"]))
+
+
 def gold_wording() -> LinearWording:
-    """Wording effects estimated from the Upworthy A/B tests: style plus hashed character n-grams (one member each way).
+    """Wording effects estimated from the Upworthy A/B tests: one model over style and hashed character n-grams.
 
     The numbers lie in `gold_wording.json` with their provenance; `tests/benchmarks/gold_wording.py` makes the file.
     """
-    raw = json.loads(files("copybandit.sim").joinpath("gold_wording.json").read_text("utf-8"))
-    style = Style(mean=np.array(raw["style"]["mean"]), scale=np.array(raw["style"]["scale"]))
-    grams = CharGrams(size=len(raw["grams"]["coefficients"]))
-    return LinearWording(
-        encoders=(style, grams),
-        coefficients=(
-            np.array([raw["style"]["coefficients"]]),
-            np.array([raw["grams"]["coefficients"]]),
-        ),
+    raw = _gold_json()
+    style, grams = raw["style"]["coefficients"], raw["grams"]["coefficients"]
+    encoder = Joined(encoders=(gold_style(), CharGrams(size=len(grams))))
+    return LinearWording(encoders=(encoder,), coefficients=(np.array([[*style, *grams]]),))
+
+
+def _gold_json() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        files("copybandit.sim").joinpath("gold_wording.json").read_text("utf-8")
     )
+    return found

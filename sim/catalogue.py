@@ -9,9 +9,12 @@ from importlib.resources import files
 import numpy as np
 import yaml
 
-from copybandit.sim.types import Product
+from copybandit.sim.types import DataError, Product
 
-NUMBERS = (2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 20, 24, 25, 30, 35, 40, 48, 50, 60, 75, 80, 100, 120, 150, 200, 250, 350, 500)
+NUMBERS = tuple(
+    map(int, "2 3 4 5 6 8 10 12 15 18 20 24 25 30 35 40 48 50 60 75 80 100 120 150 200 250 350 500".split())
+)
+"""Numbers that phrases are filled with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +90,7 @@ def draw_product(product_id: str, rng: np.random.Generator) -> Product:
         title=" ".join([*adjectives, noun]).capitalize() + ", " + ", ".join(phrases),
         category=category.name,
         brand=str(rng.choice(words.brands)),
-        price=round(price * 2) / 2 - 0.01 if price > 1 else 0.99,
+        price=round(max(round(price * 2) / 2, 1.0) - 0.01, 2),
         facts=(*facts, *phrases),
     )
 
@@ -98,7 +101,12 @@ def draw_catalogue(n: int, rng: np.random.Generator) -> tuple[Product, ...]:
     Args:
         n: number of products.
         rng: the only source of randomness.
+
+    Raises:
+        DataError: fewer than one product is asked for.
     """
+    if n < 1:
+        raise DataError(f"catalogue: n must be at least 1, got {n}; ask for a product")
     seen: dict[str, Product] = {}
     while len(seen) < n:
         product = draw_product(f"p{len(seen):05d}", rng)

@@ -48,7 +48,7 @@ class Lsa:
         """Fit on texts; the signs of the components are fixed, so that the same texts give the same vectors.
 
         Raises:
-            DataError: if fewer than three distinct terms are left.
+            DataError: fewer than two texts, or fewer than two terms that occur in `min_df` texts.
         """
         vectorizer = _tfidf(min_df=min_df)
         try:
@@ -60,7 +60,9 @@ class Lsa:
             ) from error
         d = min(dimension, min(matrix.shape) - 1)
         if d < 1:
-            raise DataError(f"LSA needs at least 2 texts and 2 terms, got a {matrix.shape} matrix; give more text")
+            raise DataError(
+                f"LSA needs at least 2 texts and 2 terms, got a {matrix.shape} matrix; give more text"
+            )
         components = _right_singular(matrix, d)
         return cls(
             vocabulary=tuple(vectorizer.get_feature_names_out()),
@@ -81,6 +83,8 @@ class Lsa:
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Project texts, shape (n, d); a text without known words is the zero vector."""
+        if not len(texts):
+            return np.zeros((0, self.dimension))
         return np.asarray(self._vectorizer.transform(texts) @ self.components)
 
 
@@ -108,7 +112,13 @@ class Style:
 
     @classmethod
     def fit(cls, texts: Sequence[str]) -> Style:
-        """Fit mean and scale; a feature that never varies is left out by a zero scale."""
+        """Fit mean and scale; a feature that never varies is left out by a zero scale.
+
+        Raises:
+            DataError: there is no text.
+        """
+        if not len(texts):
+            raise DataError("style: needs at least one text to fit on, got none; give the texts")
         raw = persuasion(texts)
         deviation = raw.std(axis=0)
         scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-9)
@@ -143,6 +153,8 @@ class CharGrams:
 
     def sparse(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Sparse matrix, shape (n, size)."""
+        if not len(texts):
+            return sparse.csr_matrix((0, self.size))
         return self._vectorizer.transform(texts)
 
     def encode(self, texts: Sequence[str]) -> Floats:
@@ -165,7 +177,9 @@ class RandomFourier:
     phases: Floats
 
     @classmethod
-    def fit(cls, texts: Sequence[str], dimension: int, width: float, rng: np.random.Generator) -> RandomFourier:
+    def fit(
+        cls, texts: Sequence[str], dimension: int, width: float, rng: np.random.Generator
+    ) -> RandomFourier:
         """Draw frequencies of a kernel of the given width (in standard deviations times root of the dimension)."""
         style = Style.fit(texts)
         frequencies = rng.normal(size=(style.dimension, dimension)) / (width * np.sqrt(style.dimension))
@@ -180,3 +194,19 @@ class RandomFourier:
         """Features in [-sqrt(2/d), sqrt(2/d)], shape (n, d)."""
         angle = self.style.encode(texts) @ self.frequencies + self.phases
         return np.asarray(np.sqrt(2 / self.dimension) * np.cos(angle))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joined:
+    """Several encoders side by side: one model over all their features, not one model each."""
+
+    encoders: tuple[Encoder, ...]
+
+    @property
+    def dimension(self) -> int:
+        """Sum of the dimensions."""
+        return sum(encoder.dimension for encoder in self.encoders)
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Features of all encoders, shape (n, dimension)."""
+        return np.hstack([encoder.encode(texts) for encoder in self.encoders])

@@ -1,4 +1,4 @@
-"""Counter-based random numbers: what a shopper does at a step depends on (seed, stream, shopper, step) and on nothing else.
+"""Counter-based random numbers: what a shopper does at a step depends on (seed, stream, shopper, step) alone.
 
 Philox-4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), vectorised over rows. A batch of
 one, a vector of a thousand and a sharded run therefore draw the same numbers.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from copybandit.sim.types import Floats
+from copybandit.sim.types import DataError, Floats
 
-_M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
-_LOW = np.uint64(0xFFFFFFFF)
-_32 = np.uint64(32)
+_M0, _M1 = 0xD2511F53, 0xCD9E8D57
+_W0, _W1 = 0x9E3779B9, 0xBB67AE85
+_LOW = 0xFFFFFFFF
+_ROUNDS = 10
 
 
 def philox4x32(counter: NDArray[np.uint64], key: tuple[int, int]) -> NDArray[np.uint64]:
@@ -27,29 +27,62 @@ def philox4x32(counter: NDArray[np.uint64], key: tuple[int, int]) -> NDArray[np.
     Returns:
         Shape (n, 4), each below 2**32.
     """
+    if len(counter) == 1:
+        # On one row plain integers are ten times faster than arrays.
+        return np.array([_one(counter[0].tolist(), key)], dtype=np.uint64)
+    m0, m1, low, half = np.uint64(_M0), np.uint64(_M1), np.uint64(_LOW), np.uint64(32)
     c0, c1, c2, c3 = (counter[:, column] for column in range(4))
-    k0, k1 = np.uint64(key[0]), np.uint64(key[1])
-    for _ in range(10):
-        p0, p1 = _M0 * c0, _M1 * c2
-        c0, c1, c2, c3 = (p1 >> _32) ^ c1 ^ k0, p1 & _LOW, (p0 >> _32) ^ c3 ^ k1, p0 & _LOW
-        k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
+    for k0, k1 in _keys(key):
+        p0, p1 = m0 * c0, m1 * c2
+        c0, c1 = (p1 >> half) ^ c1 ^ np.uint64(k0), p1 & low
+        c2, c3 = (p0 >> half) ^ c3 ^ np.uint64(k1), p0 & low
     return np.stack([c0, c1, c2, c3], axis=1)
+
+
+def _one(counter: list[int], key: tuple[int, int]) -> tuple[int, int, int, int]:
+    c0, c1, c2, c3 = counter
+    for k0, k1 in _keys(key):
+        p0, p1 = _M0 * c0, _M1 * c2
+        c0, c1, c2, c3 = (p1 >> 32) ^ c1 ^ k0, p1 & _LOW, (p0 >> 32) ^ c3 ^ k1, p0 & _LOW
+    return c0, c1, c2, c3
+
+
+def _keys(key: tuple[int, int]) -> list[tuple[int, int]]:
+    """The key of each round: a Weyl sequence."""
+    return [((key[0] + turn * _W0) & _LOW, (key[1] + turn * _W1) & _LOW) for turn in range(_ROUNDS)]
 
 
 def uniforms(seed: int, stream: int, shopper: ArrayLike, step: ArrayLike) -> Floats:
     """Four independent uniforms in (0, 1) for each row.
 
     Args:
-        seed: of the experiment, below 2**32.
-        stream: what the numbers are for, so that two uses never share them; below 2**32.
+        seed: of the experiment, in [0, 2**32).
+        stream: what the numbers are for, so that two uses never share them; in [0, 2**32).
         shopper: shape (n,), non-negative.
-        step: shape (n,) or a scalar, non-negative, below 2**62.
+        step: shape (n,) or a scalar, non-negative.
 
     Returns:
         Shape (n, 4).
+
+    Raises:
+        DataError: a seed, stream, shopper or step is out of range.
     """
-    who = np.atleast_1d(np.asarray(shopper, dtype=np.uint64))
-    when = np.broadcast_to(np.asarray(step, dtype=np.uint64), who.shape)
-    counter = np.stack([who & _LOW, who >> _32, when & _LOW, when >> _32], axis=1)
-    bits = philox4x32(counter, (seed & 0xFFFFFFFF, stream & 0xFFFFFFFF))
-    return (bits.astype(np.float64) + 0.5) / 2.0**32
+    for name, value in (("seed", seed), ("stream", stream)):
+        if not 0 <= value <= _LOW:
+            raise DataError(f"random draws: {name} must be in [0, 2**32), got {value}; choose another")
+    who = _counts("shopper", np.atleast_1d(shopper))
+    when = np.broadcast_to(_counts("step", np.asarray(step)), who.shape)
+    low, half = np.uint64(_LOW), np.uint64(32)
+    counter = np.stack([who & low, who >> half, when & low, when >> half], axis=1)
+    bits = philox4x32(counter, (int(seed), int(stream)))
+    return np.asarray((bits.astype(np.float64) + 0.5) / 2.0**32)
+
+
+def _counts(name: str, values: NDArray[np.generic]) -> NDArray[np.uint64]:
+    if values.dtype.kind not in "iu":
+        raise DataError(f"random draws: {name} must be whole numbers, got {values.dtype}; cast it")
+    if values.dtype.kind == "i" and values.size and values.astype(np.int64).min() < 0:
+        raise DataError(
+            f"random draws: {name} must be at least 0, got {values.astype(np.int64).min()}; number from 0"
+        )
+    return values.astype(np.uint64)

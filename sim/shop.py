@@ -1,25 +1,28 @@
 """A running shop: shoppers come, see one variant of a product, get tired of what they have seen, click and buy.
 
 Truth is one world, what the shop believes (the warm start) another. A step is a visit. Every draw is keyed by
-(seed, shopper, step), so one shopper at a time, a vector of shoppers and a shard of them live the same lives.
+(seed, stream, shopper, number of the visit), so one shopper at a time, a vector of shoppers and a shard of them live the
+same lives.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from copybandit.sim.exposures import SLOTS, Exposures
 from copybandit.sim.philox import uniforms
 from copybandit.sim.types import DataError, Floats, Ints, Product
 from copybandit.sim.visits import Response, Visits
 from copybandit.sim.world import Copy, World
 
-MEMORY = 16
+MEMORY = SLOTS
 """Exposures that a shopper remembers."""
 _ORDER, _VISIT, _RESPONSE = 21, 22, 23
 PRIOR, EXPOSURE, MATCH = range(3)
-"""Channels of `Visits.state`: warm-start click probability, exposure stock, fitted match."""
+"""Channels of `Visits.state`: warm-start click probability, exposure stock, fitted match; 0 where absent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ class Assortment:
 
     Attributes:
         products: shape (p,), indices into the catalogue.
-        variants: shape (p, k), rows of the copies, -1 for absent.
+        variants: shape (p, k), rows of the copies, -1 for absent; each product needs one.
         truth: the copies, encoded by the gold world.
         belief: the same copies, encoded by the fitted world.
         actions: shape (m, q), features of the copies that policies see.
@@ -40,6 +43,36 @@ class Assortment:
     belief: Copy
     actions: Floats
 
+    def __post_init__(self) -> None:
+        p, m = len(self.products), len(self.actions)
+        if not p or self.variants.ndim != 2 or len(self.variants) != p or not self.variants.shape[1]:
+            raise DataError(
+                f"assortment: variants must be ({p}, k) with a product and k >= 1, got {self.variants.shape}; "
+                "give one row per product"
+            )
+        if self.variants.min() < -1 or self.variants.max() >= m:
+            raise DataError(
+                f"assortment: variants must be in [-1, {m}), got {self.variants.min()} to "
+                f"{self.variants.max()}; use rows of the copies"
+            )
+        if not len(self.truth.product) == len(self.belief.product) == m:
+            raise DataError(
+                f"assortment: truth, belief and actions must be equally long, got {len(self.truth.product)}, "
+                f"{len(self.belief.product)} and {m}; encode the same texts"
+            )
+        bare = (self.variants < 0).all(axis=1)
+        if bare.any():
+            raise DataError(
+                f"assortment: product {int(self.products[bare.argmax()])} has no variant; drop it or add one"
+            )
+        stranger = (self.variants >= 0) & (self.truth.product[self.variants] != self.products[:, None])
+        if stranger.any():
+            row, column = (int(index) for index in np.argwhere(stranger)[0])
+            raise DataError(
+                f"assortment: variant {self.variants[row, column]} is shown for product {self.products[row]} "
+                f"but was written for {self.truth.product[self.variants[row, column]]}; correct the table"
+            )
+
 
 class Shop:
     """A shop over time; `respond` is the only method that changes it.
@@ -49,12 +82,12 @@ class Shop:
         fitted: gives the warm start; its shoppers and products are those of `gold`.
         goods: what is on show.
         catalogue: prices and categories.
-        seed: of every draw.
+        seed: of every draw, in [0, 2**32).
         n_impressions, days: the season; impression i happens at day days * i / n_impressions.
         positions: places on the page, drawn evenly.
 
     Raises:
-        DataError: a step asks for more visits than there are shoppers.
+        DataError: the worlds have different shoppers, or a step asks for more visits than there are shoppers.
     """
 
     def __init__(
@@ -69,16 +102,40 @@ class Shop:
         days: float = 7.0,
         positions: int = 3,
     ) -> None:
+        n = len(gold.taste.shoppers)
+        if len(fitted.taste.shoppers) != n:
+            raise DataError(
+                f"shop: gold and fitted must have the same shoppers, got {n} and "
+                f"{len(fitted.taste.shoppers)}; fit on the shoppers of the gold world"
+            )
+        if n_impressions < 1 or positions < 1:
+            raise DataError(
+                f"shop: n_impressions and positions must be at least 1, got {n_impressions} and {positions}; "
+                "raise them"
+            )
         self.gold, self.fitted, self.goods = gold, fitted, goods
         self.seed, self.days, self.positions = seed, days, positions
         self.n_impressions = n_impressions
-        n = len(gold.taste.shoppers)
-        self._ring = np.full((n, MEMORY), -1, dtype=np.int64)
-        self._count = np.zeros(n, dtype=np.int64)
+        self._truth, self._belief = _averaged(goods.truth), _averaged(goods.belief)
         self._price = np.array([product.price for product in catalogue])
         self._relative = np.log(self._price / _category_median(catalogue))
         self._appeal = _appeal(gold, goods.products)
         self._sensitivity = np.exp(0.5 * _normal(uniforms(seed, _ORDER, np.arange(n), 0)))
+        self._served = 0
+        self._exposures = self._forgotten()
+
+    def fresh(self, seed: int) -> Shop:
+        """The same shop and shoppers before anybody came, its visits and responses drawn from another seed.
+
+        It shares the large tables, and shoppers keep their price sensitivity, so it is cheap to make.
+        """
+        twin = copy.copy(self)
+        twin.seed, twin._served, twin._exposures = seed, 0, self._forgotten()
+        return twin
+
+    def _forgotten(self) -> Exposures:
+        n = len(self.gold.taste.shoppers)
+        return Exposures(n, self.goods.truth.product, self.gold.coefficients.fatigue_memory)
 
     @property
     def actions(self) -> Floats:
@@ -90,98 +147,126 @@ class Shop:
 
         Args:
             step: number of the step, 0 first.
-            size: visits in the step; keep it the same from step to step.
+            size: visits in the step; keep it the same from step to step, but for the last.
         """
-        n = len(self._count)
+        n = len(self._exposures.count)
         if not 1 <= size <= n:
             raise DataError(f"shop: a step must have between 1 and {n} visits, got {size}; change batch_size")
         per_round = n // size
         order = np.random.default_rng([self.seed, _ORDER, step // per_round]).permutation(n)
         shopper = order[(step % per_round) * size :][:size]
-        return self.visits_of(shopper, step, self.days * (step * size + np.arange(size)) / self.n_impressions)
+        # Time goes by impressions served, so that a short last step does not jump back.
+        return self.visits_of(
+            shopper, step, self.days * (self._served + np.arange(size)) / self.n_impressions
+        )
 
     def visits_of(self, shopper: Ints, step: Ints | int, day: Floats) -> Visits:
-        """Visits of given shoppers, shape (n,), at given times in days, shape (n,)."""
+        """Visits of given shoppers, shape (n,), at given times in days, shape (n,).
+
+        Args:
+            shopper: indices.
+            step: shape (n,) or one for all; a shopper's draws depend on it and on nothing that others do.
+            day: shape (n,).
+        """
         u = uniforms(self.seed, _VISIT, shopper, step)
         place = (self._appeal[shopper] < u[:, :1]).sum(axis=1)
         place = np.minimum(place, len(self.goods.products) - 1)
         position = 1 + (u[:, 1] * self.positions).astype(np.int64)
-        candidates = self.goods.variants[place]
-        exposure = self._exposure(shopper, candidates)
-        belief, match = self._each(self.fitted, self.goods.belief, shopper, candidates, position, exposure, day)
-        product = self.goods.products[place]
-        return Visits(
+        candidates, product = self.goods.variants[place], self.goods.products[place]
+        exposure = self._exposures.stock(shopper, candidates)
+        visits = Visits(
             shopper=shopper,
             product=product,
             position=position,
             time=day,
             candidates=candidates.astype(np.int32),
             context=self.fitted.taste.interest(shopper, product)[:, None],
-            state=np.stack([belief, exposure, match], axis=2),
+            state=np.zeros((*candidates.shape, 3)),
         )
+        prior, match = self._each(self.fitted, self._belief, visits, candidates, exposure)
+        state = np.stack([prior, exposure, match], axis=2)
+        return replace(visits, state=np.where(candidates[:, :, None] >= 0, state, 0.0))
 
     def expected_click(self, visits: Visits) -> Floats:
         """True click probability of each candidate now, shape (n, k); 0 where absent."""
-        candidates = visits.candidates.astype(np.int64)
-        exposure = self._exposure(visits.shopper, candidates)
-        probability, _ = self._each(
-            self.gold, self.goods.truth, visits.shopper, candidates, visits.position, exposure, visits.time
-        )
-        return np.where(candidates >= 0, probability, 0.0)
+        return self._click_prob(visits, visits.candidates.astype(np.int64))
 
     def respond(self, visits: Visits, column: Ints) -> Response:
-        """Show the chosen column of each row; draw click, conversion and value; remember the exposure."""
-        rows = np.arange(len(column))
-        probability = self.expected_click(visits)[rows, column]
-        shopper = visits.shopper
-        u = uniforms(self.seed, _RESPONSE, shopper, self._count[shopper])
-        click = u[:, 0] < probability
-        variant = visits.candidates[rows, column].astype(np.int64)
-        buy = click & (u[:, 1] < self._conversion(shopper, visits.product, variant))
-        self._ring[shopper, self._count[shopper] % MEMORY] = variant
-        self._count[shopper] += 1
+        """Show the chosen column of each row; draw click, conversion and value; remember the exposure.
+
+        Raises:
+            DataError: a column is absent or out of range, or a shopper stands twice in the visits.
+        """
+        shopper, variant = visits.shopper, _chosen(visits, column)
+        u = uniforms(self.seed, _RESPONSE, shopper, self._exposures.count[shopper])
+        click = u[:, 0] < self._click_prob(visits, variant[:, None])[:, 0]
+        buy = np.zeros(len(variant), dtype=np.bool_)
+        rows = np.flatnonzero(click)
+        buy[rows] = u[rows, 1] < self._conversion(shopper[rows], visits.product[rows], variant[rows])
+        self._exposures.remember(shopper, variant)
+        self._served += len(variant)
         return Response(
             click=click.astype(np.float64),
             conversion=buy.astype(np.float64),
             value=np.where(buy, self._price[visits.product], 0.0),
         )
 
+    def _click_prob(self, visits: Visits, variants: Ints) -> Floats:
+        exposure = self._exposures.stock(visits.shopper, variants)
+        probability, _ = self._each(self.gold, self._truth, visits, variants, exposure)
+        return np.where(variants >= 0, probability, 0.0)
+
     def _conversion(self, shopper: Ints, product: Ints, variant: Ints) -> Floats:
         """P(buy | click): interest, price against the category's median, and a penalty for promising too much."""
         c = self.gold.coefficients
-        promise = np.maximum(self.goods.truth.wording[:, variant].mean(axis=0), 0.0)
+        promise = np.maximum(self._truth.wording[0, variant], 0.0)
         odds = c.conversion_base + c.conversion_interest * self.gold.taste.interest(shopper, product)
         odds -= c.price_sensitivity * self._sensitivity[shopper] * self._relative[product]
         return np.asarray(1 / (1 + np.exp(-(odds - c.overpromise * promise))))
 
-    def _exposure(self, shopper: Ints, candidates: Ints) -> Floats:
-        """Remembered exposures to each candidate, half counted for its product's others, shape (n, k)."""
-        seen = self._ring[shopper]
-        age = (self._count[shopper][:, None] - 1 - np.arange(MEMORY)) % MEMORY
-        weight = np.where(seen >= 0, self.gold.coefficients.fatigue_memory**age, 0.0)
-        own = ((seen[:, None, :] == candidates[:, :, None]) * weight[:, None, :]).sum(axis=2)
-        product = self.goods.truth.product
-        home = np.where(candidates >= 0, product[candidates], -2)
-        kin = ((product[seen][:, None, :] == home[:, :, None]) * weight[:, None, :]).sum(axis=2)
-        return 0.5 * own + 0.5 * kin
-
     def _each(
-        self, world: World, copy: Copy, shopper: Ints, candidates: Ints, position: Ints, exposure: Floats, day: Floats
+        self, world: World, copies: Copy, visits: Visits, variants: Ints, exposure: Floats
     ) -> tuple[Floats, Floats]:
-        """Click probability and match of every candidate under a world, each of shape (n, k)."""
-        n, k = candidates.shape
+        """Click probability and match of every variant under a world, each of shape (n, k)."""
+        n, k = variants.shape
         terms = world.terms(
-            np.repeat(shopper, k),
-            copy.take(np.maximum(candidates, 0).ravel()),
-            position=np.repeat(position, k),
+            np.repeat(visits.shopper, k),
+            copies.take(np.maximum(variants, 0).ravel()),
+            position=np.repeat(visits.position, k),
             fatigue=exposure.ravel(),
-            day=np.repeat(day, k),
+            day=np.repeat(visits.time, k),
         )
         return terms.click_prob.reshape(n, k), terms.match.reshape(n, k)
 
 
+def _chosen(visits: Visits, column: Ints) -> Ints:
+    """The variant in the chosen column of each row, shape (n,)."""
+    n, k = visits.candidates.shape
+    if column.shape != (n,) or not ((column >= 0) & (column < k)).all():
+        raise DataError(
+            f"shop: column must be ({n},) in [0, {k}), got {column.shape} with {column.tolist()[:5]}; "
+            "pass the column decide() returned"
+        )
+    variant = visits.candidates[np.arange(n), column].astype(np.int64)
+    if (variant < 0).any():
+        row = int((variant < 0).argmax())
+        raise DataError(
+            f"shop: row {row} shows column {column[row]}, which is absent; mask absent candidates"
+        )
+    if len(np.unique(visits.shopper)) != n:
+        raise DataError(
+            f"shop: {n} visits of {len(np.unique(visits.shopper))} shoppers; let a shopper visit once a step"
+        )
+    return variant
+
+
+def _averaged(copies: Copy) -> Copy:
+    """The same copies with the wording ensemble averaged once instead of at every visit."""
+    return replace(copies, wording=copies.wording.mean(axis=0, keepdims=True))
+
+
 def _appeal(world: World, products: Ints) -> Floats:
-    """Cumulative distribution over the products on show of what each shopper looks at, shape (n_shoppers, p)."""
+    """Cumulative distribution over the products on show of what shoppers look at, shape (n_shoppers, p)."""
     taste = world.taste
     z = (taste.shoppers @ taste.products[products].T + taste.quality[products] - taste.centre) / taste.scale
     odds = np.exp(0.5 * z)
@@ -189,10 +274,11 @@ def _appeal(world: World, products: Ints) -> Floats:
 
 
 def _category_median(catalogue: tuple[Product, ...]) -> Floats:
+    """Median price of each product's category, shape (m,)."""
     prices = np.array([product.price for product in catalogue])
     _, code = np.unique([product.category for product in catalogue], return_inverse=True)
     medians = np.array([np.median(prices[code == index]) for index in range(code.max() + 1)])
-    return medians[code]
+    return np.asarray(medians[code], dtype=np.float64)
 
 
 def _normal(u: Floats) -> Floats:

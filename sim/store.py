@@ -24,6 +24,7 @@ _CLASSES: dict[str, type[Any]] = {
     for cls in (
         _latent.LatentText,
         encoders.CharGrams,
+        encoders.Joined,
         encoders.Lsa,
         encoders.RandomFourier,
         encoders.Style,
@@ -41,7 +42,11 @@ Record = TypeVar("Record")
 
 
 def save_record(path: Path, record: object) -> None:
-    """Write PATH.json and PATH.safetensors; a file appears whole or not at all."""
+    """Write PATH.json and PATH.safetensors; a file appears whole or not at all.
+
+    Raises:
+        DataError: the record holds something that `load_record` could not make again.
+    """
     arrays: dict[str, NDArray[Any]] = {}
     tree = _flatten(record, "r", arrays)
     _replace(path.with_suffix(".safetensors"), save({k: np.ascontiguousarray(v) for k, v in arrays.items()}))
@@ -59,9 +64,13 @@ def load_record(path: Path, cls: type[Record]) -> Record:
         record = _build(json.loads(path.with_suffix(".json").read_text("utf-8")), arrays)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: cannot read the saved {cls.__name__} ({reason}); run the stage again") from error
+        raise DataError(
+            f"{path}: cannot read the saved {cls.__name__} ({reason}); run the stage again"
+        ) from error
     if not isinstance(record, cls):
-        raise DataError(f"{path}: must hold a {cls.__name__}, got {type(record).__name__}; give the right file")
+        raise DataError(
+            f"{path}: must hold a {cls.__name__}, got {type(record).__name__}; give the right file"
+        )
     return record
 
 
@@ -69,7 +78,7 @@ def _flatten(value: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
     if dataclasses.is_dataclass(value):
         fields = dataclasses.fields(value)
         if type(value).__name__ not in _CLASSES:
-            raise TypeError(f"{type(value).__name__} cannot be saved; add it to sim.store")
+            raise DataError(f"a {type(value).__name__} cannot be saved; add the class to sim.store")
         return {
             "class": type(value).__name__,
             "fields": {f.name: _flatten(getattr(value, f.name), f"{name}.{f.name}", arrays) for f in fields},
@@ -81,7 +90,11 @@ def _flatten(value: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
         return {"tuple": [_flatten(item, f"{name}.{index}", arrays) for index, item in enumerate(value)]}
     if isinstance(value, np.generic):
         return value.item()
-    return value
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise DataError(
+        f"{name}: a {type(value).__name__} cannot be saved; make it a tuple, an array or a number"
+    )
 
 
 def _build(node: Any, arrays: dict[str, NDArray[Any]]) -> Any:

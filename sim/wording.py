@@ -118,8 +118,8 @@ def log_ctr(arms: Arms) -> tuple[Floats, Floats]:
 def ridge(x: Floats, y: Floats, weight: Floats, penalty: float) -> Floats:
     """Weighted ridge: argmin sum w (y - xb)^2 + penalty |b|^2, shape (d,)."""
     gram = (x * weight[:, None]).T @ x
-    solved: Floats = np.linalg.solve(gram + penalty * np.eye(x.shape[1]), (x * weight[:, None]).T @ y)
-    return solved
+    solved = np.linalg.solve(gram + penalty * np.eye(x.shape[1]), (x * weight[:, None]).T @ y)
+    return np.asarray(solved, dtype=np.float64)
 
 
 def fit_wording(
@@ -160,7 +160,7 @@ class PairReport:
     """How well a wording model ranks arms of tests it has not seen.
 
     Attributes:
-        pair_accuracy: share of pairs whose better arm is scored higher, all pairs.
+        pair_accuracy: share of pairs whose better arm is scored higher, all pairs; a tie counts half.
         pair_accuracy_significant: the same where |z| > 1.96.
         calibration_slope: slope of observed on predicted log-CTR difference within groups; 1 is calibrated.
         slope_interval: 95%, clustered by group.
@@ -177,7 +177,7 @@ class PairReport:
 
 def judge_wording(score: Floats, arms: Arms, left: Ints, right: Ints, z: Floats) -> PairReport:
     """Compare scores of shape (n,) with what arms got; pairs are rows `left` and `right` with z of left minus right."""
-    right_way = (score[left] - score[right]) * z > 0
+    right_way = 0.5 + 0.5 * np.sign((score[left] - score[right]) * z)
     clear = np.abs(z) > 1.96
     y, precision = log_ctr(arms)
     x, y = centred(score, arms.group, precision), centred(y, arms.group, precision)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -82,7 +83,7 @@ class Taste:
         logit = (self.shoppers[shopper] * self.products[product]).sum(axis=-1) + self.quality[product]
         return np.asarray((logit - self.centre) / self.scale)
 
-    @property
+    @cached_property
     def mean_shopper(self) -> Floats:
         """Average shopper, shape (d,)."""
         return np.asarray(self.shoppers.mean(axis=0))

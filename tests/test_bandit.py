@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from copybandit.agents.bandit import EPOCH, BanditRun, Response, Reward, Visits, run_bandit
+from copybandit.agents.bandit import EPOCH, BanditRun, Response, Reward, Visits, batch_of, run_bandit
 from copybandit.agents.bandit_run import concat
 from copybandit.agents.batch import ABSENT, Batch, Learner
 from copybandit.agents.policies import BetaThompson, ExploreThenCommit, LinUCB, PriorGreedy, Uniform
@@ -184,7 +184,7 @@ def test_replaying_the_logging_policy_gives_weight_one_everywhere(name: str) -> 
     again, target, start = MAKE[name](shop), [], 0
     for visits in shop.seen:
         rows = slice(start, start + len(visits.time))
-        batch = visits.batch(shop.actions)
+        batch = batch_of(visits, shop.actions)
         target.append(again.action_probs(batch, np.random.default_rng(1)))
         again.update(batch, run.log.action[rows], run.log.reward[rows], np.ones(len(batch)))
         start = rows.stop

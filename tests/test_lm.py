@@ -186,6 +186,16 @@ def test_the_shipped_format_loads_half_weights_as_single(tmp_path: Path) -> None
         tiny_from_bytes(weights, wrong, tokenizer)
 
 
+def test_the_shipped_writer_is_small_and_writes() -> None:
+    writer = CausalLM.load("tiny", temperature=0.9)
+    assert 3e6 < sum(weight.numel() for weight in writer.model.parameters()) < 6e6
+    assert (writer.generator_id, writer.pad_id, writer.eos_id) == ("tiny", 0, 1)
+    variants = writer.propose(BRIEFS, 4, rng())
+    texts = {variant.text for row in variants for variant in row}
+    assert len(texts) > 2 * len(BRIEFS)
+    assert writer.propose(BRIEFS, 4, rng()) == variants
+
+
 def test_leftover_sampling_defaults_are_dropped() -> None:
     model = tiny_model()
     model.generation_config.repetition_penalty = 1.3

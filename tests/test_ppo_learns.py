@@ -108,6 +108,8 @@ def test_updates_say_what_was_measured(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_checkpoints_are_writers(tmp_path: Path) -> None:
     settings = replace(SMALL, checkpoint_every=2, tensorboard=True)
+    (tmp_path / "update-0002").mkdir()
+    (tmp_path / "update-0002" / "half").write_text("an interrupted run", encoding="utf-8")
     result = tune_ppo(tiny_writer(), PROMPTS, share_of_a, settings, 0, tmp_path)
     assert [update for update, _ in result.checkpoints] == [2, 4]
     last = CausalLM.load(str(result.checkpoints[-1][1]))

@@ -1,0 +1,136 @@
+"""The editor: each rule refuses what it is for and lets its neighbour through; no foreign number ever passes."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from decimal import Decimal
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from copybandit.generators.editor import check, first_approved, normalise
+from copybandit.sim.types import Brief, Product, Variant
+from tests.briefs import briefs
+
+MUG = Product(
+    product_id="p",
+    name="ceramic mug",
+    title="Blue ceramic mug, award winning, three handles",
+    category="kitchen",
+    brand="Nine Elms",
+    price=8.5,
+    facts=("blue", "holds 350 ml", "set of 12", "1,000 uses", "up to 50 degrees"),
+)
+BRIEF = Brief(product=MUG)
+
+
+def rules(text: str, brief: Brief = BRIEF) -> set[str]:
+    return {rejection.rule for rejection in check(brief, text)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "bad", "good"),
+    [
+        ("empty", "  ", "A ceramic mug."),
+        ("too-long", "A ceramic mug" + " and so on" * 13 + ".", "A ceramic mug" + " and so on" * 12 + "."),
+        ("unfinished", "A ceramic mug that", "A ceramic mug that is blue!"),
+        ("strange", "A <b>ceramic mug</b>.", "A ceramic mug & more."),
+        ("strange", "A ceramic mug | blue.", "A ceramic mug - blue."),
+        ("strange", "A ceramic mug at www.mugs.com.", "A ceramic mug at home."),
+        ("strange", "A ceramic mug\nfor tea.", "A ceramic mug for tea."),
+        ("strange", "A ceramic mug\u200b.", "A ceramic mug…"),
+        ("repeats", "A very very very ceramic mug.", "A very, very ceramic mug."),
+        ("number", "A ceramic mug for 9.", "A ceramic mug for 8.50."),
+        ("claim", "A ceramic mug, guaranteed.", "A ceramic mug, award or not."),
+        ("claim", "The best-selling ceramic mug.", "The best ceramic mug."),
+        ("claim", "50% off a ceramic mug.", "A ceramic mug up to 50 degrees."),
+        ("claim", "A ceramic mug, on sale.", "A ceramic mug, wholesale."),
+        ("unnamed", "A blue mug.", "A blue mug, ceramic."),
+    ],
+)
+def test_each_rule(rule: str, bad: str, good: str) -> None:
+    assert rule in rules(bad)
+    assert rules(good) == set()
+
+
+@pytest.mark.parametrize("said", "8.50 8,50 8.5 08.50 350 350ml 0350 350.0 12 1,000 1000 1.000".split())
+def test_numbers_of_the_product_pass_in_any_spelling(said: str) -> None:
+    assert rules(f"The ceramic mug, {said}.") == set()
+
+
+FOREIGN = """
+9 8.51 85 8,05 50.8 35 360ml 1 1,001 10,00 .5 0.12 ½ m² ３ ٣ ① 3.50 0.350 350,000 8.500
+two Seven thirteen half dozen ninety percent
+""".split()
+
+
+@pytest.mark.parametrize("said", FOREIGN)
+def test_foreign_numbers_are_refused(said: str) -> None:
+    assert "number" in rules(f"The ceramic mug, {said}.")
+
+
+def test_spelled_numbers_of_the_product_pass() -> None:
+    assert rules("Three handles: the ceramic mug by Nine Elms.") == set()
+    assert rules("One ceramic mug for someone often alone.") == set()
+
+
+def readings(text: str) -> set[float]:
+    """Every value that digits in a text could stand for, read without the editor's help."""
+    values: set[float] = set()
+    for digits in re.findall(r"\d[\d.,]*", text):
+        for spelling in (digits.replace(",", ""), digits.replace(",", "."), digits.replace(".", "")):
+            with contextlib.suppress(ValueError):
+                values.add(float(spelling.strip(".,")))
+    return values
+
+
+@given(
+    brief=briefs(),
+    number=st.one_of(st.integers(0, 10**6), st.decimals(0, 10**4, places=2)),
+    form=st.sampled_from(["{}", "{}ml", "({})", "{}-piece", "no.{}", "x{}", "+{}!", "{}.", "0{}"]),
+    comma=st.booleans(),
+)
+def test_a_number_the_product_does_not_have_is_always_refused(
+    brief: Brief, number: int | Decimal, form: str, comma: bool
+) -> None:
+    product = brief.product
+    held = readings(" ; ".join((product.name, product.title, *product.facts, f"{product.price:.2f}")))
+    assume(float(number) not in held)
+    said = form.format(str(number).replace(".", "," if comma else "."))
+    assert "number" in rules(f"Meet the {product.name}, {said} now.", brief)
+
+
+@given(brief=briefs(), text=st.text(max_size=60))
+def test_any_text_gets_an_answer_with_spans_inside(brief: Brief, text: str) -> None:
+    for rejection in check(brief, text):
+        start, end = rejection.span
+        assert 0 <= start <= end <= max(len(text), len(normalise(text)))
+        assert rejection.reason and "\n" not in rejection.reason
+
+
+@given(st.text(max_size=60))
+def test_normalising_twice_changes_nothing_more(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == once
+
+
+def test_normalise_keeps_words_apart() -> None:
+    assert normalise("a\nb\u200bc  ｄ") == "a bc d"
+
+
+def test_a_name_may_hold_what_text_may_not() -> None:
+    odd = Product(
+        product_id="p", name="ho ho ho star", title="ho ho ho star", category="k", brand="", price=1.0
+    )
+    assert rules("Meet the ho ho ho star.", Brief(product=odd)) == set()
+    starfish = Product(product_id="p", name="starfish", title="starfish", category="k", brand="", price=1.0)
+    assert rules("Meet the starfish, a star.", Brief(product=starfish)) == {"claim"}
+
+
+def test_the_first_approved_variant_is_taken() -> None:
+    texts = ["A mug.", "A ceramic mug for 9.", "A ceramic mug.", "The ceramic mug."]
+    variants = [Variant(text=text, product_id="p", generator_id="g") for text in texts]
+    assert first_approved(BRIEF, variants) == variants[2]
+    assert first_approved(BRIEF, variants[:2]) is None
