@@ -1,8 +1,9 @@
 """Train `tiny`, the generator that ships with the package, from nothing but the grammar of copy.
 
 Two products in three have names, facts or interests made of invented words and of pieces of the vocabulary, so that
-the model learns to copy what the prompt says rather than to remember the lexicon. Shopper interests are drawn independently of product and style:
-the pretrained model knows no taste. Reproduce the shipped weights with `copybandit pretrain`.
+the model learns to copy what the prompt says rather than to remember the lexicon. Shopper interests are drawn
+independently of product and style: the pretrained model knows no taste. Reproduce the shipped weights with
+`copybandit pretrain`.
 """
 
 from __future__ import annotations

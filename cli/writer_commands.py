@@ -43,4 +43,6 @@ def generate_copy(products: Path, model: str, interests: str, n: int, temperatur
         for brief, variants in zip(briefs, proposals, strict=True):
             for variant in variants:
                 if not check(brief, variant.text):
-                    table.writerow([variant.product_id, variant.text, variant.generator_id, variant.content_hash])
+                    table.writerow(
+                        [variant.product_id, variant.text, variant.generator_id, variant.content_hash]
+                    )

@@ -1,6 +1,7 @@
 """The editor: which copy may be shown. Facts are vetoes, not weights.
 
-A number in copy must be one of the product's; the product must be named; the text must be whole, short and clean.
+A number in copy must be one of the product's, a describing word one of its facts; the product must be named; the text
+must be whole, short and clean.
 It compares numbers, not what they measure: `350 g` passes for a product that holds 350 ml.
 """
 
@@ -10,7 +11,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
+from copybandit.sim.catalogue import lexicon
 from copybandit.sim.types import Brief, Product, Variant
 
 _NUMBER = re.compile(r"(?<![\w.,])[.,]\d+|\d+(?:[.,]\d+)*")
@@ -83,7 +86,11 @@ def check(brief: Brief, text: str) -> tuple[Rejection, ...]:
     Numbers and claims are looked for in `normalise(text)`, so that odd spellings do not slip through; their spans are
     places there, all others places in `text`.
     """
-    found = [*_shape(text, _said(brief.product)), *_facts(brief.product, normalise(text))]
+    found = [
+        *_shape(text, _said(brief.product)),
+        *_facts(brief.product, normalise(text)),
+        *_attributes(brief, text),
+    ]
     if not names_product(brief, text):
         reason = f"does not name {brief.product.name!r}"
         found.append(Rejection(rule="unnamed", span=(0, len(text)), reason=reason))
@@ -134,6 +141,37 @@ def _facts(product: Product, text: str) -> list[Rejection]:
         if match.group().lower() not in claimed
     ]
     return found
+
+
+def _attributes(brief: Brief, text: str) -> list[Rejection]:
+    """Words that describe products, said of neither this product nor the reader's interests."""
+    known = set(_words(_said(brief.product)))
+    known |= set(_words(" ".join(brief.segment.interests))) if brief.segment else set()
+    foreign = attribute_words() - known
+    return [
+        _rejection("attribute", match, f"{match.group()!r} is not among the product's facts")
+        for match in re.finditer(r"[^\W\d_][\w'-]*", text)
+        if match.group().lower() in foreign
+    ]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_][\w'-]*", text.lower())
+
+
+@cache
+def attribute_words() -> frozenset[str]:
+    """Words with which the lexicon describes products, less the words that moves are made of."""
+    from copybandit.generators.grammar import moves  # the grammar asks the editor how long a text may be
+
+    words = lexicon()
+    said = [
+        *words.colours,
+        *words.styles,
+        *(w for c in words.categories for w in (*c.adjectives, *c.phrases)),
+    ]
+    harmless = {"gift", "needed", *_words(" ".join(move.text for move in moves()))}
+    return frozenset(word for word in _words(" ".join(said)) if len(word) > 2) - harmless
 
 
 def _rejection(rule: str, match: re.Match[str], reason: str) -> Rejection:

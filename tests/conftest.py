@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
+# Two workers share the machine: one thread each, set before torch is imported, or they wait for each other in busy loops.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import pytest  # noqa: E402
 
 VARIABLE = "COPYBANDIT_DATA"
 DEFAULT = Path(__file__).parents[1].parent / "shared" / "data"

@@ -47,6 +47,7 @@ def rules(text: str, brief: Brief = BRIEF) -> set[str]:
         ("claim", "The best-selling ceramic mug.", "The best ceramic mug."),
         ("claim", "50% off a ceramic mug.", "A ceramic mug up to 50 degrees."),
         ("claim", "A ceramic mug, on sale.", "A ceramic mug, wholesale."),
+        ("attribute", "A wooden ceramic mug.", "A blue ceramic mug."),
         ("unnamed", "A blue mug.", "A blue mug, ceramic."),
     ],
 )

@@ -61,7 +61,9 @@ def test_a_template_writes_every_cell(fitted: Pipeline) -> None:
     assert written.texts == tuple(shop.references[product] for product in cells.product)
 
 
-def test_swap_is_above_zero_for_copy_that_is_chosen_by_the_truth_and_zero_without_match(fitted: Pipeline) -> None:
+def test_swap_is_above_zero_for_copy_that_is_chosen_by_the_truth_and_zero_without_match(
+    fitted: Pipeline,
+) -> None:
     """Let each segment have the interest word that the gold world likes best for it: the test must see that."""
     cells, gold = fitted.cells("judge"), fitted.gold()
     words = fitted.shop().words

@@ -42,8 +42,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_report_has_the_keys_that_readers_rely_on(finished: Path) -> None:
     report = json.loads((finished / "report.json").read_text("utf-8"))
     assert {"source", "n_shoppers", "n_products", "n_interactions", "semi_synthetic"} <= report["data"].keys()
-    assert {"auc_popularity_matched", "auc_popularity_baseline", "calibration_slope"} <= report["interest_model"].keys()
-    assert {"pair_accuracy", "pair_accuracy_significant", "calibration_slope"} <= report["response_model"].keys()
+    assert {"auc_popularity_matched", "auc_popularity_baseline", "calibration_slope"} <= report[
+        "interest_model"
+    ].keys()
+    assert {"pair_accuracy", "pair_accuracy_significant", "calibration_slope"} <= report[
+        "response_model"
+    ].keys()
     generator = report["generator"]
     for name in ("template", "template+interest", "best constant style", "best non-personal", "sft", "ppo"):
         assert 0 < generator[name]["gold_ctr"] < 1 and 0 < generator[name]["fitted_ctr"] < 1
@@ -126,7 +130,9 @@ def test_the_loop_closes_on_real_formats(tmp_path: Path) -> None:
 
 def _command(*options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-c", "from copybandit.cli.main import main; main()", "run", *options]
-    return subprocess.run(program, cwd=cwd, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
+    return subprocess.run(
+        program, cwd=cwd, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}
+    )
 
 
 def _damaged(tmp_path: Path) -> dict[str, tuple[Path, str]]:
@@ -160,7 +166,16 @@ def test_bad_input_gets_one_line_and_exit_code_2_and_leaves_nothing(tmp_path: Pa
     tests = tmp_path / "tests.csv.gz"
     write_upworthy(tests, 50, 0)
     for name, (path, word) in _damaged(tmp_path).items():
-        options = ("--config", "online-retail", "--retail", str(path), "--ab-tests", str(tests), "--out", name)
+        options = (
+            "--config",
+            "online-retail",
+            "--retail",
+            str(path),
+            "--ab-tests",
+            str(tests),
+            "--out",
+            name,
+        )
         done = _command(*options, cwd=tmp_path)
         errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
         assert done.returncode == 2, (name, done.stderr)
