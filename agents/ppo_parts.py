@@ -53,10 +53,14 @@ class Parts:
 
 
 def next_kl_coef(kl_coef: float, kl: float, settings: PPOSettings) -> float:
-    """Return kl_coef * (1 + gain * clip(kl / target - 1, -1, 1)), the control of arXiv 1909.08593, 2.2."""
+    """Return kl_coef * (1 + gain * clip(kl / target - 1, -1, 1)), the control of arXiv 1909.08593, 2.2.
+
+    It never falls below where it began: KL starts at 0, and a price let down meanwhile would be gone when it counts.
+    """
     if settings.target_kl is None:
         return kl_coef
-    return kl_coef * (1 + settings.kl_gain * float(np.clip(kl / settings.target_kl - 1, -1, 1)))
+    steered = kl_coef * (1 + settings.kl_gain * float(np.clip(kl / settings.target_kl - 1, -1, 1)))
+    return max(steered, settings.kl_coef)
 
 
 def reference_scale(

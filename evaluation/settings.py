@@ -69,8 +69,10 @@ class TuneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Episodes per PPO update."""
     learning_rate: NonNegative = 1e-4
     """Step size of Adam; 0 leaves the writer as it is."""
-    kl_target: Positive = 8.0
+    kl_target: Positive = 3.0
     """Nats per piece of copy that the tuned writer may drift from SFT."""
+    kl_coef: Positive = 0.2
+    """Price of a nat at the start, in standard deviations of the reward; steered towards `kl_target` from there."""
     temperature: Positive = 1.0
     """Sampling temperature while tuning and writing."""
     max_new_tokens: Annotated[int, Meta(ge=1, le=512)] = 24

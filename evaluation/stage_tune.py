@@ -60,6 +60,7 @@ def tune_seed(
         ppo_epochs=settings.ppo_epochs,
         learning_rate=settings.learning_rate,
         target_kl=settings.kl_target,
+        kl_coef=settings.kl_coef,
         checkpoint_every=max(1, updates // CHECKPOINTS),
         tensorboard=True,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import pytest  # noqa: E402
+import pytest
 
 VARIABLE = "COPYBANDIT_DATA"
 DEFAULT = Path(__file__).parents[1].parent / "shared" / "data"
