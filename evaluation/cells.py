@@ -14,7 +14,7 @@ from copybandit.sim.segments import MIN_CELL
 from copybandit.sim.types import Bools, Brief, DataError, Floats, Ints, Product, Segment
 from copybandit.sim.world import World
 
-DOUBT = 1.0
+DOUBT = 0.5
 """Standard deviations of the wording ensemble that the reward subtracts."""
 VETO = -0.6
 """Reward of copy that the editor refuses, in log-odds: well below the worst honest copy."""

@@ -265,14 +265,22 @@ def test_quirk_8_returning_false_stops(tmp_path: Path) -> None:
 
 
 def test_quirk_8_kl_coef_is_steered_and_honoured(tmp_path: Path) -> None:
-    result = tune(tmp_path, changed(SMALL, target_kl=5.0, kl_coef=0.1))
+    result = tune(tmp_path, changed(SMALL, target_kl=1e-9, kl_coef=0.1))
+    steered = [0.1]
+    for update in result.updates[:-1]:
+        steered.append(next_kl_coef(steered[-1], update.kl, changed(SMALL, target_kl=1e-9, kl_coef=0.1)))
     coefs = [update.kl_coef for update in result.updates]
-    assert coefs == pytest.approx([0.1, 0.08, 0.064], rel=0.05)
+    assert coefs == pytest.approx(steered) and coefs[-1] > 0.1
+
+
+def test_the_price_of_kl_never_falls_below_where_it_began(tmp_path: Path) -> None:
+    result = tune(tmp_path, changed(SMALL, target_kl=5.0, kl_coef=0.1))
+    assert [update.kl_coef for update in result.updates] == pytest.approx([0.1, 0.1, 0.1])
 
 
 @given(st.floats(1e-4, 10), st.floats(-5, 100), st.floats(0.1, 20))
 def test_kl_control_moves_the_right_way_by_a_bounded_share(coef: float, kl: float, target: float) -> None:
-    after = next_kl_coef(coef, kl, changed(SMALL, target_kl=target))
+    after = next_kl_coef(coef, kl, changed(SMALL, target_kl=target, kl_coef=1e-9))
     assert 0.8 * coef - 1e-12 <= after <= 1.2 * coef + 1e-12
     assert math.copysign(1, after - coef) == math.copysign(1, kl - target) or after == pytest.approx(coef)
 

@@ -50,7 +50,7 @@ def test_shipped_configs_are_valid_and_spell_out_every_setting(name: str) -> Non
 
 def test_quickstart_runs_as_it_stands() -> None:
     settings = load_settings("quickstart")
-    assert settings.world == "synthetic" and settings.tune.learning_rate == 1e-4
+    assert settings.world == "synthetic" and settings.tune.learning_rate == 2e-4
 
 
 def test_online_retail_takes_its_files_from_the_command_line(tmp_path: Path) -> None:
@@ -90,8 +90,8 @@ def test_every_setting_is_documented() -> None:
         ({"name": "../up"}, ["name must be", "'../up'"]),
         ({"bandit": 3}, ["bandit must be a group of keys", "got 3"]),
         ({"bandit.n_products": 501}, ["bandit.n_products", "at most data.n_products = 500", "lower it"]),
-        ({"tune.minibatches": 3}, ["tune.batch_size", "multiple of tune.minibatches = 3", "got 64"]),
-        ({"tune.episodes": 10}, ["tune.episodes must be at least tune.batch_size = 64", "got 10"]),
+        ({"tune.minibatches": 3}, ["tune.batch_size", "multiple of tune.minibatches = 3", "got 128"]),
+        ({"tune.episodes": 10}, ["tune.episodes must be at least tune.batch_size = 128", "got 10"]),
         ({"data.n_shoppers": 100}, ["data.n_shoppers", "120 in all", "got 100", "n_segments"]),
         ({"bandit.days": 1000}, ["bandit.n_impressions", "500000", "got 200000"]),
         ({"data.retail": "x.csv"}, ["world synthetic reads no files", "drop --retail"]),
