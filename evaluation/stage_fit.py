@@ -13,7 +13,7 @@ from copybandit.evaluation.shop_data import ShopData, coefficients, first_place_
 from copybandit.evaluation.storage import load_arrays, load_json, save_arrays, save_json
 from copybandit.sim.encoders import Lsa, Style
 from copybandit.sim.interest import InterestModel, cut_in_time, fit_interest
-from copybandit.sim.oracle import CEILING, Sample, pinned, within_brief_sd
+from copybandit.sim.oracle import CEILING, STYLE_SHARE, Sample, pinned, within_brief_sd
 from copybandit.sim.retail_gold import fit_collaborative, fit_gold_wording
 from copybandit.sim.rounds import SHARED, Fitted, RoundsFit, fit_rounds, poisson_ridge
 from copybandit.sim.segments import interest_words, segment_shoppers
@@ -248,6 +248,13 @@ def _assumed(settings: RunSettings) -> list[LedgerRow]:
             term="drift", value=terms.drift, kind="assumed", source="no public data", range=(0.0, 0.1, 0.2)
         ),
         LedgerRow(
+            term="style share of wording (gold)",
+            value=STYLE_SHARE,
+            kind="assumed",
+            source="style ranks few Upworthy pairs right",
+            range=(0.3, STYLE_SHARE, 1.0),
+        ),
+        LedgerRow(
             term="position_eta (gold)",
             value=terms.position_eta,
             kind="assumed",
@@ -306,7 +313,7 @@ def _real_gold(settings: RunSettings, shop: ShopData, arms: Arms, rng: np.random
     wording = Saturated(inner=fit_gold_wording(arms, rng), gain=1.0, limit=CEILING)
     world = World(
         taste=taste,
-        wording=pinned(wording, shop.references, shop.sample),
+        wording=pinned(wording, shop.sample, rng),
         references=shop.references,
         coefficients=coefficients(settings),
     )

@@ -31,6 +31,7 @@ _CLASSES: dict[str, type[Any]] = {
         interest.InterestModel,
         interest.ProductFeatures,
         retail_gold.CollaborativeText,
+        wording.Idiosyncratic,
         wording.LinearWording,
         wording.Saturated,
         world.Coefficients,

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from copybandit.sim.encoders import Encoder
+from copybandit.sim.encoders import CharGrams, Encoder
 from copybandit.sim.types import DataError, Floats, Ints
 
 
@@ -74,6 +74,53 @@ class Saturated:
     def members(self, texts: Sequence[str]) -> Floats:
         """Saturated scores, shape (n_members, n)."""
         return np.asarray(self.limit * np.tanh(self.gain * self.inner.members(texts) / self.limit))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Idiosyncratic:
+    """What style cannot say: an effect of its own for each wording of each product, added to another model.
+
+    A random function of a text's character n-grams (a Gaussian process drawn through random Fourier features), so narrow
+    that it does not carry over from product to product. The same text always has the same effect.
+
+    Attributes:
+        inner: the part that carries over.
+        grams: reads the text.
+        frequencies: shape (size of grams, d).
+        phases, weights: shape (d,).
+        sd: standard deviation of the effect.
+    """
+
+    inner: Saturated
+    grams: CharGrams
+    frequencies: Floats
+    phases: Floats
+    weights: Floats
+    sd: float
+
+    @classmethod
+    def around(cls, inner: Saturated, sd: float, rng: np.random.Generator) -> Idiosyncratic:
+        """Draw the function."""
+        grams, d = CharGrams(size=2048), 64
+        return cls(
+            inner=inner,
+            grams=grams,
+            frequencies=6.0 * rng.normal(size=(grams.size, d)),
+            phases=rng.uniform(0, 2 * np.pi, d),
+            weights=rng.normal(size=d),
+            sd=sd,
+        )
+
+    @property
+    def n_members(self) -> int:
+        """Number of members of the model inside."""
+        return self.inner.n_members
+
+    def members(self, texts: Sequence[str]) -> Floats:
+        """Scores, shape (n_members, n)."""
+        waves = np.cos(self.grams.sparse(texts) @ self.frequencies + self.phases)
+        own = np.sqrt(2 / len(self.weights)) * waves @ self.weights
+        return np.asarray(self.inner.members(texts) + self.sd * own)
 
 
 @dataclass(frozen=True, kw_only=True)

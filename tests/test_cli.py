@@ -80,7 +80,9 @@ def test_an_interrupt_says_how_to_go_on_and_resuming_does(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "a b"
-    line = refused(130, Request(out=path, sets=("tune.episodes=128",)), TwoStages(KeyboardInterrupt()), capsys)
+    line = refused(
+        130, Request(out=path, sets=("tune.episodes=128",)), TwoStages(KeyboardInterrupt()), capsys
+    )
     assert line == f"interrupted; to go on: copybandit run --resume '{path}'"
     again = TwoStages()
     execute(Request(folder=path, resume=True), again)
