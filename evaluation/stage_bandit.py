@@ -153,7 +153,9 @@ def play(
         if policy.name == "uniform":
             report["uniform_ctr"] = float(done.uniform.mean())
             report["oracle_ctr"] = float(done.oracle.mean())
-    bare = replace(goods, variants=np.where(_is_template(approved), -1, goods.variants))
+    others = np.where(_is_template(approved), -1, goods.variants)
+    left = (others >= 0).any(axis=1)  # a writer whose copy was all refused leaves a product with the template alone
+    bare = replace(goods, products=goods.products[left], variants=others[left])
     named = next(policy for policy in policies(goods, fitted) if policy.name == settings.policy)
     report["without_template"] = {"policies": {named.name: summary(run(named, bare))}}
     report["variants"] = len(approved.texts)

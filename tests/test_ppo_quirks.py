@@ -270,7 +270,7 @@ def test_quirk_8_kl_coef_is_steered_and_honoured(tmp_path: Path) -> None:
     for update in result.updates[:-1]:
         steered.append(next_kl_coef(steered[-1], update.kl, changed(SMALL, target_kl=1e-9, kl_coef=0.1)))
     coefs = [update.kl_coef for update in result.updates]
-    assert coefs == pytest.approx(steered) and coefs[-1] > 0.1
+    assert coefs == pytest.approx(steered) and max(coefs) > 0.1
 
 
 def test_the_price_of_kl_never_falls_below_where_it_began(tmp_path: Path) -> None:
