@@ -154,7 +154,9 @@ def play(
             report["uniform_ctr"] = float(done.uniform.mean())
             report["oracle_ctr"] = float(done.oracle.mean())
     others = np.where(_is_template(approved), -1, goods.variants)
-    left = (others >= 0).any(axis=1)  # a writer whose copy was all refused leaves a product with the template alone
+    left = (others >= 0).any(
+        axis=1
+    )  # a writer whose copy was all refused leaves a product with the template alone
     bare = replace(goods, products=goods.products[left], variants=others[left])
     named = next(policy for policy in policies(goods, fitted) if policy.name == settings.policy)
     report["without_template"] = {"policies": {named.name: summary(run(named, bare))}}
