@@ -14,7 +14,7 @@ from copybandit.agents.batch import ABSENT, Batch, Learner
 from copybandit.agents.check import check_policy
 from copybandit.agents.decide import decide
 from copybandit.agents.policies import BetaThompson, ExploreThenCommit, LinUCB, PriorGreedy, Uniform
-from copybandit.agents.policy_thompson import best_probs
+from copybandit.agents.policy_thompson import LEAST_CLICKS, best_probs
 from copybandit.sim.types import DataError, Floats, Ints
 
 M, Q, P = 24, 5, 3
@@ -190,7 +190,8 @@ def test_thompson_quadrature_agrees_with_draws(seed: int, scale: float) -> None:
     policy = BetaThompson(prior, strength=scale, epsilon=1e-9)
     batch = replace(one_set(1, [0, 1, 2, 3]), actions=ACTIONS[:4])
     probs = policy.action_probs(batch, rng)[0]
-    best = rng.beta(prior * scale, (1 - prior) * scale, size=(draws, 4)).argmax(axis=1)
+    a, b = np.maximum(prior * scale, LEAST_CLICKS), np.maximum((1 - prior) * scale, LEAST_CLICKS)
+    best = rng.beta(a, b, size=(draws, 4)).argmax(axis=1)
     frequency = np.bincount(best, minlength=4) / draws
     # 64 nodes are within .015 even where the prior is worth less than one click.
     assert np.abs(probs - frequency).max() < 4 * 0.5 / np.sqrt(draws) + 0.015
