@@ -2,8 +2,8 @@
 
 P(i is best) is the integral of f_i(z) times the product over j != i of F_j(z). With z = logit of the click
 probability the density is proportional to x^a (1-x)^b: one smooth bell for any a, b > 0, so an even grid
-integrates it well (64 nodes: within .015 of the integral where a, b >= .1; tails longer than that slip between nodes). There is no Monte Carlo error, and the vector that
-is logged is the one drawn from.
+integrates it well (64 nodes: within .015 of the integral where a, b >= .1; longer tails slip between nodes).
+There is no Monte Carlo error, and the vector that is logged is the one drawn from.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ LEAST_CLICKS = 0.1
 
 
 class BetaThompson:
-    """Beta-Bernoulli Thompson sampling, warm-started: Beta(prior * strength, (1 - prior) * strength),
-    neither parameter below `LEAST_CLICKS`.
+    """Beta-Bernoulli Thompson sampling, warm-started: Beta(prior * strength, (1 - prior) * strength).
+
+    Neither parameter starts below `LEAST_CLICKS`.
 
     Args:
         prior: shape (m,), mean warm-start click probability of each variant, in (0, 1).

@@ -40,8 +40,9 @@ class PPOSettings:
         max_grad_norm: gradients of policy and critic are clipped to this norm, each on its own.
         reward_clip: in sd.
         missing_eos_penalty: in sd, for an answer that did not end by itself.
-        reference_samples: answers of the untuned writer that fix the reward's mean and sd.
+        reference_samples: answers of the untuned writer that fix the reward's mean and sd, and that the critic learns from.
         critic_hidden: width of the critic.
+        critic_epochs: passes of the critic over the reference samples before the first update.
         lora_rank: tune low-rank adapters instead of all weights.
         checkpoint_every: updates between saved writers; None saves none.
         tensorboard: also write TensorBoard events to the output folder.
@@ -53,7 +54,7 @@ class PPOSettings:
     minibatches: int = 2
     ppo_epochs: int = 2
     learning_rate: float = 1e-4
-    critic_learning_rate: float = 1e-3
+    critic_learning_rate: float = 3e-3
     kl_coef: float = 0.05
     target_kl: float | None = None
     kl_gain: float = 0.2
@@ -62,6 +63,7 @@ class PPOSettings:
     missing_eos_penalty: float = 1.0
     reference_samples: int = 256
     critic_hidden: int = 64
+    critic_epochs: int = 4
     lora_rank: int | None = None
     checkpoint_every: int | None = None
     tensorboard: bool = False
@@ -72,6 +74,8 @@ class PPOSettings:
         for name in counts:
             if getattr(self, name) < 1:
                 raise DataError(f"ppo: {name} must be >= 1, got {getattr(self, name)}; raise it")
+        if self.critic_epochs < 0:
+            raise DataError(f"ppo: critic_epochs must be >= 0, got {self.critic_epochs}; 0 skips the warm-up")
         if self.batch_size % self.minibatches:
             raise DataError(
                 f"ppo: batch_size must be a multiple of minibatches, got {self.batch_size} and "

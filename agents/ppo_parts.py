@@ -16,6 +16,7 @@ from copybandit.agents.policy_module import PolicyModule
 from copybandit.agents.ppo import PPOSettings
 from copybandit.agents.reward_seam import ProgrammaticReward, RewardFn, RewardScale, evaluate_reward
 from copybandit.generators.lm import CausalLM
+from copybandit.sim.types import Floats, Ints
 
 ADAM_EPSILON = 1e-5
 """PyTorch's 1e-8 makes the first steps of RLHF too large (arXiv 2403.17031)."""
@@ -63,25 +64,44 @@ def next_kl_coef(kl_coef: float, kl: float, settings: PPOSettings) -> float:
     return max(steered, settings.kl_coef)
 
 
-def reference_scale(
+@dataclass(frozen=True, kw_only=True)
+class ReferenceSample:
+    """What the untuned writer wrote before tuning, and what it earned.
+
+    Attributes:
+        scale: the reward's mean and sd on it.
+        prompt: shape (n,), index of each text's prompt.
+        texts: n texts, none empty.
+        scores: shape (n,), their standardised rewards.
+    """
+
+    scale: RewardScale
+    prompt: Ints
+    texts: tuple[str, ...]
+    scores: Floats
+
+
+def reference_sample(
     writer: CausalLM,
     prompts: Sequence[str],
     reward: RewardFn,
     settings: PPOSettings,
     rng: np.random.Generator,
-) -> RewardScale:
-    """Measure the raw reward on texts of the untuned writer."""
+) -> ReferenceSample:
+    """Let the untuned writer write, and measure the raw reward."""
     cells = rng.permutation(np.resize(np.arange(len(prompts)), settings.reference_samples))
     texts = [text for (text,) in writer.write([prompts[cell] for cell in cells], 1, rng)]
     kept = np.array([bool(text) for text in texts])
-    total = evaluate_reward(reward, cells[kept], [text for text in texts if text]).total
+    written = tuple(text for text in texts if text)
+    total = evaluate_reward(reward, cells[kept], list(written)).total
     sd = float(total.std()) if len(total) else 0.0
-    return RewardScale(
+    scale = RewardScale(
         mean=float(total.mean()) if len(total) else 0.0,
         sd=sd if sd > 1e-9 else 1.0,
         clip=settings.reward_clip,
         missing_eos_penalty=settings.missing_eos_penalty,
     )
+    return ReferenceSample(scale=scale, prompt=cells[kept], texts=written, scores=scale.standardised(total))
 
 
 def with_adapter(model: Any, rank: int | None) -> Any | None:

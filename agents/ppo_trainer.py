@@ -19,10 +19,17 @@ import numpy as np
 import torch
 from transformers import PrinterCallback, TrainerCallback
 
-from copybandit.agents.critic import Critic
+from copybandit.agents.critic import Critic, warm_up
 from copybandit.agents.policy_module import PolicyModule, PromptWidth
 from copybandit.agents.ppo import PPOSettings, PPOUpdate, TuneResult
-from copybandit.agents.ppo_parts import Parts, make_optimizer, next_kl_coef, reference_scale, with_adapter
+from copybandit.agents.ppo_parts import (
+    Parts,
+    ReferenceSample,
+    make_optimizer,
+    next_kl_coef,
+    reference_sample,
+    with_adapter,
+)
 from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, RewardFn, RewardScale
 from copybandit.agents.trl_guard import cheap_collection, importing_trl, isolated_randomness, quiet_arguments
 from copybandit.generators.lm import CausalLM
@@ -197,6 +204,22 @@ def _assemble(
     )
 
 
+def _warm_up(
+    parts: Parts, prompt_ids: list[list[int]], sample: ReferenceSample, rng: np.random.Generator
+) -> None:
+    """Let the critic learn from the untuned writer's answers before the first update."""
+    warm_up(
+        parts.critic,
+        [prompt_ids[cell] for cell in sample.prompt],
+        parts.tuned.response_ids(sample.texts),
+        sample.scores,
+        epochs=parts.settings.critic_epochs if sample.texts else 0,
+        learning_rate=parts.settings.critic_learning_rate,
+        pad_id=parts.tuned.pad_id,
+        rng=rng,
+    )
+
+
 def run_ppo(
     writer: CausalLM,
     prompts: Sequence[str],
@@ -211,9 +234,10 @@ def run_ppo(
     prompt_ids = writer.prompt_ids(prompts)
     index = PromptIndex(prompt_ids)
     rng = np.random.default_rng(seed)
-    scale = reference_scale(writer, prompts, reward, settings, rng)
+    sample = reference_sample(writer, prompts, reward, settings, rng)
     with isolated_randomness(seed), cheap_collection():
-        parts = _assemble(writer, index, reward, scale, settings, int(rng.integers(2**62)))
+        parts = _assemble(writer, index, reward, sample.scale, settings, int(rng.integers(2**62)))
+        _warm_up(parts, prompt_ids, sample, rng)
         report = Reporting(out_dir=out_dir, on_update=on_update, clock=clock)
         trainer = QuietPPOTrainer(parts, report, prompt_ids, _args(settings, writer, seed, out_dir))
         stopped = False
@@ -224,7 +248,7 @@ def run_ppo(
         return TuneResult(
             writer=trainer.snapshot(),
             updates=tuple(trainer.updates),
-            reward_scale=scale,
+            reward_scale=sample.scale,
             checkpoints=tuple(trainer.checkpoints),
             stopped=stopped,
         )

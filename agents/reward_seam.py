@@ -57,6 +57,10 @@ class RewardScale:
                 f"reward scale: sd must be above 0 and finite, got {self.sd}; use 1 for a constant"
             )
 
+    def standardised(self, total: Floats) -> Floats:
+        """(total - mean) / sd, within +-clip, shape (b,)."""
+        return np.asarray(np.clip((total - self.mean) / self.sd, -self.clip, self.clip))
+
 
 @dataclass(frozen=True, kw_only=True)
 class RewardBatch:
@@ -166,7 +170,7 @@ class ProgrammaticReward(nn.Module):
     def _standardise(self, total: Floats, written: Bools, ended: Bools) -> Floats:
         scale = self._scale
         scores = np.full(len(written), -scale.clip)
-        scores[written] = np.clip((total - scale.mean) / scale.sd, -scale.clip, scale.clip)
+        scores[written] = scale.standardised(total)
         return scores - scale.missing_eos_penalty * ~ended
 
 

@@ -55,6 +55,10 @@ class Cells:
             found[rows] = world.mean_click(shoppers, copy.take(rows))
         return found
 
+    def rates(self, world: World, rows: Sequence[Sequence[str]]) -> Floats:
+        """`ctr` of several rows of texts, one row per seed, shape (seeds, n)."""
+        return np.stack([self.ctr(world, texts) for texts in rows])
+
 
 def make_cells(
     products: Sequence[Product], segments: Sequence[Segment], label: Ints, shoppers: Bools, catalogue: Bools
@@ -135,24 +139,20 @@ def write_cells(
     writer: Generator, cells: Cells, references: Sequence[str], rng: np.random.Generator
 ) -> Written:
     """Write one approved text per cell: the first of `ATTEMPTS` proposals that the editor passes."""
-    return write_briefs(writer, cells.briefs, [references[product] for product in cells.product], rng)
-
-
-def write_briefs(
-    writer: Generator, briefs: Sequence[Brief], references: Sequence[str], rng: np.random.Generator
-) -> Written:
-    """Write one approved text per brief; `references` holds the stand-in of each."""
-    texts: list[str | None] = [None] * len(briefs)
-    waiting, refused_first = list(range(len(briefs))), 0
+    texts: list[str | None] = [None] * len(cells)
+    waiting, refused_first = list(range(len(cells))), 0
     for attempt in range(ATTEMPTS):
-        proposals = writer.propose([briefs[row] for row in waiting], 1, rng)
+        proposals = writer.propose([cells.briefs[row] for row in waiting], 1, rng)
         for row, (variant,) in zip(waiting, proposals, strict=True):
-            if not check(briefs[row], variant.text):
+            if not check(cells.briefs[row], variant.text):
                 texts[row] = variant.text
         waiting = [row for row in waiting if texts[row] is None]
         refused_first = len(waiting) if attempt == 0 else refused_first
         if not waiting:
             break
-    final = tuple(text if text is not None else references[row] for row, text in enumerate(texts))
-    n = max(1, len(briefs))
+    final = tuple(
+        text if text is not None else references[product]
+        for text, product in zip(texts, cells.product, strict=True)
+    )
+    n = max(1, len(cells))
     return Written(texts=final, refused=refused_first / n, fallback=len(waiting) / n)

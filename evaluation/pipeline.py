@@ -16,6 +16,7 @@ from copybandit.evaluation.cells import Cells, make_cells, write_cells
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.report import write_report
 from copybandit.evaluation.run_folder import RunFolder
+from copybandit.evaluation.sensitivity import sensitivity
 from copybandit.evaluation.settings import RunSettings
 from copybandit.evaluation.shop_data import ShopData, load_gold, load_shop, make_synthetic, read_real
 from copybandit.evaluation.stage_fit import FittedShop, fit_shop, load_fit
@@ -139,17 +140,16 @@ class Pipeline:
             sft, tuned, fitted.world, self.cells("select"), self.cells("judge"), shop.references, rng
         )
         save_json(stage / "texts.json", {name: list(map(list, rows)) for name, rows in found.texts.items()})
+        gold, judge, settings = self.gold(), self.cells("judge"), self.settings
+        replicates = settings.bootstrap_replicates
         save_json(
             stage / "report.json",
-            judge_report(
-                found,
-                fitted.world,
-                self.gold(),
-                self.cells("judge"),
-                self.settings.bootstrap_replicates,
-                self.settings.seed,
-            ),
+            judge_report(found, fitted.world, gold, judge, replicates, settings.seed),
         )
+        tried = sensitivity(
+            gold, judge, shop.sample, found.texts["ppo"], found.texts["sft"], replicates, settings.seed
+        )
+        save_json(stage / "sensitivity.json", [asdict(row) for row in tried])
 
     def bandit(self, stage: Path) -> None:
         """The online week, and off-policy estimates from its log."""
@@ -201,6 +201,7 @@ class Pipeline:
             "sft": load_json(self.folder.output("sft") / "report.json"),
             **played,
             "ledger": fit["ledger"],
+            "sensitivity": load_json(self.folder.output("judge") / "sensitivity.json"),
             "timings_s": {name: row["seconds"] for name, row in timings.items()},
             "memory_mb": {name: row["peak_mb"] for name, row in timings.items()},
         }

@@ -31,8 +31,8 @@ class DataSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Products in the catalogue; for real input the most that are kept."""
     n_shoppers: Count = 3000
     """Shoppers; for real input the most that are kept."""
-    n_rounds: Count = 200_000
-    """Impressions in the log the fitted response model learns from."""
+    n_rounds: Count = 500_000
+    """Impressions in the log; the response model learns from those of the fit split, two in five."""
     retail: str | None = None
     """Path of the Online Retail purchase log (csv, xlsx or parquet); only for world online-retail."""
     ab_tests: str | None = None

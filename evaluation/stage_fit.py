@@ -75,7 +75,7 @@ def fit_shop(settings: RunSettings, shop: ShopData, gold: World | None, stage: P
     label = segment_shoppers(taste.shoppers, shop.shoppers.fit, settings.n_segments, settings.seed)
     segments = interest_words(interest.features, taste.shoppers, label, shop.words)
     if shop.rounds is not None and gold is not None:
-        world, response, ledger = _from_rounds(settings, shop, gold, taste, rng)
+        world, response, ledger = _from_rounds(settings, shop, taste, label, rng)
     else:
         world, response, ledger, gold = _from_tests(settings, shop, taste, rng)
         save_record(stage / "gold", gold)
@@ -122,9 +122,13 @@ def _taste(interest: InterestModel, shop: ShopData, shoppers: Floats, rng: np.ra
 
 
 def _from_rounds(
-    settings: RunSettings, shop: ShopData, gold: World, taste: Taste, rng: np.random.Generator
+    settings: RunSettings, shop: ShopData, taste: Taste, label: Ints, rng: np.random.Generator
 ) -> tuple[World, dict[str, object], list[LedgerRow]]:
-    """Fit position, interest, match and wording from logged rounds of fit shoppers; judge them on judge shoppers."""
+    """Fit position, interest, match and wording from logged rounds of fit shoppers; judge them on judge shoppers.
+
+    Copy is written for segments, so match enters as the leaning of the shopper's segment: a mean over many shoppers,
+    while one shopper's taste is known so poorly that its coefficient would be attenuated (Wald's grouping, 1940).
+    """
     assert shop.rounds is not None
     encoders = (Style.fit(shop.sample.texts), Lsa.fit(shop.sample.texts, 24))
     blank = LinearWording(encoders=encoders, coefficients=tuple(np.zeros((1, e.dimension)) for e in encoders))
@@ -135,7 +139,11 @@ def _from_rounds(
     log = shop.rounds.feedback
     rows = np.flatnonzero(shop.shoppers.fit[log.shopper])
     z = taste.interest(log.shopper, log.product)
-    m = ((taste.shoppers - taste.mean_shopper)[log.shopper] * copy.topic[log.item_id]).sum(axis=1)
+    known = shop.shoppers.fit
+    leaning = np.stack(
+        [skeleton.leaning(np.flatnonzero(known & (label == k))) for k in range(label.max() + 1)]
+    )
+    m = (leaning[label[log.shopper]] * copy.topic[log.item_id]).sum(axis=1)
     fit = fit_rounds(shop.rounds, rows, z[rows], m[rows], shop.references, encoders, rng)
     base, eta, b_interest, b_match = fit.shared
     world = replace(

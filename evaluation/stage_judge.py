@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from copybandit.evaluation.cells import CellReward, Cells, write_briefs, write_cells
+from copybandit.evaluation.cells import VETO, CellReward, Cells, write_cells
 from copybandit.evaluation.headline import SUSPECT_LIFT
 from copybandit.evaluation.intervals import Interval, lift_interval, mean_interval
+from copybandit.generators.editor import check
 from copybandit.generators.grammar import moves
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.template import INTEREST_TEMPLATE, TemplateWriter
-from copybandit.sim.types import Brief, Floats, Ints
+from copybandit.sim.types import Brief, Floats, Ints, Variant
 from copybandit.sim.world import World
 
 NON_PERSONAL_DRAWS = 16
@@ -93,11 +94,13 @@ def non_personal(
     products, place = np.unique(judge.product, return_inverse=True)
     brief_of = {int(product): row for row, product in enumerate(judge.product)}
     briefs = [Brief(product=judge.briefs[brief_of[int(product)]].product) for product in products]
+
+    def score(texts: list[str]) -> Floats:
+        refused = [bool(check(brief, text)) for brief, text in zip(briefs, texts, strict=True)]
+        return np.where(refused, VETO, world.encode(texts, products).wording.mean(axis=0))
+
     stand_in = [references[product] for product in products]
-    draws = [write_briefs(sft, briefs, stand_in, rng).texts for _ in range(NON_PERSONAL_DRAWS)]
-    scores = [world.encode(texts, products).wording.mean(axis=0) for texts in draws]
-    best = np.argmax(scores, axis=0)
-    chosen = [draws[best[row]][row] for row in range(len(products))]
+    chosen = _best(sft.propose(briefs, NON_PERSONAL_DRAWS, rng), score, stand_in)
     return tuple(chosen[row] for row in place)
 
 
@@ -105,11 +108,21 @@ def best_of(
     sft: CausalLM, world: World, judge: Cells, references: Sequence[str], rng: np.random.Generator
 ) -> tuple[str, ...]:
     """For each cell the best of a few SFT texts by the reward that PPO works for."""
-    reward = CellReward(world, judge)
-    draws = [write_cells(sft, judge, references, rng).texts for _ in range(BEST_OF)]
-    scores = [reward(np.arange(len(judge)), list(texts)).total for texts in draws]
-    best = np.argmax(scores, axis=0)
-    return tuple(draws[best[row]][row] for row in range(len(judge)))
+    reward, every = CellReward(world, judge), np.arange(len(judge))
+    stand_in = [references[product] for product in judge.product]
+    return _best(sft.propose(judge.briefs, BEST_OF, rng), lambda texts: reward(every, texts).total, stand_in)
+
+
+def _best(
+    drawn: Sequence[Sequence[Variant]], score: Callable[[list[str]], Floats], stand_in: Sequence[str]
+) -> tuple[str, ...]:
+    """The highest score of each row of proposals; the stand-in where every one of them was refused."""
+    columns = [[row[k].text for row in drawn] for k in range(len(drawn[0]))]
+    scores = np.stack([score(texts) for texts in columns])
+    best = scores.argmax(axis=0)
+    return tuple(
+        columns[k][row] if scores[k, row] > VETO else stand_in[row] for row, k in enumerate(best.tolist())
+    )
 
 
 def judge_report(
@@ -117,8 +130,8 @@ def judge_report(
 ) -> dict[str, Any]:
     """The `generator` part of report.json: click rates, lifts, swap tests, copies."""
     rng = np.random.default_rng([seed, 5])
-    gold_ctr = {name: _rates(gold, judge, rows) for name, rows in found.texts.items()}
-    fitted_ctr = {name: _rates(fitted, judge, rows) for name, rows in found.texts.items()}
+    gold_ctr = {name: judge.rates(gold, rows) for name, rows in found.texts.items()}
+    fitted_ctr = {name: judge.rates(fitted, rows) for name, rows in found.texts.items()}
     report: dict[str, Any] = {}
     for name in found.texts:
         proxy = mean_interval(fitted_ctr[name], judge.product, replicates, rng)
@@ -148,11 +161,6 @@ def judge_report(
     return report
 
 
-def _rates(world: World, judge: Cells, rows: Sequence[Sequence[str]]) -> Floats:
-    """Click rate of every cell, shape (seeds, n)."""
-    return np.stack([judge.ctr(world, texts) for texts in rows])
-
-
 def swap_test(
     world: World, judge: Cells, rows: Sequence[Sequence[str]], replicates: int, rng: np.random.Generator
 ) -> Interval:
@@ -160,9 +168,15 @@ def swap_test(
 
     Copy that suits its own segment better than another's is above zero; wording that works on everybody cancels.
     """
+    values, product = swap_values(world, judge, rows)
+    return mean_interval(values, product, replicates, rng)
+
+
+def swap_values(world: World, judge: Cells, rows: Sequence[Sequence[str]]) -> tuple[Floats, Ints]:
+    """Swap test of each seed and product, shape (s, p), and the products."""
     leanings = np.array([world.leaning(group) for group in judge.shoppers])
     values, product = zip(*(_swaps(world, judge, leanings, texts) for texts in rows), strict=True)
-    return mean_interval(np.stack(values), product[0], replicates, rng)
+    return np.stack(values), product[0]
 
 
 def _swaps(world: World, judge: Cells, leanings: Floats, texts: Sequence[str]) -> tuple[Floats, Ints]:

@@ -116,15 +116,18 @@ def within_brief_sd(values: Floats, product: Ints) -> float:
     return float(np.sqrt(((values - mean[product]) ** 2).mean()))
 
 
-def pinned(wording: Saturated, sample: Sample, rng: np.random.Generator) -> Idiosyncratic:
-    """Let true log-odds of the sample vary within a brief by `WITHIN_BRIEF_SD`, `STYLE_SHARE` of it by style.
+def pinned(
+    wording: Saturated, sample: Sample, rng: np.random.Generator, style_share: float = STYLE_SHARE
+) -> Idiosyncratic:
+    """Let true log-odds of the sample vary within a brief by `WITHIN_BRIEF_SD`, `style_share` of it by style.
 
     Args:
         wording: the part that carries over; its gain is set here.
         sample: texts to measure on.
         rng: draws the part that does not carry over.
+        style_share: in (0, 1].
     """
-    style_sd = STYLE_SHARE * WITHIN_BRIEF_SD
+    style_sd = style_share * WITHIN_BRIEF_SD
     low, high = 0.0, 1e4
     scores = wording.inner.members(list(sample.texts))
     for _ in range(60):
@@ -134,5 +137,5 @@ def pinned(wording: Saturated, sample: Sample, rng: np.random.Generator) -> Idio
     style = replace(wording, gain=(low + high) / 2)
     own = Idiosyncratic.around(style, 1.0, rng)
     drawn = (own.members(sample.texts) - style.members(sample.texts)).mean(axis=0)
-    rest = WITHIN_BRIEF_SD * float(np.sqrt(1 - STYLE_SHARE**2))
+    rest = WITHIN_BRIEF_SD * float(np.sqrt(1 - style_share**2))
     return replace(own, sd=rest / within_brief_sd(drawn, sample.product))

@@ -51,7 +51,7 @@ def fit_rounds(
     encoders: Sequence[Encoder],
     rng: np.random.Generator,
     members: int = 4,
-    effect_sd: float = 0.3,
+    effect_sd: float = 0.2,
 ) -> RoundsFit:
     """Fit on the given rows of a log.
 
@@ -64,7 +64,7 @@ def fit_rounds(
         encoders: fitted encoders.
         rng: draws bootstrap weights.
         members: per encoder; the first has equal weights.
-        effect_sd: prior standard deviation of wording within a brief.
+        effect_sd: prior standard deviation of what encoders explain of wording within a brief.
     """
     log = rounds.feedback
     click = log.click[rows]

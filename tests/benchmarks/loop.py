@@ -1,0 +1,135 @@
+"""The whole loop on several seeds: tuned copy against every baseline, and the bandit's share of the gap.
+
+Run: ``python tests/benchmarks/loop.py --json FILE [--config quickstart] [--worlds 0 1 2] [--tuning 0] [--set KEY=VALUE]``.
+Every world seed is a shop of its own; every tuning seed is a run of PPO in it. Each interval is a hierarchical bootstrap:
+worlds and their tuning seeds are resampled together as one level, products as the other. Peers: none close this loop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+import numpy as np
+
+from copybandit.evaluation.intervals import Interval, lift_interval, mean_interval
+from copybandit.evaluation.load_settings import load_settings, parse_override
+from copybandit.evaluation.pipeline import Pipeline, run
+from copybandit.evaluation.progress import Silent
+from copybandit.evaluation.run_folder import RunFolder
+from copybandit.evaluation.stage_judge import swap_values
+from copybandit.evaluation.storage import load_json
+from copybandit.sim.types import Floats, Ints
+
+REPLICATES = 4000
+
+
+def by_product(values: Floats, product: Ints) -> Floats:
+    """Mean of each product's cells, shape (seeds, products)."""
+    _, code = np.unique(product, return_inverse=True)
+    return np.stack([np.bincount(code, row) / np.bincount(code) for row in values])
+
+
+def judged(pipeline: Pipeline) -> tuple[dict[str, Floats], Floats]:
+    """Gold click rates of each writer by product, and swap values, each of shape (tuning seeds, products)."""
+    cells, gold = pipeline.cells("judge"), pipeline.gold()
+    texts = load_json(pipeline.folder.output("judge") / "texts.json")
+    seeds = len(texts["ppo"])
+    rates = {
+        name: np.broadcast_to(
+            by_product(cells.rates(gold, rows), cells.product), (seeds, len(np.unique(cells.product)))
+        )
+        for name, rows in texts.items()
+    }
+    swaps, product = swap_values(gold, cells, texts["ppo"])
+    return rates, by_product(swaps, product)
+
+
+def measure(config: str, worlds: list[int], overrides: dict[str, object]) -> dict[str, Any]:
+    """Run every world and put the seeds together."""
+    rates: dict[str, list[Floats]] = {}
+    swaps, gaps, seconds = [], [], []
+    for world in worlds:
+        with tempfile.TemporaryDirectory() as folder:
+            settings = load_settings(config, {**overrides, "seed": world})
+            path = Path(folder) / "run"
+            pipeline = Pipeline(settings, RunFolder.create(path, settings), Silent())
+            begun = time.perf_counter()
+            report = run(settings, pipeline.folder, Silent())
+            seconds.append(time.perf_counter() - begun)
+            found, swap = judged(pipeline)
+        for name, values in found.items():
+            rates.setdefault(name, []).append(values)
+        swaps.append(swap)
+        bandit = report["bandit"]
+        gaps.append(bandit["policies"][bandit["policy"]]["gap_closed"])
+        lift = report["generator"]["ppo_gold_lift"]["value"]
+        print(f"world {world}: lift {lift:+.1%}, gap closed {gaps[-1]:.0%}, {seconds[-1]:.0f} s", flush=True)
+    return {"lifts": lifts(rates), "swap": asdict(interval(swaps)), "gap_closed": gaps, "seconds": seconds}
+
+
+def lifts(rates: dict[str, list[Floats]]) -> dict[str, Any]:
+    """Lift of tuned copy over every other writer."""
+    rng, ours = np.random.default_rng(0), trimmed(rates["ppo"])
+    product = np.arange(ours.shape[1])
+    return {
+        name: asdict(lift_interval(ours, trimmed(rows), product, REPLICATES, rng))
+        for name, rows in rates.items()
+        if name != "ppo"
+    }
+
+
+def interval(rows: list[Floats]) -> Interval:
+    """Mean over seeds and products."""
+    values = trimmed(rows)
+    return mean_interval(values, np.arange(values.shape[1]), REPLICATES, np.random.default_rng(0))
+
+
+def trimmed(rows: list[Floats]) -> Floats:
+    """Stack worlds, whose judge splits differ by a product or two."""
+    width = min(row.shape[1] for row in rows)
+    return np.concatenate([row[:, :width] for row in rows])
+
+
+def main() -> None:
+    """Measures and writes the record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, required=True, help="file to write")
+    parser.add_argument("--config", default="quickstart")
+    parser.add_argument("--worlds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--tuning", type=int, nargs="+", default=[0])
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    given = parser.parse_args()
+    overrides = {"tune.seeds": given.tuning, **dict(parse_override(text) for text in given.set)}
+    record = {
+        "name": "loop",
+        "machine": {
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        },
+        "ours": {
+            "worlds": given.worlds,
+            "tuning": given.tuning,
+            **measure(given.config, given.worlds, overrides),
+        },
+        "peers": {},
+        "ratios": {},
+        "skipped": [],
+    }
+    given.json.write_text(json.dumps(record, indent=2) + "\n")
+    print(json.dumps(record["ours"], indent=2))
+
+
+if __name__ == "__main__":
+    main()
