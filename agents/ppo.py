@@ -54,7 +54,7 @@ class PPOSettings:
     minibatches: int = 2
     ppo_epochs: int = 2
     learning_rate: float = 1e-4
-    critic_learning_rate: float = 3e-3
+    critic_learning_rate: float = 1e-2
     kl_coef: float = 0.05
     target_kl: float | None = None
     kl_gain: float = 0.2
@@ -63,7 +63,7 @@ class PPOSettings:
     missing_eos_penalty: float = 1.0
     reference_samples: int = 256
     critic_hidden: int = 64
-    critic_epochs: int = 4
+    critic_epochs: int = 6
     lora_rank: int | None = None
     checkpoint_every: int | None = None
     tensorboard: bool = False

@@ -67,8 +67,12 @@ class TuneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Pieces of copy written and scored per seed."""
     batch_size: Count = 64
     """Episodes per PPO update."""
-    learning_rate: NonNegative = 1e-4
+    learning_rate: NonNegative = 4e-4
     """Step size of Adam; 0 leaves the writer as it is."""
+    critic_learning_rate: NonNegative = 1e-2
+    """The same of the critic, which is small and starts from nothing."""
+    reference_samples: Count = 1024
+    """Pieces of copy before tuning that scale the reward and warm the critic up."""
     kl_target: Positive = 3.0
     """Nats per piece of copy that the tuned writer may drift from SFT."""
     kl_coef: Positive = 0.2

@@ -59,6 +59,8 @@ def tune_seed(
         minibatches=settings.minibatches,
         ppo_epochs=settings.ppo_epochs,
         learning_rate=settings.learning_rate,
+        critic_learning_rate=settings.critic_learning_rate,
+        reference_samples=settings.reference_samples,
         target_kl=settings.kl_target,
         kl_coef=settings.kl_coef,
         checkpoint_every=max(1, updates // CHECKPOINTS),

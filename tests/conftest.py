@@ -1,4 +1,4 @@
-"""Where the tests find real data."""
+"""Where the tests find real data, and what several files share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
+
+from copybandit.evaluation.pipeline import Pipeline
+from tests.small_run import small_pipeline
 
 VARIABLE = "COPYBANDIT_DATA"
 DEFAULT = Path(__file__).parents[1].parent / "shared" / "data"
@@ -25,3 +28,12 @@ def data_dir() -> Path:
             "online_retail.parquet, upworthy-exploratory-sample.csv.gz and open_bandit/"
         )
     return folder
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """A small shop whose fit is done."""
+    pipeline = small_pipeline(tmp_path_factory.mktemp("fitted") / "run")
+    for name in ("data", "fit"):
+        pipeline.folder.run_stage(name, getattr(pipeline, name))
+    return pipeline

@@ -17,7 +17,7 @@ SMALL: dict[str, object] = {
     "bootstrap_replicates": 200,
     "tune.episodes": 128,
     "tune.batch_size": 32,
-    "tune.ppo_epochs": 1,
+    "tune.reference_samples": 128,
     "bandit.n_products": 20,
     "bandit.n_impressions": 7_000,
     "bandit.batch_size": 100,

@@ -20,15 +20,6 @@ from copybandit.sim.rounds import poisson_ridge
 from copybandit.sim.segments import MIN_CELL, segment_shoppers
 from copybandit.sim.types import DataError
 from copybandit.sim.wording import Arms, centred, fit_wording, judge_wording, log_ctr
-from tests.small_run import small_pipeline
-
-
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    pipeline = small_pipeline(tmp_path_factory.mktemp("shop") / "run")
-    for name in ("data", "fit"):
-        pipeline.folder.run_stage(name, getattr(pipeline, name))
-    return pipeline
 
 
 def test_interest_beats_popularity_on_popularity_matched_negatives(fitted: Pipeline) -> None:

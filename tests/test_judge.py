@@ -13,15 +13,6 @@ from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.stage_judge import best_style, swap_test
 from copybandit.generators.template import INTEREST_TEMPLATE, REFERENCE
 from copybandit.sim.types import DataError
-from tests.small_run import small_pipeline
-
-
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    pipeline = small_pipeline(tmp_path_factory.mktemp("judge") / "run")
-    for name in ("data", "fit"):
-        pipeline.folder.run_stage(name, getattr(pipeline, name))
-    return pipeline
 
 
 def test_splits_share_neither_products_nor_shoppers(fitted: Pipeline) -> None:
