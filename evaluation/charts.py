@@ -130,12 +130,12 @@ def regret_chart(policies: Mapping[str, Mapping[str, Any]], named: str) -> Html:
 
 
 def daily_chart(bandit: Mapping[str, Any]) -> Html:
-    """Click-through rate of each policy day by day, below that of perfect choice."""
+    """Share of the gap between choosing at random and choosing perfectly that each policy closed, day by day."""
     with _style():
         chart = Figure(figsize=(6, 3.8), layout="constrained")
         axes = chart.subplots()
         for i, (name, policy) in enumerate(bandit["policies"].items()):
-            daily = policy.get("daily") or []
+            daily = policy.get("gap_closed_by_day") or []
             width = 2.4 if name == bandit.get("policy") else 1.4
             style: dict[str, Any] = {
                 "color": COLOURS[i % 7],
@@ -145,17 +145,14 @@ def daily_chart(bandit: Mapping[str, Any]) -> Html:
                 "ms": 3,
             }
             axes.plot(range(1, len(daily) + 1), daily, label=name, **style)
-        if bandit.get("oracle_ctr") is not None:
-            axes.axhline(bandit["oracle_ctr"], color=INK, lw=0.8, ls=":")
-            at_right = axes.get_yaxis_transform()
-            axes.text(1, bandit["oracle_ctr"], "perfect choice", transform=at_right, ha="right", va="bottom")
-        axes.margins(y=0.18)
+        axes.axhline(1, color=INK, lw=0.8, ls=":")
+        axes.text(1, 0.99, "perfect choice", transform=axes.get_yaxis_transform(), ha="right", va="top")
         axes.set_xlabel("day")
-        axes.set_ylabel("click-through rate")
+        axes.set_ylabel("share of the gap closed")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.2f}%"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
         chart.legend(loc="outside upper center", ncols=2, fontsize=9)
-        return _svg(chart, "daily", "Click-through rate of each policy on each day of the week")
+        return _svg(chart, "daily", "Share of the gap that each policy closed on each day of the week")
 
 
 def _runs(rows: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:

@@ -156,7 +156,7 @@ class Pipeline:
         from copybandit.evaluation.stage_bandit import approve, play
 
         options = self.settings.bandit
-        self.progress.stage("bandit", total=5 * options.n_impressions)
+        self.progress.stage("bandit", total=11 * options.n_impressions)
         texts = load_json(self.folder.output("judge") / "texts.json")
         last = 0
 
@@ -182,7 +182,7 @@ class Pipeline:
         fit, tune, judge, played = (
             load_json(self.folder.output(name) / "report.json") for name in ("fit", "tune", "judge", "bandit")
         )
-        shop = self.shop()
+        shop, season = self.shop(), played.pop("sensitivity")
         timings = self.folder.timings()
         report = {
             "data": {
@@ -201,7 +201,7 @@ class Pipeline:
             "sft": load_json(self.folder.output("sft") / "report.json"),
             **played,
             "ledger": fit["ledger"],
-            "sensitivity": load_json(self.folder.output("judge") / "sensitivity.json"),
+            "sensitivity": [*load_json(self.folder.output("judge") / "sensitivity.json"), *season],
             "timings_s": {name: row["seconds"] for name, row in timings.items()},
             "memory_mb": {name: row["peak_mb"] for name, row in timings.items()},
         }

@@ -23,7 +23,6 @@ def data(report: Report) -> Html:
     """What went in, and how good the models are that stand for shoppers."""
     facts = report.get("data", {})
     words = (
-        ("source", "source"),
         ("n_shoppers", "shoppers"),
         ("n_products", "products"),
         ("n_interactions", "interactions"),
@@ -40,7 +39,8 @@ def data(report: Report) -> Html:
         tables.append(table("Models that stand for shoppers", ("measure", "value"), models, numeric=(1,)))
     if not tables:
         return Html()
-    credit = [el("p", line, class_="quiet") for line in facts.get("attribution") or ()]
+    source = [f"Source: {facts['source']}."] if facts.get("source") else []
+    credit = [el("p", line, class_="quiet") for line in (*source, *(facts.get("attribution") or ()))]
     return section("What went in", el("div", *tables, class_="two"), *credit, anchor="data")
 
 
@@ -84,11 +84,11 @@ def _tone(entry: Mapping[str, Any]) -> str:
 def _support(entry: Mapping[str, Any]) -> str:
     if entry.get("interval"):
         return "95%: " + span(entry["interval"])
-    return "tried " + span(entry["range"]) if entry.get("range") else DASH
+    return "tried " + ", ".join(f"{value:g}" for value in entry["range"]) if entry.get("range") else DASH
 
 
 def _sensitivity(report: Report) -> Html:
-    """The lift again at the ends of each assumed range."""
+    """The results again at the ends of each assumed range."""
     entries = report.get("sensitivity")
     if not entries:
         return Html()
@@ -98,17 +98,20 @@ def _sensitivity(report: Report) -> Html:
         "lift": "lift of tuned copy",
         "ci_low": "from",
         "ci_high": "to",
+        "gap_closed": "gap closed by the named policy",
+        "conclusion": "conclusion",
     }
     keys = [*known, *sorted({key for entry in entries for key in entry} - known.keys())]
     keys = [key for key in keys if any(entry.get(key) is not None for entry in entries)]
 
     def cell(key: str, value: object) -> str:
-        relative = key in ("lift", "ci_low", "ci_high") and isinstance(value, int | float)
-        return percent(value, signed=True) if relative and isinstance(value, int | float) else number(value)
+        if key in ("lift", "ci_low", "ci_high", "gap_closed") and isinstance(value, int | float):
+            return percent(value, signed=key != "gap_closed")
+        return number(value)
 
     rows = ([cell(key, entry.get(key)) for key in keys] for entry in entries)
     head = [known.get(key, key.replace("_", " ")) for key in keys]
-    caption = "Does the conclusion survive? The lift at the ends of each assumed range"
+    caption = "Does the conclusion survive? Results at the ends of each assumed range"
     return table(caption, head, rows, numeric=range(1, len(keys)))
 
 

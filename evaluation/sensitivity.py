@@ -1,17 +1,18 @@
-"""Does the conclusion survive? Lifts of the tuned copy, measured again at the ends of each assumed range.
+"""Does the conclusion survive? Results measured again at the ends of each assumed range.
 
-Only the gold world changes; copy was written before and stays as it is. Terms that act on a season alone (fatigue, drift,
-places) cancel here: writers are judged rested and in the first place.
+Only the gold world changes; copy was written before and stays as it is. Terms of the writers' lift are tried on the judge
+split; fatigue, drift and places act on a season alone (writers are judged rested, in the first place) and are tried there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from copybandit.evaluation.cells import Cells
+from copybandit.evaluation.headline import TARGET_SHARE
 from copybandit.evaluation.intervals import lift_interval
 from copybandit.sim.oracle import STYLE_SHARE, Sample, pinned
 from copybandit.sim.wording import Idiosyncratic
@@ -21,6 +22,8 @@ RANGES = {"b_match": (0.0, 0.15, 0.3, 0.6), "b_interest": (0.25, 0.5, 1.0)}
 """Assumed sizes of gold terms, in log-odds per standard deviation."""
 STYLE_SHARES = (0.3, STYLE_SHARE, 1.0)
 """Assumed parts of the wording's spread that carry over from product to product."""
+SEASON_RANGES = {"fatigue": (0.0, 0.15, 0.3), "drift": (0.0, 0.1, 0.2), "position_eta": (0.0, 0.5, 1.0)}
+"""Assumed sizes of the gold terms that a season alone feels, in log-odds; position_eta is an exponent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +86,41 @@ def sensitivity(
                 conclusion=conclusion,
             )
         )
+    return rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeasonRow:
+    """The named policy's season in one variant of the gold world.
+
+    Attributes:
+        term: what was changed.
+        value: to what.
+        gap_closed: share of the gap between choosing at random and choosing perfectly.
+        conclusion: `holds` or `flips`: whether the target share is reached as in the gold world itself.
+    """
+
+    term: str
+    value: float
+    gap_closed: float
+    conclusion: str
+
+
+def season_sensitivity(gold: World, play: Callable[[World], float], gap_closed: float) -> list[SeasonRow]:
+    """Play the season again at the ends of the season's assumed ranges.
+
+    Args:
+        gold: the gold world.
+        play: the season of the named policy in a world; returns the share of the gap it closed.
+        gap_closed: that share in the gold world itself.
+    """
+    rows = []
+    for term, values in SEASON_RANGES.items():
+        for value in (values[0], values[-1]):
+            share = play(replace(gold, coefficients=replace(gold.coefficients, **{term: value})))
+            same = (share >= TARGET_SHARE) == (gap_closed >= TARGET_SHARE)
+            conclusion = "holds" if same else "flips"
+            rows.append(SeasonRow(term=term, value=value, gap_closed=share, conclusion=conclusion))
     return rows
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from copybandit.agents.batch import Learner
 from copybandit.agents.policies import BetaThompson, ExploreThenCommit, LinUCB, PriorGreedy, Uniform
 from copybandit.evaluation.cells import Cells
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
+from copybandit.evaluation.sensitivity import season_sensitivity
 from copybandit.evaluation.settings import BanditSettings
 from copybandit.sim.encoders import Lsa, Style
 from copybandit.sim.schema import read_feedback, write_feedback
@@ -129,9 +130,9 @@ def play(
     """Run every policy over the same season, write the logs, and report; the named policy also without template."""
     goods = assortment(approved, gold, fitted)
 
-    def run(policy: Learner, shown: Assortment) -> BanditRun:
+    def run(policy: Learner, shown: Assortment, world: World = gold) -> BanditRun:
         shop = Shop(
-            gold,
+            world,
             fitted,
             shown,
             catalogue,
@@ -166,10 +167,15 @@ def play(
         axis=1
     )  # a writer whose copy was all refused leaves a product with the template alone
     bare = replace(goods, products=goods.products[left], variants=others[left])
-    named = next(policy for policy in policies(goods, fitted) if policy.name == settings.policy)
-    report["without_template"] = {"policies": {named.name: summary(run(named, bare))}}
+
+    def named() -> Learner:
+        return next(policy for policy in policies(goods, fitted) if policy.name == settings.policy)
+
+    report["without_template"] = {"policies": {settings.policy: summary(run(named(), bare))}}
     report["variants"] = len(approved.texts)
-    return {"bandit": report, "ope": {"rows": ope_rows}}
+    reached = report["policies"][settings.policy]["gap_closed"]
+    tried = season_sensitivity(gold, lambda world: run(named(), goods, world).gap_closed(), reached)
+    return {"bandit": report, "ope": {"rows": ope_rows}, "sensitivity": [asdict(row) for row in tried]}
 
 
 def _is_template(approved: Approved) -> Bools:
@@ -184,7 +190,7 @@ def summary(done: BanditRun) -> dict[str, Any]:
         "clicked": float(done.log.click.mean()),
         "gap_closed": done.gap_closed(),
         "gap_closed_day7": done.gap_closed_day(int(daily.day.max())),
-        "daily": daily.gap_closed.tolist(),
+        "gap_closed_by_day": daily.gap_closed.tolist(),
         "regret": curve.regret.tolist(),
         "regret_at": curve.impressions.tolist(),
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from copybandit.evaluation.sensitivity import RANGES, SEASON_RANGES, STYLE_SHARES
 from copybandit.evaluation.settings import RunSettings
 from copybandit.evaluation.shop_data import ShopData, coefficients, first_place_ctr
 from copybandit.evaluation.storage import load_arrays, load_json, save_arrays, save_json
@@ -208,7 +209,7 @@ def _z(arms: Arms, left: Ints, right: Ints) -> Floats:
 
 
 def _fitted_ledger(fit: RoundsFit, settings: RunSettings) -> list[LedgerRow]:
-    source = f"{settings.data.n_rounds:,} logged rounds, shoppers of the fit split"
+    source = f"logged rounds of the fit split's shoppers, two in five of {settings.data.n_rounds:,}"
     rows = [
         LedgerRow(term=name, value=item.value, kind="fitted", source=source, interval=(item.low, item.high))
         for name, item in zip(SHARED, fit.shared, strict=True)
@@ -227,14 +228,14 @@ def _fitted_ledger(fit: RoundsFit, settings: RunSettings) -> list[LedgerRow]:
             value=settings.terms.b_match,
             kind="assumed",
             source="no public data",
-            range=(0.0, 0.15, 0.3, 0.6),
+            range=RANGES["b_match"],
         ),
         LedgerRow(
             term="b_interest (gold)",
             value=settings.terms.b_interest,
             kind="assumed",
             source="no public data",
-            range=(0.25, 0.5, 1.0),
+            range=RANGES["b_interest"],
         ),
     ]
 
@@ -250,24 +251,28 @@ def _assumed(settings: RunSettings) -> list[LedgerRow]:
             value=terms.fatigue,
             kind="assumed",
             source="no public data",
-            range=(0.0, 0.15, 0.3),
+            range=SEASON_RANGES["fatigue"],
         ),
         LedgerRow(
-            term="drift", value=terms.drift, kind="assumed", source="no public data", range=(0.0, 0.1, 0.2)
+            term="drift",
+            value=terms.drift,
+            kind="assumed",
+            source="no public data",
+            range=SEASON_RANGES["drift"],
         ),
         LedgerRow(
             term="style share of wording (gold)",
             value=STYLE_SHARE,
             kind="assumed",
             source="style ranks few Upworthy pairs right",
-            range=(0.3, STYLE_SHARE, 1.0),
+            range=STYLE_SHARES,
         ),
         LedgerRow(
             term="position_eta (gold)",
             value=terms.position_eta,
             kind="assumed",
             source="no public data",
-            range=(0.0, 0.5, 1.0),
+            range=SEASON_RANGES["position_eta"],
         ),
     ]
 
@@ -337,7 +342,6 @@ def _real_ledger(settings: RunSettings, slope: float, arms: Arms) -> list[Ledger
             kind="fitted",
             source=f"style effects on {len(arms.texts):,} arms of Upworthy tests, times held-out slope "
             f"{slope:.2f} and an assumed transfer of {TRANSFER}",
-            range=(0.3, TRANSFER, 1.0),
         ),
         LedgerRow(
             term="wording sd (gold)",
@@ -356,14 +360,14 @@ def _real_ledger(settings: RunSettings, slope: float, arms: Arms) -> list[Ledger
             value=terms.b_interest,
             kind="assumed",
             source="no clicks in the log",
-            range=(0.25, 0.5, 1.0),
+            range=RANGES["b_interest"],
         ),
         LedgerRow(
             term="b_match",
             value=terms.b_match,
             kind="assumed",
             source="nothing identifies it",
-            range=(0.0, 0.15, 0.3, 0.6),
+            range=RANGES["b_match"],
         ),
         *_assumed(settings),
     ]

@@ -59,6 +59,10 @@ def test_report_has_the_keys_that_readers_rely_on(finished: Path) -> None:
     assert bandit["uniform_ctr"] < bandit["oracle_ctr"]
     assert {row["estimator"] for row in report["ope"]["rows"]} == {"ips", "snips", "dm", "dr"}
     assert {row["kind"] for row in report["ledger"]} == {"fitted", "literature", "assumed"}
+    tried = {row["term"] for row in report["sensitivity"]}
+    assert tried == {"b_match", "b_interest", "style share of wording", "fatigue", "drift", "position_eta"}
+    ranged = {row["term"].removesuffix(" (gold)") for row in report["ledger"] if row["range"]}
+    assert ranged == tried, "the ledger shows a range only where results were repeated"
     assert set(report["timings_s"]) == {"data", "fit", "sft", "tune", "judge", "bandit"}
 
 

@@ -74,7 +74,7 @@ def test_every_part_of_the_report_is_on_the_page() -> None:
     text = Page(render(sample())).text
     wanted = (
         "+4.8%|+2.1% to +7.4%|71%|SEMI-SYNTHETIC|linucb|best non-personal|holds zero|SNIPS|ceramic mug|"
-        "slow mornings|garden lovers|Joachims|tried 0.000 to 0.600|143.9|1,320|CC BY 4.0|0.734|397,924|"
+        "slow mornings|garden lovers|Joachims|tried 0, 0.6|143.9|1,320|CC BY 4.0|0.734|397,924|"
         "without the template"
     )
     assert [part for part in wanted.split("|") if part not in text] == []

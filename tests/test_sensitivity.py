@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from copybandit.evaluation.pipeline import Pipeline
-from copybandit.evaluation.sensitivity import RANGES, STYLE_SHARES, sensitivity, variants
+from copybandit.evaluation.sensitivity import (
+    RANGES,
+    SEASON_RANGES,
+    STYLE_SHARES,
+    season_sensitivity,
+    sensitivity,
+    variants,
+)
 from copybandit.generators.template import INTEREST_TEMPLATE
 from copybandit.sim.oracle import WITHIN_BRIEF_SD, within_brief_sd
 
@@ -45,3 +52,15 @@ def test_variants_of_style_share_keep_the_spread_of_wording(fitted: Pipeline) ->
             # Two parts that are drawn apart add up in quadrature only on average.
             assert spread == pytest.approx(WITHIN_BRIEF_SD, rel=0.15), share
             assert np.isfinite(value).all()
+
+
+def test_a_season_is_played_at_both_ends_and_flips_where_the_target_is_missed(fitted: Pipeline) -> None:
+    # A world's own coefficient stands for the season: less is closed where shoppers tire fast.
+    rows = season_sensitivity(fitted.gold(), lambda world: 0.9 - 2 * world.coefficients.fatigue, 0.65)
+    assert [(row.term, row.value) for row in rows] == [
+        (term, value) for term, values in SEASON_RANGES.items() for value in (values[0], values[-1])
+    ]
+    by_value = {(row.term, row.value): row for row in rows}
+    assert by_value["fatigue", 0.0].conclusion == "holds"
+    assert by_value["fatigue", 0.3].gap_closed == pytest.approx(0.3)
+    assert by_value["fatigue", 0.3].conclusion == "flips"
