@@ -41,7 +41,11 @@ class Request:
         """Dotted key to value of everything given beside the config."""
         given = dict(parse_override(text) for text in self.sets)
         named = {"seed": self.seed, "data.retail": self.retail, "data.ab_tests": self.ab_tests}
-        paths = {key: str(value) if isinstance(value, Path) else value for key, value in named.items()}
+        # The run may be resumed from another folder, so the path of a file that is there is stored whole.
+        paths = {
+            key: str(value.absolute() if value.exists() else value) if isinstance(value, Path) else value
+            for key, value in named.items()
+        }
         return given | {key: value for key, value in paths.items() if value is not None}
 
     def path(self) -> Path:

@@ -115,6 +115,15 @@ def test_resuming_with_another_setting_is_refused(tmp_path: Path, capsys: pytest
     assert line.startswith("error: ") and "seed is 0 in the run and 5 now" in line
 
 
+def test_a_data_file_is_stored_with_its_whole_path_so_that_any_folder_can_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("log.csv").write_text("")
+    given = Request(retail=Path("log.csv"), ab_tests=Path("absent.csv")).overrides()
+    assert given == {"data.retail": str(tmp_path / "log.csv"), "data.ab_tests": "absent.csv"}
+
+
 def test_bad_data_found_in_the_first_stage_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
