@@ -12,7 +12,7 @@ from copybandit.evaluation.sensitivity import RANGES, SEASON_RANGES, STYLE_SHARE
 from copybandit.evaluation.settings import RunSettings
 from copybandit.evaluation.shop_data import ShopData, coefficients, first_place_ctr
 from copybandit.evaluation.storage import load_arrays, load_json, save_arrays, save_json
-from copybandit.sim.encoders import Lsa, Style
+from copybandit.sim.encoders import Lsa, Skeleton, Style
 from copybandit.sim.interest import InterestModel, cut_in_time, fit_interest
 from copybandit.sim.oracle import CEILING, STYLE_SHARE, Sample, pinned, within_brief_sd
 from copybandit.sim.retail_gold import fit_collaborative, fit_gold_wording
@@ -131,7 +131,7 @@ def _from_rounds(
     while one shopper's taste is known so poorly that its coefficient would be attenuated (Wald's grouping, 1940).
     """
     assert shop.rounds is not None
-    encoders = (Style.fit(shop.sample.texts), Lsa.fit(shop.sample.texts, 24))
+    encoders = (Style.fit(shop.sample.texts), Skeleton.fit(shop.sample.texts, shop.sample.product))
     blank = LinearWording(encoders=encoders, coefficients=tuple(np.zeros((1, e.dimension)) for e in encoders))
     skeleton = World(
         taste=taste, wording=blank, references=shop.references, coefficients=coefficients(settings)

@@ -27,6 +27,7 @@ _CLASSES: dict[str, type[Any]] = {
         encoders.Joined,
         encoders.Lsa,
         encoders.RandomFourier,
+        encoders.Skeleton,
         encoders.Style,
         interest.InterestModel,
         interest.ProductFeatures,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from copybandit.sim.encoders import CharGrams, Encoder, Lsa, RandomFourier, Style
+from copybandit.sim.encoders import CharGrams, Encoder, Lsa, RandomFourier, Skeleton, Style
 from copybandit.sim.store import load_record, save_record
 from copybandit.sim.types import DataError
 from tests.small_world import small_world
@@ -23,6 +23,7 @@ def texts() -> list[str]:
 def fitted(name: str) -> Encoder:
     made: dict[str, Callable[[], Encoder]] = {
         "lsa": lambda: Lsa.fit(texts(), 12),
+        "skeleton": lambda: Skeleton.fit(texts(), np.arange(len(texts())), 6),
         "style": lambda: Style.fit(texts()),
         "char-grams": lambda: CharGrams(size=256),
         "fourier": lambda: RandomFourier.fit(texts(), 32, 1.0, np.random.default_rng(0)),
@@ -30,7 +31,7 @@ def fitted(name: str) -> Encoder:
     return made[name]()
 
 
-@pytest.mark.parametrize("name", ["lsa", "style", "char-grams", "fourier"])
+@pytest.mark.parametrize("name", ["lsa", "skeleton", "style", "char-grams", "fourier"])
 def test_every_encoder(name: str, tmp_path: Path) -> None:
     encoder = fitted(name)
     vectors = encoder.encode(texts()[:40])
@@ -91,3 +92,17 @@ def test_random_fourier_features_approach_their_kernel() -> None:
     square = ((z[:, None, :] - z[None, :, :]) ** 2).sum(axis=2)
     kernel = np.exp(-square / (2 * width**2 * z.shape[1]))
     assert np.abs(x @ x.T - kernel).max() < 5 / np.sqrt(4096)
+
+
+def test_a_skeleton_knows_the_sentence_and_not_its_subject() -> None:
+    names = ["mug", "lamp", "kite", "rug", "vase", "bowl", "tray", "clock", "purse", "scarf"]
+    talk = [
+        pattern.format(name)
+        for name in names
+        for pattern in ("Do you need a {}?", "Meet the {}. It costs 9.50!")
+    ]
+    encoder = Skeleton.fit(talk, np.repeat(np.arange(10), 2), dimension=4, share=0.5)
+    assert "mug" not in encoder.common and {"do", "you", "a", "meet", "the"} <= set(encoder.common)
+    x = encoder.encode(["Do you need a mug?", "Do you need a teapot?", "Meet the mug. It costs 120!"])
+    np.testing.assert_allclose(x[0], x[1])
+    assert np.abs(x[0] - x[2]).max() > 0.1

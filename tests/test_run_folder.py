@@ -134,7 +134,7 @@ def test_rows_of_an_interrupted_stage_are_forgotten(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "part"), [("seed", "seed is 0 in the run and 1 now"), ("tune.ppo_epochs", "")]
+    ("key", "part"), [("seed", "seed is 0 in the run and 1 now"), ("tune.minibatches", "")]
 )
 def test_resuming_with_other_settings_names_the_first_that_differs(
     tmp_path: Path, key: str, part: str

@@ -50,7 +50,7 @@ def test_shipped_configs_are_valid_and_spell_out_every_setting(name: str) -> Non
 
 def test_quickstart_runs_as_it_stands() -> None:
     settings = load_settings("quickstart")
-    assert settings.world == "synthetic" and settings.tune.learning_rate == 2e-4
+    assert settings.world == "synthetic" and settings.tune.learning_rate == 4e-4
 
 
 def test_online_retail_takes_its_files_from_the_command_line(tmp_path: Path) -> None:
