@@ -136,11 +136,10 @@ class Pipeline:
         ]
         shop, fitted = self.shop(), self.fitted()
         rng = np.random.default_rng([self.settings.seed, 4])
-        found = write_all(
-            sft, tuned, fitted.world, self.cells("select"), self.cells("judge"), shop.references, rng
-        )
+        judge = self.cells("judge")
+        found = write_all(sft, tuned, fitted.world, self.cells("select"), judge, shop.references, rng)
         save_json(stage / "texts.json", {name: list(map(list, rows)) for name, rows in found.texts.items()})
-        gold, judge, settings = self.gold(), self.cells("judge"), self.settings
+        gold, settings = self.gold(), self.settings
         replicates = settings.bootstrap_replicates
         save_json(
             stage / "report.json",

@@ -223,21 +223,14 @@ def _fitted_ledger(fit: RoundsFit, settings: RunSettings) -> list[LedgerRow]:
             source="within-test sd of true log CTR, Upworthy Research Archive (Matias et al. 2021)",
         ),
         *_assumed(settings),
-        LedgerRow(
-            term="b_match (gold)",
-            value=settings.terms.b_match,
-            kind="assumed",
-            source="no public data",
-            range=RANGES["b_match"],
-        ),
-        LedgerRow(
-            term="b_interest (gold)",
-            value=settings.terms.b_interest,
-            kind="assumed",
-            source="no public data",
-            range=RANGES["b_interest"],
-        ),
+        _tried("b_match (gold)", settings.terms.b_match, "no public data", RANGES["b_match"]),
+        _tried("b_interest (gold)", settings.terms.b_interest, "no public data", RANGES["b_interest"]),
     ]
+
+
+def _tried(term: str, value: float, source: str, values: tuple[float, ...]) -> LedgerRow:
+    """An assumed coefficient, with the values at which results are repeated."""
+    return LedgerRow(term=term, value=value, kind="assumed", source=source, range=values)
 
 
 def _assumed(settings: RunSettings) -> list[LedgerRow]:
@@ -246,34 +239,12 @@ def _assumed(settings: RunSettings) -> list[LedgerRow]:
         LedgerRow(
             term="base CTR", value=terms.base_ctr, kind="literature", source="Upworthy arms click at 1.2-1.5%"
         ),
-        LedgerRow(
-            term="fatigue",
-            value=terms.fatigue,
-            kind="assumed",
-            source="no public data",
-            range=SEASON_RANGES["fatigue"],
+        _tried("fatigue", terms.fatigue, "no public data", SEASON_RANGES["fatigue"]),
+        _tried("drift", terms.drift, "no public data", SEASON_RANGES["drift"]),
+        _tried(
+            "style share of wording (gold)", STYLE_SHARE, "style ranks few Upworthy pairs right", STYLE_SHARES
         ),
-        LedgerRow(
-            term="drift",
-            value=terms.drift,
-            kind="assumed",
-            source="no public data",
-            range=SEASON_RANGES["drift"],
-        ),
-        LedgerRow(
-            term="style share of wording (gold)",
-            value=STYLE_SHARE,
-            kind="assumed",
-            source="style ranks few Upworthy pairs right",
-            range=STYLE_SHARES,
-        ),
-        LedgerRow(
-            term="position_eta (gold)",
-            value=terms.position_eta,
-            kind="assumed",
-            source="no public data",
-            range=SEASON_RANGES["position_eta"],
-        ),
+        _tried("position_eta (gold)", terms.position_eta, "no public data", SEASON_RANGES["position_eta"]),
     ]
 
 
@@ -355,20 +326,8 @@ def _real_ledger(settings: RunSettings, slope: float, arms: Arms) -> list[Ledger
             kind="fitted",
             source="purchases of the fit shoppers in the first 60% of the log",
         ),
-        LedgerRow(
-            term="b_interest",
-            value=terms.b_interest,
-            kind="assumed",
-            source="no clicks in the log",
-            range=RANGES["b_interest"],
-        ),
-        LedgerRow(
-            term="b_match",
-            value=terms.b_match,
-            kind="assumed",
-            source="nothing identifies it",
-            range=RANGES["b_match"],
-        ),
+        _tried("b_interest", terms.b_interest, "no clicks in the log", RANGES["b_interest"]),
+        _tried("b_match", terms.b_match, "nothing identifies it", RANGES["b_match"]),
         *_assumed(settings),
     ]
 

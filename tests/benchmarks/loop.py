@@ -22,22 +22,16 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 import numpy as np
 
-from copybandit.evaluation.intervals import Interval, lift_interval, mean_interval
+from copybandit.evaluation.intervals import Interval, lift_interval, mean_interval, product_means
 from copybandit.evaluation.load_settings import load_settings, parse_override
 from copybandit.evaluation.pipeline import Pipeline, run
 from copybandit.evaluation.progress import Silent
 from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.stage_judge import swap_values
 from copybandit.evaluation.storage import load_json
-from copybandit.sim.types import Floats, Ints
+from copybandit.sim.types import Floats
 
 REPLICATES = 4000
-
-
-def by_product(values: Floats, product: Ints) -> Floats:
-    """Mean of each product's cells, shape (seeds, products)."""
-    _, code = np.unique(product, return_inverse=True)
-    return np.stack([np.bincount(code, row) / np.bincount(code) for row in values])
 
 
 def judged(pipeline: Pipeline) -> tuple[dict[str, Floats], Floats]:
@@ -47,12 +41,12 @@ def judged(pipeline: Pipeline) -> tuple[dict[str, Floats], Floats]:
     seeds = len(texts["ppo"])
     rates = {
         name: np.broadcast_to(
-            by_product(cells.rates(gold, rows), cells.product), (seeds, len(np.unique(cells.product)))
+            product_means(cells.rates(gold, rows), cells.product), (seeds, len(np.unique(cells.product)))
         )
         for name, rows in texts.items()
     }
     swaps, product = swap_values(gold, cells, texts["ppo"])
-    return rates, by_product(swaps, product)
+    return rates, product_means(swaps, product)
 
 
 def measure(config: str, worlds: list[int], overrides: dict[str, object]) -> dict[str, Any]:
