@@ -13,11 +13,12 @@ from copybandit.evaluation.settings import RunSettings
 from copybandit.evaluation.shop_data import ShopData, coefficients, first_place_ctr
 from copybandit.evaluation.storage import load_arrays, load_json, save_arrays, save_json
 from copybandit.sim.encoders import Lsa, Skeleton, Style
-from copybandit.sim.interest import InterestModel, cut_in_time, fit_interest
+from copybandit.sim.events import EventTable
+from copybandit.sim.interest import InterestModel, ProductFeatures, cut_in_time, fit_interest
 from copybandit.sim.oracle import CEILING, STYLE_SHARE, Sample, pinned, within_brief_sd
 from copybandit.sim.retail_gold import fit_collaborative, fit_gold_wording
 from copybandit.sim.rounds import SHARED, Fitted, RoundsFit, fit_rounds, poisson_ridge
-from copybandit.sim.segments import interest_words, segment_shoppers
+from copybandit.sim.segments import interest_words, leaning_reliability, segment_shoppers
 from copybandit.sim.split import split_groups
 from copybandit.sim.store import load_record, save_record
 from copybandit.sim.types import Bools, Floats, Ints, Segment
@@ -78,7 +79,8 @@ def fit_shop(settings: RunSettings, shop: ShopData, gold: World | None, stage: P
     if shop.rounds is not None and gold is not None:
         world, response, ledger = _from_rounds(settings, shop, taste, label, rng)
     else:
-        world, response, ledger, gold = _from_tests(settings, shop, taste, rng)
+        kept = _reliability(settings, shop, interest, known)
+        world, response, ledger, gold = _from_tests(settings, shop, taste, kept, rng)
         save_record(stage / "gold", gold)
     response |= _agreement(world, gold, shop.sample)
     save_record(stage / "fitted", world)
@@ -108,9 +110,22 @@ def load_fit(stage: Path) -> FittedShop:
     )
 
 
+def _topics(text: ProductFeatures, shop: ShopData) -> Floats:
+    """What sample copy talks about beyond the reference copy of its product, shape (t, d)."""
+    return text.texts(shop.sample.texts) - text.texts(shop.references)[shop.sample.product]
+
+
+def _reliability(settings: RunSettings, shop: ShopData, interest: InterestModel, known: EventTable) -> float:
+    """`leaning_reliability` between the two halves of the known log."""
+    products = interest.features.products(shop.products)
+    earlier, later = (interest.shopper_vectors(part, products) for part in cut_in_time(known, 0.5))
+    label = segment_shoppers(earlier, shop.shoppers.fit, settings.n_segments, settings.seed)
+    return leaning_reliability(earlier, later, label, _topics(interest.features, shop))
+
+
 def _taste(interest: InterestModel, shop: ShopData, shoppers: Floats, rng: np.random.Generator) -> Taste:
     features = interest.features
-    topics = features.texts(shop.sample.texts) - features.texts(shop.references)[shop.sample.product]
+    topics = _topics(features, shop)
     return Taste(
         shoppers=shoppers,
         products=features.products(shop.products),
@@ -249,9 +264,12 @@ def _assumed(settings: RunSettings) -> list[LedgerRow]:
 
 
 def _from_tests(
-    settings: RunSettings, shop: ShopData, taste: Taste, rng: np.random.Generator
+    settings: RunSettings, shop: ShopData, taste: Taste, reliability: float, rng: np.random.Generator
 ) -> tuple[World, dict[str, object], list[LedgerRow], World]:
-    """Fit wording from A/B tests; the other terms are assumed, because no data here identify them."""
+    """Fit wording from A/B tests; the other terms are assumed, because no data here identify them.
+
+    The assumed match is per standard deviation of a true leaning; fitted leanings are worth `reliability` of it.
+    """
     tests = load_ab_tests(Path(str(settings.data.ab_tests)))
     split = split_groups(tests.groups(), settings.seed + 2)
     arms, held = _arms(tests, split.fit), tests.take(split.select)
@@ -261,10 +279,11 @@ def _from_tests(
     slope = float(np.clip(_judge_tests(style, held).calibration_slope, 0.2, 1.0))
     shrunk = replace(style, coefficients=tuple(TRANSFER * slope * block for block in style.coefficients))
     start = coefficients(settings)
+    start = replace(start, b_match=reliability * start.b_match)
     world = World(taste=taste, wording=shrunk, references=shop.references, coefficients=start)
     world = world.at_base_rate(first_place_ctr(settings), rng)
     gold = _real_gold(settings, shop, _arms(tests, split.judge), rng)
-    return world, asdict(report), _real_ledger(settings, slope, arms), gold
+    return world, asdict(report), _real_ledger(settings, slope, reliability, arms), gold
 
 
 def _arms(tests: AbTests, rows: Bools) -> Arms:
@@ -304,7 +323,7 @@ def _real_gold(settings: RunSettings, shop: ShopData, arms: Arms, rng: np.random
     return world.at_base_rate(first_place_ctr(settings), rng)
 
 
-def _real_ledger(settings: RunSettings, slope: float, arms: Arms) -> list[LedgerRow]:
+def _real_ledger(settings: RunSettings, slope: float, reliability: float, arms: Arms) -> list[LedgerRow]:
     terms = settings.terms
     return [
         LedgerRow(
@@ -328,6 +347,12 @@ def _real_ledger(settings: RunSettings, slope: float, arms: Arms) -> list[Ledger
         ),
         _tried("b_interest", terms.b_interest, "no clicks in the log", RANGES["b_interest"]),
         _tried("b_match", terms.b_match, "nothing identifies it", RANGES["b_match"]),
+        LedgerRow(
+            term="reliability of segment leanings",
+            value=reliability,
+            kind="fitted",
+            source="slope of later on earlier leanings in the known log; multiplies b_match in the fitted world",
+        ),
         *_assumed(settings),
     ]
 

@@ -78,5 +78,26 @@ def interest_words(
     return tuple(segments)
 
 
+def leaning_reliability(earlier: Floats, later: Floats, label: Ints, topics: Floats) -> float:
+    """How much of the way segments lean is still there later: slope of later on earlier leanings, within [0, 1].
+
+    Segments are made from the very vectors that then describe them, so noise overstates how they lean. The slope is the
+    reliability ratio by which a coefficient on such leanings is to be shrunk (Fuller, Measurement Error Models, 1987).
+
+    Args:
+        earlier: shape (n, d), shopper vectors from the first part of a log.
+        later: shape (n, d), of the same shoppers from the second part.
+        label: shape (n,), segments made from `earlier`.
+        topics: shape (t, d), what copy talks about.
+    """
+    segments = range(int(label.max()) + 1)
+    before, after = (
+        np.stack([vectors[label == k].mean(axis=0) for k in segments]) - vectors.mean(axis=0)
+        for vectors in (earlier, later)
+    )
+    x, y = before @ topics.T, after @ topics.T
+    return float(np.clip((x * y).sum() / max(float((x * x).sum()), 1e-12), 0.0, 1.0))
+
+
 def _speaks(word: str) -> bool:
     return " " not in word and len(word) > 2 and word.isalpha() and word not in _DULL | ENGLISH_STOP_WORDS

@@ -17,7 +17,7 @@ from copybandit.evaluation.storage import load_json
 from copybandit.sim.encoders import Style
 from copybandit.sim.oracle import WITHIN_BRIEF_SD, within_brief_sd
 from copybandit.sim.rounds import poisson_ridge
-from copybandit.sim.segments import MIN_CELL, segment_shoppers
+from copybandit.sim.segments import MIN_CELL, leaning_reliability, segment_shoppers
 from copybandit.sim.types import DataError
 from copybandit.sim.wording import Arms, centred, fit_wording, judge_wording, log_ctr
 
@@ -94,6 +94,25 @@ def test_segments_are_large_and_sorted(fitted: Pipeline) -> None:
     sizes = [segment.size for segment in found.segments]
     assert sizes == sorted(sizes, reverse=True) and sum(sizes) == len(found.label)
     assert all(len(segment.interests) == 3 for segment in found.segments)
+
+
+@given(st.integers(0, 2**31), st.floats(0.3, 2.0))
+@settings(max_examples=20, deadline=None)
+def test_reliability_is_the_share_of_a_leaning_that_is_not_noise(seed: int, noise: float) -> None:
+    rng = np.random.default_rng(seed)
+    truth, topics = rng.normal(size=(4000, 3)), np.eye(3)
+    earlier, later = (truth + noise * rng.normal(size=truth.shape) for _ in range(2))
+    label = segment_shoppers(earlier, np.ones(4000, dtype=np.bool_), 4, 0)
+    found = leaning_reliability(earlier, later, label, topics)
+    assert found == pytest.approx(1 / (1 + noise**2), abs=0.06)
+
+
+def test_a_leaning_that_does_not_last_is_worth_nothing() -> None:
+    rng = np.random.default_rng(0)
+    earlier, later = rng.normal(size=(2, 4000, 3))
+    label = segment_shoppers(earlier, np.ones(4000, dtype=np.bool_), 4, 0)
+    assert leaning_reliability(earlier, later, label, np.eye(3)) < 0.06
+    assert leaning_reliability(earlier, earlier, label, np.eye(3)) == pytest.approx(1)
 
 
 def test_too_many_segments_are_refused() -> None:
