@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from copybandit.agents.reward_seam import RewardFn, RewardScale
     from copybandit.generators.lm import CausalLM
 
-TRL_OPTIONS = ("cliprange", "cliprange_value", "gamma", "kl_estimator", "lam", "vf_coef", "whiten_rewards")
+TRL_OPTIONS = ("cliprange", "cliprange_value", "gamma", "kl_estimator", "vf_coef", "whiten_rewards")
 """Options that reach TRL's PPOConfig untouched."""
 
 
@@ -37,6 +37,8 @@ class PPOSettings:
         kl_coef: price of one nat of KL to the untuned writer, in sd of the reward.
         target_kl: nats per answer; when given, `kl_coef` is steered towards it.
         kl_gain: most that `kl_coef` moves in one update, as a share.
+        gae_lambda: of generalised advantage estimation. Copy is paid once, at its end, for a turn it mostly takes with
+            its first words; at 1 they get their full share of it, at TRL's .95 about half.
         max_grad_norm: gradients of policy and critic are clipped to this norm, each on its own.
         reward_clip: in sd.
         missing_eos_penalty: in sd, for an answer that did not end by itself.
@@ -58,6 +60,7 @@ class PPOSettings:
     kl_coef: float = 0.05
     target_kl: float | None = None
     kl_gain: float = 0.2
+    gae_lambda: float = 1.0
     max_grad_norm: float = 1.0
     reward_clip: float = 5.0
     missing_eos_penalty: float = 1.0

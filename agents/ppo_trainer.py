@@ -161,6 +161,7 @@ def _args(settings: PPOSettings, writer: CausalLM, seed: int, out_dir: Path) -> 
             stop_token="eos",
             missing_eos_penalty=None,  # the reward seam takes it, in units of the standardised reward
             kl_coef=settings.kl_coef,
+            lam=settings.gae_lambda,
             num_sample_generations=0,
             learning_rate=settings.learning_rate,
             bf16=False,

@@ -4,6 +4,9 @@ Two products in three have names, facts or interests made of invented words and 
 the model learns to copy what the prompt says rather than to remember the lexicon. Shopper interests are drawn
 independently of product and style: the pretrained model knows no taste. Reproduce the shipped weights with
 `copybandit pretrain`.
+
+A second, shorter lesson dwells on what the first leaves weak: sentences that need two words of one kind (neither may
+come twice) or that begin with a copied word. Its share of them falls to none, so that at the end all moves are even.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +24,14 @@ from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from copybandit.generators.grammar import write
+from copybandit.generators.grammar import Move, moves, slot_values, write
 from copybandit.generators.prompts import MAX_FACTS, field_prompt
 from copybandit.sim.catalogue import draw_product, lexicon
 from copybandit.sim.types import Brief, Product, Segment
 
 PAD, EOS = 0, 1
+OnStep = Callable[[int, float], None]
+"""Told step and loss."""
 _ONSETS = "b c d f g h j k l m n p r s t v w br ch cl dr fl gr pl sh st th tr".split()
 _VOWELS = "a e i o u ea oo ai ou".split()
 _CODAS = ["", "", "n", "r", "l", "t", "s", "ck", "nd", "m", "st", "p"]
@@ -40,13 +46,20 @@ class PretrainSettings:
         batch_size: texts a step.
         learning_rate: peak, warmed up over 2% of the steps, then annealed to 0 by a cosine.
         vocab_size: size of the byte-pair vocabulary.
+        tokenizer_texts: texts that the vocabulary is fitted to.
         hidden, layers, heads: shape of the Llama.
+        second_steps, second_learning_rate: of the second lesson; 0 steps leave it out.
+        hard_share: share of texts with a hard move when the second lesson begins.
     """
 
     steps: int = 4000
     batch_size: int = 64
     learning_rate: float = 1.5e-3
+    second_steps: int = 1500
+    second_learning_rate: float = 6e-4
+    hard_share: float = 0.6
     vocab_size: int = 2048
+    tokenizer_texts: int = 20_000
     hidden: int = 256
     layers: int = 4
     heads: int = 4
@@ -105,10 +118,25 @@ def word_pieces(tokenizer: Tokenizer) -> list[str]:
     return sorted(piece for piece in pieces if piece.isascii() and piece.isalpha() and piece.islower())
 
 
-def draw_corpus(n: int, rng: np.random.Generator, pieces: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """Draw `n` pairs of field prompt and text."""
+@cache
+def hard_moves() -> tuple[Move, ...]:
+    """Moves that take two words of one kind, or that begin with a word of the prompt."""
+    return tuple(m for m in moves() if m.slots & {"adj2", "interest2"} or m.text.startswith(("{int", "{adj")))
+
+
+def draw_corpus(
+    n: int, rng: np.random.Generator, pieces: Sequence[str] = (), hard_share: float = 0.0
+) -> list[tuple[str, str]]:
+    """Draw `n` pairs of field prompt and text; `hard_share` of the texts have one of `hard_moves`, where the brief fits."""
     briefs = (draw_brief(rng, pieces) for _ in range(n))
-    return [(field_prompt(brief), write(brief, rng)) for brief in briefs]
+    return [(field_prompt(brief), _write(brief, rng, hard_share)) for brief in briefs]
+
+
+def _write(brief: Brief, rng: np.random.Generator, hard_share: float) -> str:
+    if not hard_share or rng.random() >= hard_share:
+        return write(brief, rng)
+    fitting = [move for move in hard_moves() if move.slots <= slot_values(brief).keys()]
+    return write(brief, rng, fitting[rng.integers(len(fitting))] if fitting else None)
 
 
 def train_tokenizer(corpus: list[tuple[str, str]], vocab_size: int) -> Tokenizer:
@@ -170,11 +198,11 @@ def _batches(
             yield ids, labels
 
 
-def _rate(step: int, settings: PretrainSettings) -> float:
-    warm = max(1, settings.steps // 50)
+def _rate(step: int, steps: int) -> float:
+    warm = max(1, steps // 50)
     if step < warm:
         return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / (settings.steps - warm)))
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
 
 
 def _loss(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -185,9 +213,7 @@ def _loss(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> t
     return torch.nn.functional.cross_entropy(model.lm_head(hidden[mask]).float(), wanted[mask])
 
 
-def pretrain(
-    settings: PretrainSettings, out: Path, on_step: Callable[[int, float], None] | None = None
-) -> LlamaForCausalLM:
+def pretrain(settings: PretrainSettings, out: Path, on_step: OnStep | None = None) -> LlamaForCausalLM:
     """Train `tiny` and write `tiny.safetensors` (fp16), `tiny_config.json` and `tiny_tokenizer.json`.
 
     Args:
@@ -196,18 +222,62 @@ def pretrain(
         on_step: told step and loss.
     """
     rng = np.random.default_rng(settings.seed)
-    tokenizer = train_tokenizer(draw_corpus(20_000, rng), settings.vocab_size)
-    pieces = word_pieces(tokenizer)
+    tokenizer = train_tokenizer(draw_corpus(settings.tokenizer_texts, rng), settings.vocab_size)
     model = build_model(settings)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.95), weight_decay=0.05
+    told = on_step or _say_nothing
+    first = Lesson(steps=settings.steps, learning_rate=settings.learning_rate)
+    teach(model, tokenizer, first, settings.batch_size, rng, told)
+    save_tiny(model, tokenizer, out)
+    second_lesson(model, tokenizer, settings, lambda step, loss: told(settings.steps + step, loss))
+    save_tiny(model, tokenizer, out)
+    return model
+
+
+def second_lesson(
+    model: LlamaForCausalLM, tokenizer: Tokenizer, settings: PretrainSettings, on_step: OnStep
+) -> None:
+    """Go on from the saved, half-precision weights of the first lesson."""
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(weight.half())
+    rng = np.random.default_rng([settings.seed, 2])
+    lesson = Lesson(
+        steps=settings.second_steps,
+        learning_rate=settings.second_learning_rate,
+        hard_share=settings.hard_share,
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, settings))
+    teach(model, tokenizer, lesson, settings.batch_size, rng, on_step)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """One run of the optimizer: steps, peak learning rate, and the share of hard moves, which falls to 0."""
+
+    steps: int
+    learning_rate: float
+    hard_share: float = 0.0
+
+
+def teach(
+    model: LlamaForCausalLM,
+    tokenizer: Tokenizer,
+    lesson: Lesson,
+    batch_size: int,
+    rng: np.random.Generator,
+    on_step: OnStep,
+) -> None:
+    """Train the model in place."""
+    pieces = word_pieces(tokenizer)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=lesson.learning_rate, betas=(0.9, 0.95), weight_decay=0.05
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, lesson.steps))
     step = 0
     model.train()
-    while step < settings.steps:
-        corpus = [_encode(tokenizer, *pair) for pair in draw_corpus(settings.batch_size * 100, rng, pieces)]
-        for ids, labels in _batches(corpus, settings.batch_size, rng):
+    while step < lesson.steps:
+        hard_share = lesson.hard_share * (1 - step / lesson.steps)
+        drawn = draw_corpus(batch_size * 100, rng, pieces, hard_share)
+        for ids, labels in _batches([_encode(tokenizer, *pair) for pair in drawn], batch_size, rng):
             with torch.autocast("cpu", torch.bfloat16):
                 loss = _loss(model, ids, labels)
             optimizer.zero_grad()
@@ -216,12 +286,13 @@ def pretrain(
             optimizer.step()
             schedule.step()
             step += 1
-            if on_step:
-                on_step(step, loss.item())
-            if step == settings.steps:
+            on_step(step, loss.item())
+            if step == lesson.steps:
                 break
-    save_tiny(model, tokenizer, out)
-    return model
+
+
+def _say_nothing(step: int, loss: float) -> None:
+    """Stand in for a progress bar."""
 
 
 def _encode(tokenizer: Tokenizer, prompt: str, text: str) -> tuple[list[int], list[int]]:

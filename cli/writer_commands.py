@@ -19,8 +19,8 @@ def pretrain_tiny(out: Path, steps: int, seed: int) -> None:
         from copybandit.agents.pretrain import PretrainSettings, pretrain
 
         with progress(Console(stderr=True)) as display:
-            display.stage("pretrain", total=steps)
             settings = PretrainSettings(steps=steps, seed=seed)
+            display.stage("pretrain", total=steps + settings.second_steps)
             pretrain(settings, out, lambda step, loss: display.advance(1))
     print(f"tiny: {out}")
 

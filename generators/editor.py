@@ -30,7 +30,7 @@ _CLAIM = re.compile(
     re.IGNORECASE,
 )
 _STRANGE = re.compile(r"[<>|{}\\^~\x00-\x1f]|https?:|www\.|@")
-_REPEAT = re.compile(r"\b(\w+)(?:\W+\1\b){2,}", re.IGNORECASE)
+_REPEAT = re.compile(r"\b(\w+)(?:(?:\W+\1\b){2,}| (?:and|or) \1\b)", re.IGNORECASE)
 MAX_CHARACTERS = 140
 
 
@@ -122,7 +122,7 @@ def _shape(text: str, said: str) -> list[Rejection]:
     ]
     repeat = _REPEAT.search(text)
     if repeat and repeat.group().lower() not in said.lower():
-        found.append(_rejection("repeats", repeat, "says one word three times running"))
+        found.append(_rejection("repeats", repeat, "says a word again at once"))
     return found
 
 

@@ -42,6 +42,7 @@ def rules(text: str, brief: Brief = BRIEF) -> set[str]:
         ("strange", "A ceramic mug\nfor tea.", "A ceramic mug for tea."),
         ("strange", "A ceramic mug\u200b.", "A ceramic mug…"),
         ("repeats", "A very very very ceramic mug.", "A very, very ceramic mug."),
+        ("repeats", "You love tea and tea. A ceramic mug.", "You love tea and cake. A ceramic mug."),
         ("number", "A ceramic mug for 9.", "A ceramic mug for 8.50."),
         ("claim", "A ceramic mug, guaranteed.", "A ceramic mug, award or not."),
         ("claim", "The best-selling ceramic mug.", "The best ceramic mug."),
