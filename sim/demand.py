@@ -178,7 +178,7 @@ def chosen_index(panel: Panel, *, outside: bool) -> Ints:
     """Index of what was chosen, shape (n,); nothing is J.
 
     Raises:
-        DataError: for a trip that cannot be: nothing without `outside`, or no alternative there.
+        DataError: for a trip that buys nothing without `outside`.
     """
     nothing = panel.choice < 0
     if nothing.any() and not outside:

@@ -138,7 +138,7 @@ class _Fit:
 
     def start(self) -> Floats:
         """Where the search begins: no effects, households that differ by 1."""
-        return np.r_[np.zeros(int(self.free_mean.sum())), np.ones(int(self.free_sd.sum()))]
+        return np.concatenate([np.zeros(int(self.free_mean.sum())), np.ones(int(self.free_sd.sum()))])
 
     def objective(self, theta: Floats, draws: Floats) -> tuple[float, Floats]:
         """Penalised log-likelihood and its gradient."""
