@@ -6,9 +6,9 @@ that nobody likes a higher price), see `copybandit.sim.logit`; the other coeffic
 of a household tells more of its tastes: a prediction weighs the types by the household's own earlier choices, never later.
 
 The form was chosen by cross-validation among the fit households of the panels Catsup, Cracker and Yogurt (mean log-loss of
-the three, 4 folds twice): log price beats price (.572 against .573) and needs no unit, last purchase with loyalty beats
-either alone (.573, .577, .582). Correlated tastes, heavier tails, tastes for ads that differ and a posterior that
-forgets gain no more than noise (.002) and are left out.
+the three, 4 folds twice). Last purchase with loyalty beats either alone (.573, .577, .582). Log price does as well as
+price (.572, .573) and needs no unit. Correlated tastes, heavier tails, tastes for ads that differ and a
+posterior that forgets gain no more than noise (.002) and are left out.
 """
 
 from __future__ import annotations
