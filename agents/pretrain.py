@@ -55,9 +55,9 @@ class PretrainSettings:
     steps: int = 4000
     batch_size: int = 64
     learning_rate: float = 1.5e-3
-    second_steps: int = 1500
-    second_learning_rate: float = 6e-4
-    hard_share: float = 0.6
+    second_steps: int = 3000
+    second_learning_rate: float = 1e-3
+    hard_share: float = 0.8
     vocab_size: int = 2048
     tokenizer_texts: int = 20_000
     hidden: int = 256
