@@ -52,19 +52,7 @@ def draw_storefront(
     rng = np.random.default_rng([seed, 31])
     products = draw_catalogue(n_products, rng)
     shelf, theme = _shelves(products), _themes(products, k, rng)
-    direction = rng.normal(size=(len(lexicon().categories), d))
-    archetype = 0.8 * direction[rng.integers(len(direction), size=6)]
-    shoppers = archetype[rng.integers(6, size=n_shoppers)] + 0.6 * rng.normal(size=(n_shoppers, d))
-    homes = direction[shelf] + 0.7 * rng.normal(size=(n_products, d))
-    topics = direction[theme] + 0.5 * rng.normal(size=(n_products, k, d))
-    mean, scale = shoppers.mean(axis=0), shoppers.std() * np.sqrt(d)
-    topics -= topics.mean(axis=1, keepdims=True)
-    products_at = B_INTEREST * homes / (scale * homes.std())
-    topics_at = B_MATCH * topics / (scale * max(topics.std(), 1e-9))
-    wording = WORDING_SD * (0.7 * rng.normal(size=k) + 0.7 * rng.normal(size=(n_products, k)))
-    truth = account_of(
-        BASE, shoppers - mean, products_at, 0.2 * rng.normal(size=n_products), topics_at, wording
-    )
+    truth = _truth(shelf, theme, n_shoppers, d, rng)
     belief = _believed(truth, rng)
     segment = alike(truth.shoppers, SEGMENT_BITS, seed)
     price = np.array([product.price for product in products])
@@ -83,6 +71,26 @@ def draw_storefront(
         features=_features(belief.topics),
         names=tuple(product.name for product in products),
         texts=_texts(products, theme, k),
+    )
+
+
+def _truth(shelf: Ints, theme: Ints, n_shoppers: int, d: int, rng: np.random.Generator) -> Account:
+    """Shoppers lean to one of six archetypes, products lie near their shelf, copy near the shelf it talks about."""
+    direction = rng.normal(size=(len(lexicon().categories), d))
+    archetype = 0.8 * direction[rng.integers(len(direction), size=6)]
+    shoppers = archetype[rng.integers(6, size=n_shoppers)] + 0.6 * rng.normal(size=(n_shoppers, d))
+    homes = direction[shelf] + 0.7 * rng.normal(size=(len(shelf), d))
+    topics = direction[theme] + 0.5 * rng.normal(size=(*theme.shape, d))
+    topics -= topics.mean(axis=1, keepdims=True)
+    wording = 0.7 * (rng.normal(size=theme.shape[1]) + rng.normal(size=theme.shape))
+    scale = shoppers.std() * np.sqrt(d)
+    return account_of(
+        BASE,
+        shoppers - shoppers.mean(axis=0),
+        B_INTEREST * homes / (scale * homes.std()),
+        0.2 * rng.normal(size=len(shelf)),
+        B_MATCH * topics / (scale * max(topics.std(), 1e-9)),
+        WORDING_SD * wording,
     )
 
 

@@ -35,7 +35,7 @@ class Draws:
     """
 
     def __init__(self, n: int) -> None:
-        self._n, self._depth = n, int(np.clip(BLOCK // n, 4, 256))
+        self._n, self._depth = n, int(np.clip(2 * BLOCK // n, 4, 256))
         self._row = np.arange(n)
         self._key = np.zeros(n, dtype=np.uint64)
         self._first = np.zeros(n, dtype=np.int64)
@@ -73,7 +73,9 @@ class Draws:
         self._at[:] = self._row
 
     def _draw(self) -> None:
-        turn, row = np.divmod(np.arange(self._depth * self._n), self._n)
-        for start in range(0, len(turn), BLOCK):
-            part = slice(start, start + BLOCK)
-            self._words[part] = words_of(self._key[row[part]], self._first[row[part]] + turn[part])
+        words, turn = self._words.reshape(self._depth, self._n, 4), np.arange(self._depth)[:, None]
+        for start in range(0, self._n, max(1, BLOCK // self._depth)):
+            part = slice(start, start + max(1, BLOCK // self._depth))
+            number = self._first[part] + turn
+            key = np.broadcast_to(self._key[part], number.shape)
+            words[:, part] = words_of(key.ravel(), number.ravel()).reshape(*number.shape, 4)

@@ -59,6 +59,6 @@ def ages(bits: NDArray[np.uint64], count: int) -> NDArray[np.int8]:
     """Words of `Pending.arrive` as columns: 1 at [i, a] where what i bought a visits ago arrived; shape (n, count)."""
     found = np.zeros((len(bits), count), dtype=np.int8)
     rows = np.flatnonzero(bits)
-    octets = bits[rows].astype("<u8").view(np.uint8).reshape(len(rows), 8)
-    found[rows] = np.unpackbits(octets, axis=1, count=count, bitorder="little")
+    octets = bits.take(rows).astype("<u8", copy=False).view(np.uint8)
+    found[rows] = np.unpackbits(octets, bitorder="little").reshape(len(rows), 64)[:, :count]
     return found

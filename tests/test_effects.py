@@ -11,7 +11,7 @@ import pytest
 from copybandit.sim.crowd import Crowd
 from copybandit.sim.effects import Effects
 from copybandit.sim.odds import LowRankOdds, TableOdds
-from copybandit.sim.season import MAX_LAG, TICKS, Plan, Season
+from copybandit.sim.season import MAX_LAG, TICKS, WALK_LIMIT, Plan, Season
 from copybandit.sim.storefront import alike
 from copybandit.sim.types import DataError, Floats
 from tests.copy_selection_lives import front, lively, stay
@@ -130,6 +130,13 @@ def test_interest_walks_slowly_and_each_shopper_alone() -> None:
     moved = steps * crowd.season.lean[crowd.product]
     # Variance of a step is 1/2.
     assert abs(moved.mean()) < 4 * np.sqrt(20 / 500) and 15 < moved.var() < 25
+
+
+def test_a_walk_is_held_at_its_limit() -> None:
+    far = season(Plan(visits=2**16), walk=0.1)
+    still, walked = (clicks(stay(one, 40, 3_000)[0]) for one in (season(), far))
+    steps = np.abs(np.log((walked / (1 - walked)) / (still / (1 - still)))) / 0.1
+    assert steps.max() <= WALK_LIMIT + 1e-3 and (steps > WALK_LIMIT - 8).any()
 
 
 def test_the_season_is_a_wave_of_a_week() -> None:
