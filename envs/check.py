@@ -9,6 +9,7 @@ from gymnasium.utils.env_checker import check_env
 
 from copybandit.envs.copy_selection import CopySelectionEnv
 from copybandit.envs.copy_selection_vector import CopySelectionVectorEnv
+from copybandit.envs.window import Observation
 from copybandit.sim.season import Season
 from copybandit.sim.types import DataError
 
@@ -38,13 +39,7 @@ def check_copy_selection(season: Season, *, n: int = 4, steps: int = 40, seed: i
     alone = [env.reset(seed=seed + row)[0] for row, env in enumerate(singles)]
     over = np.zeros(n, dtype=np.bool_)
     for step in range(steps):
-        for row in range(n):
-            for name, values in seen.items():
-                if not np.array_equal(values[row], alone[row][name]):
-                    raise DataError(
-                        f"environment {row}, step {step}: {name} must equal the vector's {values[row].tolist()}, "
-                        f"got {alone[row][name].tolist()}; key every draw by environment and number"
-                    )
+        _compare(step, seen, alone)
         column = np.where(seen["action_mask"], rng.random(seen["action_mask"].shape), -1.0).argmax(axis=1)
         ended = over
         seen, _, left, truncated, _ = many.step(column)
@@ -52,3 +47,14 @@ def check_copy_selection(season: Season, *, n: int = 4, steps: int = 40, seed: i
         alone = [
             env.reset()[0] if ended[row] else env.step(column[row])[0] for row, env in enumerate(singles)
         ]
+
+
+def _compare(step: int, seen: Observation, alone: list[Observation]) -> None:
+    """Refuse a single environment that differs from its row."""
+    for name, values in seen.items():
+        for row, own in enumerate(alone):
+            if not np.array_equal(values[row], own[name]):
+                raise DataError(
+                    f"environment {row}, step {step}: {name} must equal the vector's {values[row].tolist()}, "
+                    f"got {own[name].tolist()}; key every draw by environment and number"
+                )

@@ -22,11 +22,12 @@ from copybandit.envs.arguments import (
     starts,
 )
 from copybandit.envs.picture import Scene, draw
+from copybandit.envs.report import Report
 from copybandit.envs.window import Observation, Window
 from copybandit.sim.effects import Effects
-from copybandit.sim.season import TICKS, Plan
+from copybandit.sim.season import Plan
 from copybandit.sim.types import Bools, DataError
-from copybandit.sim.visitor import OneAnswer, Visitor
+from copybandit.sim.visitor import Visitor
 from copybandit.sim.visits import Reward
 
 
@@ -77,7 +78,8 @@ class CopySelectionEnv(gymnasium.Env[Observation, np.int64]):
         check_arguments(1, reward, render_mode)
         self._season = season_of(shop, effects, plan)
         self._window, self._visitor = Window(self._season), Visitor(self._season)
-        self._reward, self._oracle, self.render_mode = reward, oracle, render_mode
+        self._report = Report(self._season, reward, oracle)
+        self._reward, self.render_mode = reward, render_mode
         self.action_space = self._window.action_space
         self.observation_space = self._window.observation_space
         self._k, self._keyed, self._over = self._season.cluster.shape[1], False, True
@@ -106,7 +108,7 @@ class CopySelectionEnv(gymnasium.Env[Observation, np.int64]):
         self._over = False
         if self.render_mode:
             self._scene = self._at_hand()
-        return self._window.one(visitor), self._facts()
+        return self._window.one(visitor), self._report.at_hand_of_one(visitor)
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Show the copy in column `action`; the observation returned is the next visit's.
@@ -120,14 +122,15 @@ class CopySelectionEnv(gymnasium.Env[Observation, np.int64]):
         visitor, column = self._visitor, self._checked(action)
         scene = self._at_hand() if self.render_mode else None
         answer = visitor.show(column)
-        happened = self._happened(column, answer)
+        happened = self._report.answered_by_one(visitor, column, answer)
         terminated, truncated = answer.left, not answer.left and visitor.visit >= self._season.plan.visits
         self._over = terminated or truncated
         visitor.arrive()
         if scene is not None:
             self._scene = replace(scene, shown=column, click=answer.click)
         observation = self._window.one(visitor)
-        return observation, happened[self._reward], terminated, truncated, self._facts() | happened
+        facts = self._report.at_hand_of_one(visitor) | happened
+        return observation, happened[self._reward], terminated, truncated, facts
 
     def _checked(self, action: Any) -> int:
         if not isinstance(action, (int, np.integer)) or not 0 <= action < self._k:
@@ -138,38 +141,6 @@ class CopySelectionEnv(gymnasium.Env[Observation, np.int64]):
                 f"CopySelection: environment 0 shows column {column}, which is absent; see action_mask"
             )
         return column
-
-    def _facts(self) -> dict[str, Any]:
-        """Facts of the visit at hand."""
-        visitor = self._visitor
-        facts: dict[str, Any] = {
-            "shopper": visitor.shopper,
-            "product": visitor.product,
-            "visit": visitor.visit,
-            "day": visitor.tick / TICKS,
-        }
-        return facts | self._truth() if self._oracle else facts
-
-    def _truth(self) -> dict[str, Any]:
-        click = self._visitor.expected_click()
-        if self._reward == "click":
-            return {"expected_click": click, "expected_reward": click.copy()}
-        price = self._season.price.item(self._visitor.product) if self._reward == "value" else 1.0
-        return {"expected_click": click, "expected_reward": self._visitor.expected_purchase() * price}
-
-    def _happened(self, column: int, answer: OneAnswer) -> dict[str, Any]:
-        """Facts of the visit just answered."""
-        arrived = np.zeros(self._season.max_lag + 1, dtype=np.int8)
-        if answer.arrived:
-            arrived[[age for age in range(len(arrived)) if answer.arrived >> age & 1]] = 1
-        facts: dict[str, Any] = {
-            "shown": column,
-            "click": float(answer.click),
-            "conversion": float(answer.arrived.bit_count()),
-            "value": answer.value,
-            "arrived": arrived,
-        }
-        return facts | {"bought": answer.bought, "waiting": self._visitor.waiting} if self._oracle else facts
 
     def action_masks(self) -> Bools:
         """Which copies of the visit at hand may be shown, shape (k,)."""

@@ -23,15 +23,14 @@ from copybandit.envs.arguments import (
     starts,
 )
 from copybandit.envs.picture import Scene, draw
+from copybandit.envs.report import Facts, Report, told
 from copybandit.envs.window import Observation, Window
 from copybandit.sim.crowd import ALL, Answer, Crowd
 from copybandit.sim.effects import Effects
-from copybandit.sim.pending import ages
-from copybandit.sim.season import TICKS, Plan
+from copybandit.sim.season import Plan
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 from copybandit.sim.visits import Reward
 
-Facts = dict[str, NDArray[Any]]
 Stepped = tuple[Observation, Floats, Bools, Bools, dict[str, Any]]
 
 
@@ -74,7 +73,8 @@ class CopySelectionVectorEnv(VectorEnv[Observation, Ints, NDArray[Any]]):
         check_arguments(num_envs, reward, render_mode)
         self._season = season_of(shop, effects, plan)
         self._window, self._crowd = Window(self._season), Crowd(self._season, num_envs)
-        self._mode, self._reward, self._oracle = _mode(autoreset_mode), reward, oracle
+        self._mode, self._reward = _mode(autoreset_mode), reward
+        self._report = Report(self._season, reward, oracle)
         self.metadata = {**self.metadata, "autoreset_mode": self._mode}
         self.num_envs, self.render_mode = num_envs, render_mode
         self.single_action_space = self._window.action_space
@@ -111,7 +111,7 @@ class CopySelectionVectorEnv(VectorEnv[Observation, Ints, NDArray[Any]]):
         self._over[rows] = False
         if self.render_mode:
             self._scenes = self._at_hand()
-        return self._window.batch(self._crowd), _told(self._facts(), mask)
+        return self._window.batch(self._crowd), told(self._report.at_hand(self._crowd), mask)
 
     def _masked(self, mask: NDArray[np.bool_] | None) -> Bools:
         if mask is None:
@@ -163,20 +163,22 @@ class CopySelectionVectorEnv(VectorEnv[Observation, Ints, NDArray[Any]]):
         column = self._checked(self._ignoring(actions, over) if again else actions)
         scenes = self._at_hand() if self.render_mode else None
         answer = self._crowd.show(column)
-        happened = self._happened(column, answer)
+        happened = self._report.answered(self._crowd, column, answer)
         reward, left, truncated = happened[self._reward].copy(), answer.left, self._used_up(answer)
         if again:
             rows = np.flatnonzero(over)
             self._crowd.begin(rows)
             reward[rows], left[rows], truncated[rows] = 0, False, False
         if scenes is not None:
-            self._draw(scenes, column, answer, over)
+            self._scenes = _answered(scenes, column, answer, over)
         self._over = left | truncated
         self._crowd.arrive()
         if self._mode == AutoresetMode.SAME_STEP and self._over.any():
             observation, infos = self._begin_again(happened)
         else:
-            infos = _told(self._facts(), self._all) | _told(happened, ~over if again else self._all)
+            infos = told(self._report.at_hand(self._crowd), self._all) | told(
+                happened, ~over if again else self._all
+            )
             observation = self._window.batch(self._crowd)
         return observation, reward, left, truncated, infos
 
@@ -207,61 +209,25 @@ class CopySelectionVectorEnv(VectorEnv[Observation, Ints, NDArray[Any]]):
         """Put the ends of episodes into infos, and begin new ones in the same step."""
         crowd, over = self._crowd, self._over
         rows = np.flatnonzero(over)
-        observation, last = self._window.batch(crowd), self._facts() | happened
+        observation, last = self._window.batch(crowd), self._report.at_hand(crowd) | happened
         final = np.full(self.num_envs, None, dtype=object)
         for row in rows.tolist():
             # Gymnasium wants an observation of its own for every row that ended.
             final[row] = {name: values[row].copy() for name, values in observation.items()}
-        ends = _told({name: values.copy() for name, values in last.items()}, over)
+        ends = told({name: values.copy() for name, values in last.items()}, over)
         infos = {"final_obs": final, "_final_obs": over, "final_info": ends, "_final_info": over}
         crowd.begin(rows)
         crowd.arrive(rows)
         for name, values in self._window.batch(crowd, rows).items():
             observation[name][rows] = values
         self._over = np.zeros_like(over)
-        return observation, infos | _told(self._facts(), self._all) | _told(happened, ~over)
-
-    def _facts(self) -> Facts:
-        """Facts of the visits at hand, in fresh arrays."""
-        crowd = self._crowd
-        facts: Facts = {
-            "shopper": crowd.shopper.copy(),
-            "product": crowd.product.copy(),
-            "visit": crowd.visit.copy(),
-            "day": crowd.tick / TICKS,
-        }
-        return facts | self._truth() if self._oracle else facts
-
-    def _truth(self) -> Facts:
-        click = self._crowd.expected_click()
-        if self._reward == "click":
-            return {"expected_click": click, "expected_reward": click.copy()}
-        price = self._season.price.take(self._crowd.product)[:, None] if self._reward == "value" else 1.0
-        return {"expected_click": click, "expected_reward": self._crowd.expected_purchase() * price}
-
-    def _happened(self, column: Ints, answer: Answer) -> Facts:
-        """Facts of the visits just answered, in fresh arrays."""
-        facts: Facts = {
-            "shown": column.copy(),
-            "click": answer.click.astype(np.float64),
-            "conversion": np.bitwise_count(answer.arrived).astype(np.float64),
-            "value": answer.value,
-            "arrived": ages(answer.arrived, self._season.max_lag + 1),
-        }
-        waiting = self._crowd.waiting.astype(np.int64)
-        return facts | {"bought": answer.bought, "waiting": waiting} if self._oracle else facts
+        return observation, infos | told(self._report.at_hand(crowd), self._all) | told(happened, ~over)
 
     def _at_hand(self) -> list[Scene]:
         """The visits at hand; a picture is of one visit, so that there is no batch of them."""
         crowd, scene = self._crowd, self._window.scene
         columns = np.stack([crowd.shopper, crowd.cell, crowd.visit, crowd.tick, crowd.place], axis=1)
         return [scene(*row) for row in columns.tolist()]
-
-    def _draw(self, scenes: list[Scene], column: Ints, answer: Answer, over: Bools) -> None:
-        self._scenes = [
-            scene if over[row] else replace(scene, shown=int(column[row]), click=bool(answer.click[row]))
-            for row, scene in enumerate(scenes)
-        ]
 
     def action_masks(self) -> Bools:
         """Which copies of the visits at hand may be shown, shape (num_envs, k)."""
@@ -286,12 +252,9 @@ def _mode(mode: AutoresetMode | str) -> AutoresetMode:
     return AutoresetMode(mode)
 
 
-def _told(facts: Facts, mask: Bools) -> dict[str, Any]:
-    """Facts as infos: set to 0 outside the mask, and the mask itself under ``_key``; none for nobody."""
-    others = np.flatnonzero(~mask)
-    if len(others) == len(mask):
-        return {}
-    if len(others):
-        for values in facts.values():
-            values[others] = 0
-    return {**facts, **{f"_{name}": mask for name in facts}}
+def _answered(scenes: list[Scene], column: Ints, answer: Answer, over: Bools) -> list[Scene]:
+    """Scenes with what was shown and clicked, but for rows that are reset instead."""
+    return [
+        scene if over[row] else replace(scene, shown=int(column[row]), click=bool(answer.click[row]))
+        for row, scene in enumerate(scenes)
+    ]

@@ -18,6 +18,7 @@ from copybandit.envs import COPY_SELECTION
 from copybandit.envs.check import check_copy_selection
 from copybandit.envs.copy_selection import CopySelectionEnv
 from copybandit.envs.copy_selection_vector import CopySelectionVectorEnv
+from copybandit.sim.draws import words_of
 from copybandit.sim.effects import Effects
 from copybandit.sim.from_shop import storefront_of
 from copybandit.sim.season import Plan, Season
@@ -156,11 +157,13 @@ def test_what_a_caller_does_to_observations_changes_nothing() -> None:
     for step in range(10):
         left, right = (env.step(np.full(4, step % 5)) for env in (mine, other))
         assert_equal(left[0], right[0])
+        assert_equal(left[4], right[4])
         for values in left[0].values():
             values[:] = 0
-        for name in ("click", "visit", "shown", "value"):
-            left[4][name][:] = -3
-        left[1][:] = 5
+        for name, values in left[4].items():
+            values[:] = False if name[0] == "_" else 3
+        for values in left[1:4]:
+            values[:] = 1
 
 
 def test_the_truth_is_told_only_to_who_asks() -> None:
@@ -207,6 +210,8 @@ def test_the_observation_is_what_the_shop_believes() -> None:
         ).all()
         assert (seen["candidates"][~present[p]] == 0).all() and seen["time"] == 2.0
         assert 1 <= seen["position"][0] <= 3 and (seen["exposure"] == 0).all()
+    alike = CopySelectionVectorEnv(9, front(), effects=Effects.only()).reset(seed=0)[0]["shopper"]
+    assert np.allclose(alike, belief.shoppers.mean(axis=0), atol=1e-6)
 
 
 def test_a_step_out_of_turn_is_refused() -> None:
@@ -294,3 +299,11 @@ def test_bad_arguments_are_refused(arguments: dict[str, Any], rule: str) -> None
 def test_seeds_of_another_number_are_refused() -> None:
     with pytest.raises(DataError, match="one for each of 2 environments, got 3"):
         CopySelectionVectorEnv(2, lively()).reset(seed=[1, 2, 3])
+
+
+def test_the_check_notices_a_life_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if the single environment drew from a generator that its neighbours share.
+    monkeypatch.setattr("copybandit.sim.visitor._AHEAD", 1)
+    monkeypatch.setattr("copybandit.sim.visitor.words_of", lambda key, number: words_of(key, number + 1))
+    with pytest.raises(DataError, match="must equal the vector's"):
+        check_copy_selection(lively())
