@@ -169,16 +169,15 @@ class CopySelectionVectorEnv(VectorEnv[Observation, Ints, NDArray[Any]]):
             rows = np.flatnonzero(over)
             self._crowd.begin(rows)
             reward[rows], left[rows], truncated[rows] = 0, False, False
-        if scenes is not None:
-            self._scenes = _answered(scenes, column, answer, over)
         self._over = left | truncated
         self._crowd.arrive()
+        if scenes is not None:
+            self._scenes = _answered(scenes, column, answer, over, self._at_hand())
         if self._mode == AutoresetMode.SAME_STEP and self._over.any():
             observation, infos = self._begin_again(happened)
         else:
-            infos = told(self._report.at_hand(self._crowd), self._all) | told(
-                happened, ~over if again else self._all
-            )
+            answered = told(happened, ~over if again else self._all)
+            infos = told(self._report.at_hand(self._crowd), self._all) | answered
             observation = self._window.batch(self._crowd)
         return observation, reward, left, truncated, infos
 
@@ -252,9 +251,11 @@ def _mode(mode: AutoresetMode | str) -> AutoresetMode:
     return AutoresetMode(mode)
 
 
-def _answered(scenes: list[Scene], column: Ints, answer: Answer, over: Bools) -> list[Scene]:
-    """Scenes with what was shown and clicked, but for rows that are reset instead."""
+def _answered(
+    scenes: list[Scene], column: Ints, answer: Answer, over: Bools, fresh: list[Scene]
+) -> list[Scene]:
+    """Scenes with what was shown and clicked; fresh ones where a row was reset instead."""
     return [
-        scene if over[row] else replace(scene, shown=int(column[row]), click=bool(answer.click[row]))
+        fresh[row] if over[row] else replace(scene, shown=int(column[row]), click=bool(answer.click[row]))
         for row, scene in enumerate(scenes)
     ]

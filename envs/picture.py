@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from textwrap import shorten
+from textwrap import wrap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,15 +71,21 @@ def as_pixels(scene: Scene) -> NDArray[np.uint8]:
     colours = [_SHOWN if j == scene.shown else _OTHER for j in columns]
     bars = axes.barh(range(len(columns)), [100 * scene.prior[j] for j in columns], color=colours)
     axes.bar_label(bars, fmt="%.1f %%", padding=3, fontsize=8)
-    labels = [shorten(scene.texts[j], 46, placeholder="…").replace("$", r"\$") for j in columns]
-    axes.set_yticks(range(len(columns)), labels, fontsize=8)
+    labels = ["\n".join(wrap(scene.texts[j], 40, max_lines=2, placeholder="…")) for j in columns]
+    axes.set_yticks(range(len(columns)), [_plain(label) for label in labels], fontsize=8)
     axes.invert_yaxis()
     axes.margins(x=0.15)
-    axes.set_xlabel("click probability the shop believes in, %", fontsize=8)
-    axes.set_title(scene.title.replace("$", r"\$"), fontsize=9, loc="left", wrap=True)
+    axes.set_xlabel("click probability the shop believes in, %; red: shown", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.set_title(_plain(scene.title), fontsize=9, loc="left", wrap=True)
     axes.spines[["top", "right"]].set_visible(False)
     canvas.draw()  # type: ignore[no-untyped-call]
     return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()  # type: ignore[no-untyped-call]
+
+
+def _plain(text: str) -> str:
+    """Text that matplotlib does not take for mathematics."""
+    return text.replace("$", r"\$")
 
 
 def draw(scene: Scene, render_mode: str) -> NDArray[np.uint8] | str:

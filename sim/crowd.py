@@ -1,7 +1,7 @@
 """Many shoppers side by side, each in an episode of its own: visits, answers, what they remember, when they leave.
 
 The state is one array per fact. Every draw is the bits of (key, number of the draw), so that a shopper lives the same life
-alone, in a batch and in a shard. Products and products' odds come from the tables of a `Season`.
+alone, in a batch and in a shard. What can be known beforehand comes from the tables of a `Season`.
 """
 
 from __future__ import annotations

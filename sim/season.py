@@ -113,6 +113,10 @@ class Season:
         self.cluster: Ints = np.ascontiguousarray(front.cluster, dtype=np.int64)
         self.present = np.asarray(front.present, dtype=np.int8)
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Season:
+        """Itself: Gymnasium copies the arguments of environments, and tables that nobody changes need no copy."""
+        return self
+
     @property
     def max_lag(self) -> int:
         """Most visits from a click to its purchase."""

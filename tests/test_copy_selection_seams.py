@@ -73,6 +73,12 @@ def test_the_vector_draws_its_rows() -> None:
     one.step(np.int64(1))
     frames = many.render()
     assert frames is not None and len(frames) == 3 and frames[0] == one.render()
+    for _ in range(60):
+        # The step after an end resets the row, whose picture is that of the new shopper's first visit.
+        over = one._over
+        one.reset() if over else one.step(np.int64(0))
+        many.step(np.zeros(3, dtype=np.int64))
+        assert many.render()[0] == one.render()  # type: ignore[index]
 
 
 def test_odd_characters_are_drawn_as_they_are() -> None:
@@ -124,6 +130,14 @@ def test_making_one_loads_neither_torch_nor_matplotlib_nor_ray() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "matplotlib", "ray", "transformers"} & set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_environments_over_a_season_share_its_tables() -> None:
+    one, many = (
+        gymnasium.make(COPY_SELECTION, shop=lively()),
+        gymnasium.make_vec(COPY_SELECTION, 2, shop=lively()),
+    )
+    assert one.unwrapped._season is many.unwrapped._season is lively()  # type: ignore[attr-defined]
 
 
 def test_the_registry_holds_it_once() -> None:
