@@ -279,28 +279,6 @@ def test_bad_masks_are_refused(mask: Any) -> None:
         many.reset(options={"reset_mask": mask})
 
 
-@pytest.mark.parametrize(
-    ("arguments", "rule"),
-    [
-        ({"num_envs": 0}, "num_envs must be at least 1"),
-        ({"reward": "money"}, "reward in"),
-        ({"render_mode": "human"}, "render_mode None or in"),
-        ({"shop": -1}, "shop must be a Storefront"),
-        ({"shop": "small"}, "shop must be a Storefront"),
-        ({"autoreset_mode": "Never"}, "autoreset_mode must be"),
-        ({"shop": lively(), "plan": Plan()}, "a Season has its effects and plan"),
-    ],
-)
-def test_bad_arguments_are_refused(arguments: dict[str, Any], rule: str) -> None:
-    with pytest.raises(DataError, match=rule):
-        CopySelectionVectorEnv(**({"num_envs": 2} | arguments))
-
-
-def test_seeds_of_another_number_are_refused() -> None:
-    with pytest.raises(DataError, match="one for each of 2 environments, got 3"):
-        CopySelectionVectorEnv(2, lively()).reset(seed=[1, 2, 3])
-
-
 def test_the_check_notices_a_life_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     # As if the single environment drew from a generator that its neighbours share.
     monkeypatch.setattr("copybandit.sim.visitor._AHEAD", 1)

@@ -20,10 +20,12 @@ from copybandit.envs.picture import Scene, as_pixels
 from copybandit.envs.rllib import make_rllib_env, make_rllib_vector_env
 from copybandit.sim.drawn_shop import draw_storefront
 from copybandit.sim.effects import Effects
+from copybandit.sim.from_shop import storefront_of
 from copybandit.sim.odds import LowRankOdds
 from copybandit.sim.season import Plan, Season
 from copybandit.sim.types import DataError
 from tests.copy_selection_lives import assert_equal, front, lively
+from tests.small_world import small_shop, small_world
 
 SHOWN_RED = np.array([0xD1, 0x49, 0x5B])
 
@@ -143,3 +145,40 @@ def test_environments_over_a_season_share_its_tables() -> None:
 def test_the_registry_holds_it_once() -> None:
     spec = gymnasium.spec(COPY_SELECTION)
     assert spec.vector_entry_point is not None and spec.max_episode_steps is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        ({"num_envs": 0}, "num_envs must be at least 1"),
+        ({"reward": "money"}, "reward in"),
+        ({"render_mode": "human"}, "render_mode None or in"),
+        ({"shop": -1}, "shop must be a Storefront"),
+        ({"shop": "small"}, "shop must be a Storefront"),
+        ({"autoreset_mode": "Never"}, "autoreset_mode must be"),
+        ({"shop": lively(), "plan": Plan()}, "a Season has its effects and plan"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments: dict[str, Any], rule: str) -> None:
+    with pytest.raises(DataError, match=rule):
+        CopySelectionVectorEnv(**({"num_envs": 2} | arguments))
+
+
+def test_seeds_of_another_number_are_refused() -> None:
+    with pytest.raises(DataError, match="one for each of 2 environments, got 3"):
+        CopySelectionVectorEnv(2, lively()).reset(seed=[1, 2, 3])
+
+
+def test_a_shop_becomes_the_same_odds() -> None:
+    world = small_world()
+    shop = small_shop(world)
+    season = Season(storefront_of(shop), Effects.only(heterogeneity=1.0), Plan())
+    rng = np.random.default_rng(0)
+    shopper, product = rng.integers(200, size=60), rng.integers(20, size=60)
+    cell, zero = shopper * 20 + product, np.zeros(60, dtype=np.int64)
+    for column in range(6):
+        rows = shop.goods.variants[product, column]
+        gold = world.gold.terms(shopper, shop.goods.truth.take(rows)).click_prob
+        fitted = world.fitted.terms(shopper, shop.goods.belief.take(rows)).click_prob
+        assert np.allclose(1 / (1 + season.odds.against(cell, zero, zero + column)), gold, rtol=1e-4)
+        assert np.allclose(season.odds.prior(cell)[:, column], fitted, rtol=1e-4)
