@@ -30,13 +30,34 @@ def philox4x32(counter: NDArray[np.uint64], key: tuple[int, int]) -> NDArray[np.
     if len(counter) == 1:
         # On one row plain integers are ten times faster than arrays.
         return np.array([_one(counter[0].tolist(), key)], dtype=np.uint64)
+    columns = philox_columns(counter[:, 0], counter[:, 1], counter[:, 2], counter[:, 3], key)
+    return np.stack(columns, axis=1)
+
+
+def philox_columns(
+    c0: NDArray[np.uint64],
+    c1: NDArray[np.uint64],
+    c2: NDArray[np.uint64],
+    c3: NDArray[np.uint64],
+    key: tuple[int, int],
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
+    """The same over the columns of counters, each of shape (n,); they are not changed."""
     m0, m1, low, half = np.uint64(_M0), np.uint64(_M1), np.uint64(_LOW), np.uint64(32)
-    c0, c1, c2, c3 = (counter[:, column] for column in range(4))
+    c0, c1, c2, c3 = (np.array(column, dtype=np.uint64) for column in (c0, c1, c2, c3))
+    p0, p1 = np.empty_like(c0), np.empty_like(c0)
+    # In place: fresh memory for every one of a hundred small operations would cost more than they do.
     for k0, k1 in _keys(key):
-        p0, p1 = m0 * c0, m1 * c2
-        c0, c1 = (p1 >> half) ^ c1 ^ np.uint64(k0), p1 & low
-        c2, c3 = (p0 >> half) ^ c3 ^ np.uint64(k1), p0 & low
-    return np.stack([c0, c1, c2, c3], axis=1)
+        np.multiply(m0, c0, out=p0)
+        np.multiply(m1, c2, out=p1)
+        np.right_shift(p1, half, out=c0)
+        c0 ^= c1
+        c0 ^= np.uint64(k0)
+        np.bitwise_and(p1, low, out=c1)
+        np.right_shift(p0, half, out=c2)
+        c2 ^= c3
+        c2 ^= np.uint64(k1)
+        np.bitwise_and(p0, low, out=c3)
+    return c0, c1, c2, c3
 
 
 def _one(counter: list[int], key: tuple[int, int]) -> tuple[int, int, int, int]:

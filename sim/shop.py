@@ -86,6 +86,10 @@ class Shop:
         n_impressions, days: the season; impression i happens at day days * i / n_impressions.
         positions: places on the page, drawn evenly.
 
+    Attributes:
+        price, relative_price: shape (m,), of the catalogue, and log(price / median price of its category).
+        sensitivity: shape (n_shoppers,), how much a shopper minds the price; hidden from policies.
+
     Raises:
         DataError: the worlds have different shoppers, or a step asks for more visits than there are shoppers.
     """
@@ -117,10 +121,10 @@ class Shop:
         self.seed, self.days, self.positions = seed, days, positions
         self.n_impressions = n_impressions
         self._truth, self._belief = _averaged(goods.truth), _averaged(goods.belief)
-        self._price = np.array([product.price for product in catalogue])
-        self._relative = np.log(self._price / _category_median(catalogue))
+        self.price = np.array([product.price for product in catalogue])
+        self.relative_price = np.log(self.price / _category_median(catalogue))
         self._appeal = _appeal(gold, goods.products)
-        self._sensitivity = np.exp(0.5 * _normal(uniforms(seed, _ORDER, np.arange(n), 0)))
+        self.sensitivity = np.exp(0.5 * _normal(uniforms(seed, _ORDER, np.arange(n), 0)))
         self._served = 0
         self._exposures = self._forgotten()
 
@@ -208,7 +212,7 @@ class Shop:
         return Response(
             click=click.astype(np.float64),
             conversion=buy.astype(np.float64),
-            value=np.where(buy, self._price[visits.product], 0.0),
+            value=np.where(buy, self.price[visits.product], 0.0),
         )
 
     def _click_prob(self, visits: Visits, variants: Ints) -> Floats:
@@ -221,7 +225,7 @@ class Shop:
         c = self.gold.coefficients
         promise = np.maximum(self._truth.wording[0, variant], 0.0)
         odds = c.conversion_base + c.conversion_interest * self.gold.taste.interest(shopper, product)
-        odds -= c.price_sensitivity * self._sensitivity[shopper] * self._relative[product]
+        odds -= c.price_sensitivity * self.sensitivity[shopper] * self.relative_price[product]
         return np.asarray(1 / (1 + np.exp(-(odds - c.overpromise * promise))))
 
     def _each(
