@@ -34,9 +34,11 @@ class PPOSettings:
         ppo_epochs: passes over each batch.
         learning_rate: of the policy, annealed linearly to 0 (about 10 times higher with LoRA).
         critic_learning_rate: of the critic, annealed likewise.
-        kl_coef: price of one nat of KL to the untuned writer, in sd of the reward.
-        target_kl: nats per answer; when given, `kl_coef` is steered towards it.
-        kl_gain: most that `kl_coef` moves in one update, as a share.
+        kl_coef: price of one nat of KL to the untuned writer, in sd of the reward, once annealed.
+        kl_anneal: how many times dearer KL is at first; 1 leaves the price as it is.
+        kl_anneal_share: share of the updates in which the price falls to `kl_coef`.
+        target_kl: nats per answer; when given, the price is raised where KL is above it.
+        kl_gain: most that the price is raised in one update, as a share.
         gae_lambda: of generalised advantage estimation. Copy is paid once, at its end, for a turn it mostly takes with
             its first words; at 1 they get their full share of it, at TRL's .95 about half.
         max_grad_norm: gradients of policy and critic are clipped to this norm, each on its own.
@@ -58,6 +60,8 @@ class PPOSettings:
     learning_rate: float = 1e-4
     critic_learning_rate: float = 1e-2
     kl_coef: float = 0.05
+    kl_anneal: float = 1.0
+    kl_anneal_share: float = 0.6
     target_kl: float | None = None
     kl_gain: float = 0.2
     gae_lambda: float = 1.0
@@ -77,6 +81,11 @@ class PPOSettings:
         for name in counts:
             if getattr(self, name) < 1:
                 raise DataError(f"ppo: {name} must be >= 1, got {getattr(self, name)}; raise it")
+        if self.kl_anneal < 1 or not 0 <= self.kl_anneal_share <= 1:
+            raise DataError(
+                f"ppo: kl_anneal must be >= 1 and kl_anneal_share in [0, 1], got {self.kl_anneal} and "
+                f"{self.kl_anneal_share}; 1 keeps the price as it is"
+            )
         if self.critic_epochs < 0:
             raise DataError(f"ppo: critic_epochs must be >= 0, got {self.critic_epochs}; 0 skips the warm-up")
         if self.batch_size % self.minibatches:

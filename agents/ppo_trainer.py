@@ -28,6 +28,7 @@ from copybandit.agents.ppo_parts import (
     make_optimizer,
     next_kl_coef,
     reference_sample,
+    scheduled_kl_coef,
     with_adapter,
 )
 from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, RewardFn, RewardScale
@@ -97,7 +98,7 @@ class QuietPPOTrainer(PPOTrainer):
         """Record one update, steer `kl_coef`, save, ask whether to go on. TRL calls this once per update."""
         update = self._record(logs)
         self.updates.append(update)
-        self.args.kl_coef = next_kl_coef(update.kl_coef, update.kl, self.parts.settings)
+        self.args.kl_coef = next_kl_coef(update.update, update.kl_coef, update.kl, self.parts.settings)
         every = self.parts.settings.checkpoint_every
         if every and update.update % every == 0:
             folder = self.report.out_dir / f"update-{update.update:04d}"
@@ -160,7 +161,7 @@ def _args(settings: PPOSettings, writer: CausalLM, seed: int, out_dir: Path) -> 
             temperature=writer.temperature,
             stop_token="eos",
             missing_eos_penalty=None,  # the reward seam takes it, in units of the standardised reward
-            kl_coef=settings.kl_coef,
+            kl_coef=scheduled_kl_coef(1, settings),
             lam=settings.gae_lambda,
             num_sample_generations=0,
             learning_rate=settings.learning_rate,

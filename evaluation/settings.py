@@ -76,7 +76,9 @@ class TuneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kl_target: Positive = 3.0
     """Nats per piece of copy that the tuned writer may drift from SFT."""
     kl_coef: Positive = 0.2
-    """Price of a nat at the start, in standard deviations of the reward; steered towards `kl_target` from there."""
+    """Price of a nat in standard deviations of the reward, once annealed; raised where KL is above `kl_target`."""
+    kl_anneal: Annotated[float, Meta(ge=1)] = 4.0
+    """How many times dearer a nat is at the start; the price falls to `kl_coef` within the first 60% of the updates."""
     temperature: Positive = 1.0
     """Sampling temperature while tuning and writing."""
     max_new_tokens: Annotated[int, Meta(ge=1, le=512)] = 24

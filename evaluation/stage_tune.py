@@ -63,6 +63,7 @@ def tune_seed(
         reference_samples=settings.reference_samples,
         target_kl=settings.kl_target,
         kl_coef=settings.kl_coef,
+        kl_anneal=settings.kl_anneal,
         checkpoint_every=max(1, updates // CHECKPOINTS),
         tensorboard=True,
     )

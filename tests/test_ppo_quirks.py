@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from copybandit.agents.critic import Critic
 from copybandit.agents.ppo import PPOSettings, PPOUpdate, TuneResult, tune_ppo
-from copybandit.agents.ppo_parts import ClippedAdamW, next_kl_coef
+from copybandit.agents.ppo_parts import ClippedAdamW, next_kl_coef, scheduled_kl_coef
 from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, Reward, RewardFn, RewardScale
 from copybandit.agents.trl_guard import check_trl_version
 from copybandit.generators.lm import CausalLM
@@ -268,7 +268,8 @@ def test_quirk_8_kl_coef_is_steered_and_honoured(tmp_path: Path) -> None:
     result = tune(tmp_path, changed(SMALL, target_kl=1e-9, kl_coef=0.1))
     steered = [0.1]
     for update in result.updates[:-1]:
-        steered.append(next_kl_coef(steered[-1], update.kl, changed(SMALL, target_kl=1e-9, kl_coef=0.1)))
+        options = changed(SMALL, target_kl=1e-9, kl_coef=0.1)
+        steered.append(next_kl_coef(update.update, steered[-1], update.kl, options))
     coefs = [update.kl_coef for update in result.updates]
     assert coefs == pytest.approx(steered) and max(coefs) > 0.1
 
@@ -280,9 +281,27 @@ def test_the_price_of_kl_never_falls_below_where_it_began(tmp_path: Path) -> Non
 
 @given(st.floats(1e-4, 10), st.floats(-5, 100), st.floats(0.1, 20))
 def test_kl_control_moves_the_right_way_by_a_bounded_share(coef: float, kl: float, target: float) -> None:
-    after = next_kl_coef(coef, kl, changed(SMALL, target_kl=target, kl_coef=1e-9))
+    after = next_kl_coef(1, coef, kl, changed(SMALL, target_kl=target, kl_coef=1e-9))
     assert 0.8 * coef - 1e-12 <= after <= 1.2 * coef + 1e-12
     assert math.copysign(1, after - coef) == math.copysign(1, kl - target) or after == pytest.approx(coef)
+
+
+def test_the_price_of_kl_is_annealed_and_steering_is_on_top(tmp_path: Path) -> None:
+    options = changed(SMALL, kl_coef=0.1, kl_anneal=4.0, kl_anneal_share=0.6, episodes=160, batch_size=16)
+    price = [scheduled_kl_coef(update, options) for update in range(1, 11)]
+    assert price[0] == pytest.approx(0.4) and price[6:] == pytest.approx([0.1] * 4)
+    np.testing.assert_allclose(np.diff(np.log(price[:7])), np.log(0.1 / 0.4) / 6)
+    assert next_kl_coef(1, price[0], 3.0, options) == pytest.approx(price[1])
+    steered = changed(options, target_kl=2.0)
+    assert next_kl_coef(1, price[0], 1.0, steered) == pytest.approx(price[1])
+    assert next_kl_coef(1, price[0], 9.0, steered) == pytest.approx(1.2 * price[1])
+    assert next_kl_coef(2, 1.2 * price[1], 1.0, steered) == pytest.approx(1.2 * 0.9 * price[2])
+    result = tune(tmp_path, changed(SMALL, kl_coef=0.1, kl_anneal=4.0))
+    found = [update.kl_coef for update in result.updates]
+    settings = changed(SMALL, kl_coef=0.1, kl_anneal=4.0)
+    assert found == pytest.approx([scheduled_kl_coef(row + 1, settings) for row in range(len(found))])
+    with pytest.raises(DataError, match="kl_anneal must be >= 1"):
+        changed(SMALL, kl_anneal=0.5)
 
 
 def test_quirk_21_the_critic_starts_at_zero_and_does_not_see_padding() -> None:
