@@ -47,7 +47,8 @@ class CopySelectionEnv(gymnasium.Env[Observation, np.int64]):
     The episode terminates when the shopper leaves for good and is truncated after `Plan.visits` visits. ``info`` holds
     ``shopper``, ``product``, ``visit`` and ``day`` of the visit at hand, and after a step ``shown``, ``click``,
     ``conversion`` and ``value`` (what became known now) and ``arrived`` (1 at a where a purchase of a visits ago became
-    known). Purchases under way when an episode ends never become known.
+    known). Purchases under way when an episode ends never become known. The truth is told by `copybandit.envs.oracle.Oracle`
+    alone.
 
     Args:
         shop: a storefront (see `storefront_of` for one over a `Shop`), a season made of one, whose tables are then
@@ -55,8 +56,6 @@ class CopySelectionEnv(gymnasium.Env[Observation, np.int64]):
         effects: sizes of the effects; `Effects()` by default.
         plan: calendar; `Plan()` by default.
         reward: "click", or "conversion" or "value" of the purchases that become known.
-        oracle: put the truth into ``info`` too: ``expected_click`` and ``expected_reward``, shape (k,), the latter of
-            purchases now or later; after a step ``bought`` and ``waiting``, purchases that are not known yet.
         render_mode: None, "rgb_array" or "ansi".
 
     Raises:
@@ -72,13 +71,12 @@ class CopySelectionEnv(gymnasium.Env[Observation, np.int64]):
         effects: Effects | None = None,
         plan: Plan | None = None,
         reward: Reward = "click",
-        oracle: bool = False,
         render_mode: str | None = None,
     ) -> None:
         check_arguments(1, reward, render_mode)
         self._season = season_of(shop, effects, plan)
         self._window, self._visitor = Window(self._season), Visitor(self._season)
-        self._report = Report(self._season, reward, oracle)
+        self._report = Report(self._season)
         self._reward, self.render_mode = reward, render_mode
         self.action_space = self._window.action_space
         self.observation_space = self._window.observation_space
@@ -122,7 +120,7 @@ class CopySelectionEnv(gymnasium.Env[Observation, np.int64]):
         visitor, column = self._visitor, self._checked(action)
         scene = self._at_hand() if self.render_mode else None
         answer = visitor.show(column)
-        happened = self._report.answered_by_one(visitor, column, answer)
+        happened = self._report.answered_by_one(column, answer)
         terminated, truncated = answer.left, not answer.left and visitor.visit >= self._season.plan.visits
         self._over = terminated or truncated
         visitor.arrive()

@@ -42,7 +42,7 @@ class CopySelectionVectorEnv(VectorEnv[Observation, Ints, NDArray[Any]]):
 
     Args:
         num_envs: rows.
-        shop, effects, plan, reward, oracle, render_mode: see `CopySelectionEnv`.
+        shop, effects, plan, reward, render_mode: see `CopySelectionEnv`.
         autoreset_mode: "NextStep" resets a row in the step after its end, whose action is then ignored; "SameStep" in the
             same step, leaving the end in ``infos["final_obs"]`` and ``infos["final_info"]``; "Disabled" leaves it to
             ``reset(options={"reset_mask": mask})``.
@@ -65,7 +65,6 @@ class CopySelectionVectorEnv(VectorEnv[Observation, Ints, NDArray[Any]]):
         effects: Effects | None = None,
         plan: Plan | None = None,
         reward: Reward = "click",
-        oracle: bool = False,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
@@ -74,7 +73,7 @@ class CopySelectionVectorEnv(VectorEnv[Observation, Ints, NDArray[Any]]):
         self._season = season_of(shop, effects, plan)
         self._window, self._crowd = Window(self._season), Crowd(self._season, num_envs)
         self._mode, self._reward = _mode(autoreset_mode), reward
-        self._report = Report(self._season, reward, oracle)
+        self._report = Report(self._season)
         self.metadata = {**self.metadata, "autoreset_mode": self._mode}
         self.num_envs, self.render_mode = num_envs, render_mode
         self.single_action_space = self._window.action_space
@@ -163,7 +162,7 @@ class CopySelectionVectorEnv(VectorEnv[Observation, Ints, NDArray[Any]]):
         column = self._checked(self._ignoring(actions, over) if again else actions)
         scenes = self._at_hand() if self.render_mode else None
         answer = self._crowd.show(column)
-        happened = self._report.answered(self._crowd, column, answer)
+        happened = self._report.answered(column, answer)
         reward, left, truncated = happened[self._reward].copy(), answer.left, self._used_up(answer)
         if again:
             rows = np.flatnonzero(over)

@@ -2,6 +2,8 @@
 
 config.environment(env="copybandit/CopySelection-v0")          # after `import copybandit.envs`, or
 ray.tune.register_env("copy-selection", make_rllib_env)
+
+With ``gym_env_vectorize_mode="vector_entry_point"`` RLlib calls the same creator with ``num_envs`` and wants a vector.
 """
 
 from __future__ import annotations
@@ -15,13 +17,14 @@ from copybandit.sim.effects import Effects
 from copybandit.sim.season import Plan
 
 
-def make_rllib_env(config: Mapping[str, Any]) -> CopySelectionEnv:
-    """One environment.
+def make_rllib_env(config: Mapping[str, Any]) -> CopySelectionEnv | CopySelectionVectorEnv:
+    """One environment, or a vector of them where the config holds ``num_envs``.
 
     Args:
         config: arguments of `CopySelectionEnv`; ``effects`` and ``plan`` may be mappings of their attributes.
     """
-    return CopySelectionEnv(**_arguments(config))
+    arguments = _arguments(config)
+    return CopySelectionVectorEnv(**arguments) if "num_envs" in arguments else CopySelectionEnv(**arguments)
 
 
 def make_rllib_vector_env(config: Mapping[str, Any], num_envs: int = 1) -> CopySelectionVectorEnv:

@@ -55,6 +55,7 @@ class Crowd:
         cell: shape (n,), shopper and product as one index; see `copybandit.sim.odds`.
         copies_seen, clusters_seen: shape (n, k), words of `Recall` for the copies of the product.
         waiting: shape (n,), purchases that have not become known.
+        bought: shape (n,), whether the last answer of this episode was a purchase.
     """
 
     def __init__(self, season: Season, n: int) -> None:
@@ -62,7 +63,7 @@ class Crowd:
         _, self._n_products, self._k = season.front.truth.size
         self._draws = Draws(n)
         self._recall, self._pending = Recall(n, season.cluster), Pending(n, season.max_lag)
-        self.waiting = self._pending.waiting
+        self.waiting, self.bought = self._pending.waiting, np.zeros(n, dtype=np.bool_)
         self._row_of_columns = np.arange(n) * self._k
         # Indices are intp, since looking up by any other integer makes a copy first.
         self.shopper, self.visit, self.tick, self.product, self.place = np.zeros((5, n), dtype=np.int64)
@@ -89,6 +90,7 @@ class Crowd:
         self.tick[rows] = any_time if tick is None else tick
         self._browse_from[rows] = self.season.front.segment[self.shopper[rows]] * self.season.slots.shape[1]
         self.visit[rows] = self._misses[rows] = 0
+        self.bought[rows] = False
         self._walk[rows] = WALK_LIMIT
         self._recall.forget(rows)
         self._pending.forget(rows)
@@ -118,6 +120,7 @@ class Crowd:
         against *= season.tired_cluster.take(clusters)
         click = (bits[_CLICK_HIGH] << 16 | bits[_CLICK_LOW]) * 2.0**-32 < self._looks() / (1 + against)
         bought = self._buy(click, column)
+        self.bought[:] = bought
         arrived, value = self._pending.arrive()
         left = self._leave(click, copies, clusters)
         self._recall.remember(self.product, column)

@@ -42,6 +42,7 @@ class Visitor:
         shopper, visit, tick, product, place: who visits, how often already, when, which product, and where on the page.
         cell: shape (1,), shopper and product as one index; see `copybandit.sim.odds`.
         copies_seen, clusters_seen: k words of `Recall` for the copies of the product.
+        bought: whether the last answer of this episode was a purchase.
     """
 
     def __init__(self, season: Season) -> None:
@@ -49,6 +50,7 @@ class Visitor:
         _, self._n_products, self._k = season.front.truth.size
         self._clusters: list[list[int]] = season.cluster.tolist()
         self._draws: Iterator[list[int]] = iter(())
+        self.bought = False
         self.shopper = self.visit = self.tick = self.product = self.place = 0
         self.cell: Ints = np.zeros(1, dtype=np.int64)
         self.copies_seen, self.clusters_seen = [0] * self._k, [0] * self._k
@@ -69,7 +71,7 @@ class Visitor:
         self.shopper = words[0] * len(season.examine) >> 32 if shopper is None else shopper
         self.tick = words[1] * days >> 32 if tick is None else tick
         self._segment = season.front.segment.item(self.shopper)
-        self.visit, self._misses, self._walk = 0, 0, WALK_LIMIT
+        self.visit, self._misses, self._walk, self.bought = 0, 0, WALK_LIMIT, False
         self._shown: deque[tuple[int, int, int]] = deque(maxlen=SLOTS)
         self._pending: list[tuple[int, int, float]] = []
 
@@ -98,7 +100,7 @@ class Visitor:
         against *= season.tired_copy.item(copies)
         against *= season.tired_cluster.item(clusters)
         click = self._bits[1] * 2.0**-32 < self._looks() / (1 + against)
-        bought = click and self._buy(shown)
+        self.bought = bought = click and self._buy(shown)
         arrived, value = self._arrivals()
         self._misses = 0 if click else self._misses + 1
         left = self._leaves(copies, clusters)

@@ -18,6 +18,7 @@ from copybandit.envs import COPY_SELECTION
 from copybandit.envs.check import check_copy_selection
 from copybandit.envs.copy_selection import CopySelectionEnv
 from copybandit.envs.copy_selection_vector import CopySelectionVectorEnv
+from copybandit.envs.oracle import Oracle
 from copybandit.sim.draws import words_of
 from copybandit.sim.effects import Effects
 from copybandit.sim.from_shop import storefront_of
@@ -34,6 +35,15 @@ def both(n: int, mode: AutoresetMode, **arguments: Any) -> tuple[CopySelectionVe
     ours = CopySelectionVectorEnv(n, autoreset_mode=mode, **arguments)
     loop = SyncVectorEnv([lambda: CopySelectionEnv(**arguments)] * n, autoreset_mode=mode)
     return ours, loop
+
+
+def truth_of(env: Any) -> dict[str, Any]:
+    """What oracles tell of all rows, for the native vector and the loop."""
+    names = ("expected_click", "expected_reward", "bought", "waiting")
+    if isinstance(env, CopySelectionVectorEnv):
+        return {name: getattr(Oracle(env), name)() for name in names}
+    handles = [Oracle(one) for one in env.envs]
+    return {name: np.stack([getattr(handle, name)() for handle in handles]) for name in names}
 
 
 def walk_together(ours: Any, loop: Any, steps: int, mode: AutoresetMode, seed: int) -> dict[str, float]:
@@ -54,6 +64,7 @@ def walk_together(ours: Any, loop: Any, steps: int, mode: AutoresetMode, seed: i
         left, right = ours.step(action), loop.step(action)
         for part, mine, other in zip(("obs", "reward", "term", "trunc", "info"), left, right, strict=True):
             assert_equal(mine, other, f"{part} {step}")
+        assert_equal(truth_of(ours), truth_of(loop), f"truth {step}")
         over = left[2] | left[3]
         seen["terminated"] += left[2].sum()
         seen["truncated"] += left[3].sum()
@@ -65,7 +76,7 @@ def walk_together(ours: Any, loop: Any, steps: int, mode: AutoresetMode, seed: i
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("gaps", [False, True])
 def test_a_row_is_the_single_environment_over_hundreds_of_steps(mode: AutoresetMode, gaps: bool) -> None:
-    ours, loop = both(6, mode, shop=lively(gaps), reward="value", oracle=True)
+    ours, loop = both(6, mode, shop=lively(gaps), reward="value")
     seen = walk_together(ours, loop, 300, mode, seed=11)
     assert min(seen["terminated"], seen["truncated"]) > 10 and seen["click"] > 100 and seen["conversion"] > 30
 
@@ -105,7 +116,7 @@ def test_gymnasium_finds_nothing_to_say() -> None:
         warnings.simplefilter("error")
         check_env(gymnasium.make(COPY_SELECTION).unwrapped)
         for mode in ("ansi", "rgb_array"):
-            env = gymnasium.make(COPY_SELECTION, shop=lively(), oracle=True, reward="value", render_mode=mode)
+            env = gymnasium.make(COPY_SELECTION, shop=lively(), reward="value", render_mode=mode)
             check_env(env.unwrapped)
 
 
@@ -167,27 +178,35 @@ def test_what_a_caller_does_to_observations_changes_nothing() -> None:
 
 
 def test_the_truth_is_told_only_to_who_asks() -> None:
-    plain, oracle = CopySelectionEnv(lively()), CopySelectionEnv(lively(), oracle=True)
-    _, told = plain.reset(seed=0)
-    _, truth = oracle.reset(seed=0)
-    facts, hidden = {"shopper", "product", "visit", "day"}, {"expected_click", "expected_reward"}
-    assert set(told) == facts and set(truth) == facts | hidden
+    env = gymnasium.make(COPY_SELECTION, shop=lively(), reward="value")
+    seen, told = env.reset(seed=0)
+    facts = {"shopper", "product", "visit", "day"}
     happened = {"shown", "click", "conversion", "value", "arrived"}
-    assert set(plain.step(np.int64(0))[4]) == facts | happened
-    assert set(oracle.step(np.int64(0))[4]) == facts | happened | hidden | {"bought", "waiting"}
+    assert set(told) == facts and set(env.step(np.int64(0))[4]) == facts | happened
+    believed = {"context", "prior", "candidates", "shopper", "product"}
+    rest = {"exposure", "cluster_exposure", "position", "time", "action_mask"}
+    assert set(seen) == believed | rest
+    oracle = Oracle(env)
+    click, price = oracle.expected_click(), front().price[env.step(np.int64(1))[4]["product"]]
+    assert click.shape == (5,) and (click > 0).all() and not np.allclose(click, seen["prior"])
+    click, bought = oracle.expected_reward("click"), oracle.expected_reward("conversion")
+    assert (click == oracle.expected_click()).all() and (bought < click).all()
+    assert np.allclose(oracle.expected_reward(), bought * price)
+    with pytest.raises(DataError, match="needs a copy-selection environment, got CartPoleEnv"):
+        Oracle(gymnasium.make("CartPole-v1"))
 
 
 @pytest.mark.parametrize("reward", ["click", "conversion", "value"])
 def test_rewards_come_as_often_as_the_oracle_expects(reward: Any) -> None:
     season = Season(front(), Effects(no_click=0.3, leave=0.0, delay_days=1.0, buy_base=0.5), Plan(visits=40))
-    env = CopySelectionVectorEnv(400, season, reward=reward, oracle=True)
-    _, infos = env.reset(seed=1)
+    env = CopySelectionVectorEnv(400, season, reward=reward)
+    oracle, _ = Oracle(env), env.reset(seed=1)
     rng, expected, got = np.random.default_rng(0), [], []
     for _ in range(35):
         action = rng.integers(5, size=400)
-        expected.append(infos["expected_reward"][np.arange(400), action])
-        _, own, _, _, infos = env.step(action)
-        got.append(infos["bought"] * 1.0 if reward == "conversion" else own)
+        expected.append(oracle.expected_reward()[np.arange(400), action])
+        _, own, *_ = env.step(action)
+        got.append(oracle.bought() * 1.0 if reward == "conversion" else own)
     difference = np.sum(got, axis=0) - np.sum(expected, axis=0)
     tolerance = 4 * difference.std() / np.sqrt(len(difference))
     # Of value, a little is still on its way after the last step.

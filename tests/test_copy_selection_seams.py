@@ -98,6 +98,9 @@ def test_rllib_gets_what_it_asks_for() -> None:
     assert many.num_envs == 3
     left, right = many.reset(seed=2)[0], one.reset(seed=2)[0]
     assert_equal({name: values[0] for name, values in left.items()}, right)
+    same = make_rllib_env(config)
+    assert isinstance(same, CopySelectionVectorEnv) and same.num_envs == 3
+    assert_equal(same.reset(seed=2)[0], left)
     assert isinstance(make_rllib_env({}), CopySelectionEnv) and make_rllib_vector_env({}, 2).num_envs == 2
     with pytest.raises(DataError, match="walk must be"):
         make_rllib_env({"effects": {"walk": -1.0}})

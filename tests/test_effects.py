@@ -90,6 +90,61 @@ def test_dear_products_are_bought_less() -> None:
     assert np.allclose(np.log(ratio), front().sensitivity[0] * relative, atol=1e-5)
 
 
+def test_what_is_liked_is_bought_more() -> None:
+    cell = np.arange(12)
+    keen = season(buy_interest=1.0).odds.against_buying(cell, 0 * cell)
+    ratio = keen / season().odds.against_buying(cell, 0 * cell)
+    truth = front().truth
+    interest = truth.level + truth.products @ truth.shoppers.mean(axis=0)
+    assert np.allclose(np.log(ratio), -interest, atol=1e-5) and interest.std() > 0.05
+
+
+# What each size shapes; the rest of the season's tables must not notice that it is switched off.
+SHAPES: dict[str, set[str]] = {
+    "heterogeneity": {"click", "examine", "buying"},
+    "no_click": {"click", "examine", "shifted"},
+    "attention": {"examine"},
+    "position_eta": {"examine"},
+    "cascade_stop": {"examine"},
+    "price": {"buying"},
+    "fatigue_copy": {"tired_copy"},
+    "fatigue_cluster": {"tired_cluster"},
+    "memory": {"stock", "tired_copy", "tired_cluster"},
+    "walk": {"drift"},
+    "season": {"wave"},
+    "shift": {"shifted"},
+    "delay_days": {"lag"},
+    "buy_interest": {"buying"},
+    "overpromise": {"buying"},
+    "leave": {"leave"},
+    "leave_miss": {"leave"},
+    "leave_fatigue": {"leave"},
+}
+
+
+def tables(effects: Effects) -> dict[str, Any]:
+    """All that a visit under these effects depends on."""
+    made = Season(front(), effects, Plan(positions=4))
+    cell, zero = np.arange(3600), np.zeros(3600, dtype=np.int64)
+    names = ("examine", "tired_copy", "tired_cluster", "stock", "wave", "drift", "lag")
+    return {name: getattr(made, name) for name in names} | {
+        "click": made.odds.against_each(cell, zero),
+        "shifted": made.odds.against_each(cell, zero + 1)
+        / np.maximum(made.odds.against_each(cell, zero), 1e-30),
+        "buying": made.odds.against_buying(cell, zero),
+        "leave": np.array([effects.leave, effects.leave_miss, effects.leave_fatigue]),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_each_effect_switches_off_alone(name: str) -> None:
+    everything = Effects(attention="pbm" if name == "position_eta" else "cascade")
+    value: Any = "even" if name == "attention" else 0.0
+    before, after = tables(everything), tables(replace(everything, **{name: value}))
+    moved = {table for table in before if not np.allclose(before[table], after[table], rtol=1e-4, atol=0)}
+    assert moved == SHAPES[name]
+
+
 def test_big_promises_are_bought_less() -> None:
     cell, column = np.repeat(np.arange(12), 5), np.tile(np.arange(5), 12)
     ratio = season(overpromise=1.0).odds.against_buying(cell, column) / season().odds.against_buying(
