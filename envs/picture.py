@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -78,6 +79,29 @@ def as_pixels(scene: Scene) -> NDArray[np.uint8]:
     axes.set_xlabel("click probability the shop believes in, %; red: shown", fontsize=8)
     axes.tick_params(labelsize=8)
     axes.set_title(_plain(scene.title), fontsize=9, loc="left", wrap=True)
+    axes.spines[["top", "right"]].set_visible(False)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()  # type: ignore[no-untyped-call]
+
+
+def as_bars(title: str, bars: Sequence[tuple[str, float]]) -> NDArray[np.uint8]:
+    """Named numbers as bars to the left and right of zero, the last one in red, under some text; shape (400, 800, 3)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4), dpi=100, layout="constrained")
+    canvas, axes = FigureCanvasAgg(figure), figure.subplots()
+    colours = [_OTHER] * (len(bars) - 1) + [_SHOWN]
+    drawn = axes.barh(range(len(bars)), [value for _, value in bars], color=colours[: len(bars)])
+    axes.bar_label(drawn, fmt="%+.3f", padding=3, fontsize=8)
+    axes.set_yticks(range(len(bars)), [_plain(name) for name, _ in bars], fontsize=9)
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_xlabel("log-odds of a click over the reference copy", fontsize=8)
+    axes.tick_params(labelsize=8)
+    lines = [line for part in title.splitlines() for line in wrap(part, 100, max_lines=2, placeholder="…")]
+    axes.set_title(_plain("\n".join(lines)), fontsize=9, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     canvas.draw()  # type: ignore[no-untyped-call]
     return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()  # type: ignore[no-untyped-call]

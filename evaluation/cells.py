@@ -10,14 +10,14 @@ import numpy as np
 from copybandit.agents.reward_seam import Reward
 from copybandit.generators.editor import check
 from copybandit.generators.protocol import Generator
+from copybandit.sim.copy_reward import VETO, CopyReward
+from copybandit.sim.desk import Desk, desk_of
 from copybandit.sim.segments import MIN_CELL
 from copybandit.sim.types import Bools, Brief, DataError, Floats, Ints, Product, Segment
 from copybandit.sim.world import World
 
-DOUBT = 0.5
-"""Standard deviations of the wording ensemble that the reward subtracts."""
-VETO = -0.6
-"""Reward of copy that the editor refuses, in log-odds: well below the worst honest copy."""
+__all__ = ["VETO", "CellReward", "Cells", "Written", "make_cells", "write_cells"]
+
 ATTEMPTS = 3
 """Proposals a writer may make before the reference copy stands in."""
 
@@ -91,7 +91,7 @@ def make_cells(
 
 
 class CellReward:
-    """The number that tuners optimise: lower bound of the fitted log-odds over the reference copy, vetoes aside.
+    """The number that tuners optimise: `CopyReward` of the fitted world, with the editor's veto.
 
     Args:
         world: the fitted world.
@@ -100,24 +100,19 @@ class CellReward:
 
     def __init__(self, world: World, cells: Cells) -> None:
         self.world, self.cells = world, cells
-        self._leaning = cells.leaning(world)
+        self._score = CopyReward(
+            world, cells.product, cells.leaning(world), lambda i, text: bool(check(cells.briefs[i], text))
+        )
 
     def __call__(self, index: Ints, texts: list[str]) -> Reward:
         """Reward of each text in its cell."""
-        copy = self.world.encode(texts, self.cells.product[index])
-        match = self.world.gain(self._leaning[index], copy) - copy.wording.mean(axis=0)
-        wording, doubt = copy.wording.mean(axis=0), DOUBT * copy.wording.std(axis=0)
-        refused = np.array(
-            [bool(check(self.cells.briefs[i], text)) for i, text in zip(index, texts, strict=True)]
-        )
-        total = np.where(refused, VETO, np.maximum(match + wording - doubt, VETO))
-        parts = (
-            ("match", match),
-            ("wording", wording),
-            ("doubt", doubt),
-            ("refused", refused.astype(np.float64)),
-        )
-        return Reward(total=total, components=parts)
+        scored = self._score(index, texts)
+        return Reward(total=scored.total, components=scored.components)
+
+    def desk(self) -> Desk:
+        """The same cells and reward as a desk, for `copybandit.envs.copy_writing`."""
+        cells, world = self.cells, self.world
+        return desk_of(world, cells.briefs, cells.product, cells.leaning(world), world.references, self)
 
 
 @dataclass(frozen=True, kw_only=True)
