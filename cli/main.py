@@ -113,6 +113,23 @@ def pretrain(
     pretrain_tiny(out, steps, seed)
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(help="Benchmark; the list of them if not given.", show_default=False)
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="File to write.", show_default=False)] = None,
+    install_peers: Annotated[
+        bool, typer.Option("--install-peers", help="Make the virtual environments of its peers first.")
+    ] = False,
+) -> None:
+    """Run a benchmark of a checkout; options it does not know itself go on to the benchmark."""
+    from copybandit.cli.bench_command import bench as run_benchmark
+
+    run_benchmark(name, json, install_peers, context.args)
+
+
 @app.command()
 def configs() -> None:
     """List the shipped configs."""

@@ -1,15 +1,16 @@
-"""Speed of the copy-selection environments, one process, one thread: steps per second, and memory of a large shop.
+"""Speed of the copy-selection environments, one process, one core: steps per second, memory of a large shop, peers.
 
-Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/sim.py --json FILE``. A step is one visit of one environment, observation
-and info included, all effects on, actions from a generator inside the loop, ended episodes reset by the environment.
-Rates are per second of CPU time, so that other work on the machine matters less; the wall clock's stand beside them.
-Peers are not measured here.
+Run: ``copybandit bench sim --json FILE [--picture FILE] [--install-peers]``. A step is one visit of one environment,
+observation and info included, all effects on, actions from a generator inside the loop, ended episodes reset by the
+environment. Rates are per second of CPU time, so that other work on the machine matters less; the wall clock's stand
+beside them. Ours and the peers' runs take turns. A peer's rate is that of its fastest environment.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -18,22 +19,27 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import gymnasium
 import numpy as np
 
 from copybandit.envs.copy_selection import CopySelectionEnv
 from copybandit.envs.copy_selection_vector import CopySelectionVectorEnv
+from copybandit.evaluation.bench_peers import Runner, measured, package_of, peers_of, why_not
 from copybandit.sim.drawn_shop import draw_storefront
 from copybandit.sim.effects import Effects
 from copybandit.sim.season import Plan, Season
 
 REPEATS = 7
-SIZES = (1, 64, 1024, 8192)
+SIZES = (1, 16, 64, 256, 1024, 4096, 16384)
+COPIES = (2, 5, 10)
+PRODUCT_COUNTS = (10, 100, 1_000, 10_000)
 SHOPPERS, PRODUCTS, K = 2_000, 100, 10
 ROWS = 400_000
-"""Steps in one run, at most; a run has at least 40 calls."""
-PEERS = ("recsim", "recogym", "open_bandit_pipeline", "virtual_taobao")
+"""Steps in one run, at most; a run has at least 20 calls."""
 Rate = tuple[float, float]
 
 
@@ -50,7 +56,7 @@ def many(shop: Season, n: int) -> Callable[[], Rate]:
     env, rng, calls = (
         CopySelectionVectorEnv(n, shop),
         np.random.default_rng(0),
-        max(40, min(1_000, ROWS // n)),
+        max(20, min(1_000, ROWS // n)),
     )
     k = int(env.single_action_space.n)  # type: ignore[attr-defined]
     env.reset(seed=0)
@@ -80,22 +86,53 @@ def single(shop: Season) -> Callable[[], Rate]:
     return run
 
 
-def measure() -> dict[str, float]:
-    """Medians of interleaved runs, after one of each to warm up."""
+def our_runs() -> dict[str, Callable[[], Rate]]:
+    """Everything that is measured of ours, by name."""
     usual = season()
     runs = {f"n{n}": single(usual) if n == 1 else many(usual, n) for n in SIZES}
-    runs |= {f"n1024_k{k}": many(season(k=k), 1024) for k in (2, 5)}
-    runs |= {f"n1024_products{p}": many(season(products=p), 1024) for p in (10, 1_000)}
-    runs["n1024_low_rank"] = many(season(table_limit=0), 1024)
+    runs |= {f"n1024_k{k}": many(season(k=k), 1024) for k in COPIES if k != K}
+    runs |= {f"n1024_products{p}": many(season(products=p), 1024) for p in PRODUCT_COUNTS if p != PRODUCTS}
+    return runs | {"n1024_low_rank": many(season(table_limit=0), 1024)}
+
+
+def measure(runners: list[Runner]) -> tuple[dict[str, float], dict[str, list[dict[str, float]]], list[str]]:
+    """Medians of ours, answers of peers, and why peers failed; runs take turns, after one of each to warm up."""
+    runs = our_runs()
     rates: dict[str, list[Rate]] = {name: [] for name in runs}
+    answers: dict[str, list[dict[str, float]]] = {}
+    failed: dict[str, str] = {}
     for turn in range(REPEATS + 1):
         for name, run in runs.items():
             rate = run()
             rates[name] += [rate] if turn else []
+        failed |= measured(runners, turn, answers)
     found = {f"steps_per_s_{name}": median(cpu for cpu, _ in several) for name, several in rates.items()}
-    return found | {
+    found |= {
         f"wall_steps_per_s_{name}": median(wall for _, wall in several) for name, several in rates.items()
     }
+    return found, answers, list(failed.values())
+
+
+def against_peers() -> dict[str, Any]:
+    """Ours, the peers that are installed, ratios of the fastest of both, and which peers were skipped."""
+    folder, skipped, runners = Path(__file__).parent, [], []
+    for peer in peers_of(folder, "sim"):
+        reason = why_not(peer, "sim")
+        if reason is None:
+            runners.append(Runner(peer, "sim"))
+        else:
+            skipped.append(f"{peer.name}: {reason}")
+    ours, answers, failed = measure(runners)
+    for runner in runners:
+        runner.close()
+    peers: dict[str, dict[str, Any]] = {}
+    ratios: dict[str, float] = {}
+    for name, several in answers.items():
+        rates = {key: median(answer[key] for answer in several) for key in several[0]}
+        fastest = max(rates.values())
+        peers[name] = {"package": package_of(folder / "peers" / name), "steps_per_s": fastest, **rates}
+        ratios |= {name: ours["steps_per_s_n1024"] / fastest, f"{name}_n1": ours["steps_per_s_n1"] / fastest}
+    return {"ours": ours, "peers": peers, "ratios": ratios, "skipped": skipped + failed}
 
 
 def large() -> dict[str, float]:
@@ -118,10 +155,71 @@ def live_large(n: int = 1_000_000, products: int = 10_000) -> dict[str, float]:
     return {"large_steps_per_s": 3 * n / seconds, "large_peak_gib": peak}
 
 
+def pinned() -> int | None:
+    """Keep this process and its children on the last core they may use; None where the system cannot."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    core = max(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {core})
+    return core
+
+
+def machine(core: int | None) -> dict[str, Any]:
+    """What was measured on."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "pinned_to_core": core,
+        "load_1_minute": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "gymnasium": gymnasium.__version__,
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text("utf-8").splitlines() if info.exists() else []
+    return next(
+        (line.partition(":")[2].strip() for line in lines if "model name" in line), platform.machine()
+    )
+
+
+def picture(record: dict[str, Any], target: Path) -> None:
+    """Three curves: steps per second over environments, copies of a product, and products; peers as lines."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4), dpi=120, layout="constrained")
+    canvas, axes = FigureCanvasAgg(figure), figure.subplots(1, 3, sharey=True)
+    ours = record["ours"]
+    curves = (
+        ("environments in the vector", [(n, f"n{n}") for n in SIZES]),
+        ("copies of a product, n = 1,024", [(k, "n1024" if k == K else f"n1024_k{k}") for k in COPIES]),
+        (
+            "products, n = 1,024",
+            [(p, "n1024" if p == PRODUCTS else f"n1024_products{p}") for p in PRODUCT_COUNTS],
+        ),
+    )
+    for panel, (label, points) in zip(axes, curves, strict=True):
+        rates = [ours[f"steps_per_s_{name}"] for _, name in points]
+        panel.loglog([x for x, _ in points], rates, marker="o", color="#d1495b")
+        panel.set_xlabel(label)
+        panel.grid(alpha=0.3)
+    axes[0].set_ylabel("steps per second of CPU time, one core")
+    for name, peer in record["peers"].items():
+        axes[0].axhline(peer["steps_per_s"], color="#9fb3c8", linewidth=1)
+        axes[0].annotate(name, (SIZES[-1], peer["steps_per_s"]), fontsize=8, ha="right", va="bottom")
+    canvas.print_png(target)  # type: ignore[no-untyped-call]
+
+
 def main() -> None:
     """Measures and writes the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file to write")
+    parser.add_argument(
+        "--picture", type=Path, help="PNG to write: curves over environments, copies and products"
+    )
     parser.add_argument("--large", action="store_true", help="only the large shop, to standard output")
     arguments = parser.parse_args()
     if arguments.large:
@@ -129,21 +227,13 @@ def main() -> None:
         return
     if arguments.json is None:
         parser.error("--json FILE is needed")
-    record = {
-        "name": "sim",
-        "machine": {
-            "processor": platform.machine(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "gymnasium": gymnasium.__version__,
-        },
-        "ours": measure() | large(),
-        "peers": {},
-        "ratios": {},
-        "skipped": [f"{peer}: needs an environment of its own" for peer in PEERS],
-    }
+    core = pinned()
+    record = {"name": "sim", "machine": machine(core), **against_peers()}
+    record["ours"] |= large()
     arguments.json.write_text(json.dumps(record, indent=2) + "\n")
-    print(json.dumps(record["ours"], indent=2))
+    if arguments.picture:
+        picture(record, arguments.picture)
+    print(json.dumps({name: record[name] for name in ("ours", "peers", "ratios", "skipped")}, indent=2))
 
 
 if __name__ == "__main__":
