@@ -85,6 +85,34 @@ def run(
 
 
 @app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Run folder to make, or with --resume to go on with.")],
+    config: Annotated[
+        str | None, typer.Option(help="A shipped config or a YAML file; quickstart if not given.")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(help="uniform, explore_then_commit, thompson or linucb; the config's own if not given."),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="parquet or open-bandit.")] = "parquet",
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Use the stages that are done in the folder.")
+    ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace one setting; may be repeated."),
+    ] = None,
+) -> None:
+    """Log a policy's season in the shop of a config, with exact propensities and the true expected clicks."""
+    from copybandit.cli.run_command import Request
+    from copybandit.cli.simulate_command import simulate as run_simulation
+
+    request = Request(config=config, out=out, seed=seed, resume=resume, sets=tuple(set_ or ()))
+    run_simulation(request, policy, form)
+
+
+@app.command()
 def generate(
     products: Annotated[
         Path, typer.Argument(help="Products: csv, parquet or jsonl with product_id,name,price and more.")

@@ -1,0 +1,103 @@
+"""`copybandit simulate`: a policy's season as a log, with exact propensities and the truth beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from copybandit.cli.run_command import Request
+from copybandit.cli.simulate_command import simulate as command
+from copybandit.evaluation.pipeline import Pipeline
+from copybandit.evaluation.progress import Silent
+from copybandit.evaluation.simulate import CAMPAIGN, simulate
+from copybandit.sim.open_bandit import load_open_bandit
+from copybandit.sim.schema import read_feedback
+from tests.small_run import SMALL
+
+
+def season(fitted: Pipeline, policy: str | None, form: str) -> Path:
+    return simulate(fitted.folder, policy, form, Silent())
+
+
+def test_the_log_comes_in_both_forms(fitted: Pipeline) -> None:
+    table, campaign = season(fitted, "uniform", "parquet"), season(fitted, "uniform", "open-bandit")
+    log, loaded = read_feedback(table / "log.parquet"), load_open_bandit(campaign / "uniform" / CAMPAIGN)
+    assert len(log) == len(loaded) == 7_000 and log.policy == loaded.policy == "uniform"
+    for name in ("timestamp", "item_id", "position", "click", "propensity"):
+        np.testing.assert_array_equal(getattr(log, name), getattr(loaded, name))
+    present = (log.candidates >= 0).sum(axis=1)
+    np.testing.assert_allclose(log.propensity, 1 / present)
+    assert len(loaded.user_levels) == 4 and loaded.items.codes.shape == (len(loaded.items), 3)
+    segment = fitted.fitted().label[log.shopper]
+    assert [loaded.user_levels[0][code] for code in loaded.user_features[:, 0]] == [
+        f"segment-{i}" for i in segment
+    ]
+    items = pq.read_table(table / "items.parquet").to_pydict()
+    owner = np.array([product.product_id for product in fitted.shop().products])
+    assert (np.array(items["product_id"])[log.item_id] == owner[log.product]).all()
+    texts = pd.read_csv(campaign / "uniform" / CAMPAIGN / "item_text.csv", index_col=0)["text"].tolist()
+    assert texts == items["text"] and set(texts) <= set(fitted.shop().sample.texts)
+
+
+def test_expected_rewards_are_the_truth(fitted: Pipeline) -> None:
+    table, campaign = season(fitted, "uniform", "parquet"), season(fitted, "uniform", "open-bandit")
+    log, truth = read_feedback(table / "log.parquet"), pq.read_table(table / "expected_reward.parquet")
+    each, shown = np.array(truth["expected_reward_each"].to_pylist()), truth["expected_reward"].to_numpy()
+    np.testing.assert_array_equal(shown, each[np.arange(len(log)), log.action])
+    np.testing.assert_array_equal(each.max(axis=1), truth["expected_reward_best"].to_numpy())
+    # Clicks come as often as expected, and the best candidate beats a uniform choice.
+    sd = np.sqrt((shown * (1 - shown)).sum())
+    assert abs(log.click.sum() - shown.sum()) < 4 * sd
+    assert truth["expected_reward_best"].to_numpy().mean() > 1.1 * shown.mean()
+    told = pd.read_csv(campaign / "uniform" / CAMPAIGN / "expected_reward.csv", index_col=0)
+    np.testing.assert_array_equal(told["expected_reward"], shown)
+
+
+def test_a_learning_policy_has_propensities_of_its_own_and_is_repeatable(
+    fitted: Pipeline, tmp_path: Path
+) -> None:
+    path = season(fitted, None, "parquet") / "log.parquet"
+    log = read_feedback(path)
+    assert log.policy == "linucb" and len(np.unique(log.propensity.round(6))) > 1
+    np.testing.assert_allclose(log.action_probs.sum(axis=1), 1)
+    content = path.read_bytes()
+    fitted.folder.run_stage("simulate-linucb-parquet", lambda out: pytest.fail("it is done"))
+    path.parent.rename(tmp_path / "before")
+    assert (season(fitted, "linucb", "parquet") / "log.parquet").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("policy", "form", "rule"),
+    [
+        ("greedy", "parquet", "policy must be one of uniform, "),
+        (None, "csv", "format must be one of parquet, open-"),
+    ],
+)
+def test_unknown_choices_are_refused(
+    policy: str | None, form: str, rule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command(Request(out=tmp_path / "a"), policy, form)
+    assert caught.value.code == 2 and rule in capsys.readouterr().err and not (tmp_path / "a").exists()
+
+
+def test_the_command_makes_a_folder_and_goes_on_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smaller: dict[str, Any] = {**SMALL, "bandit.n_impressions": 700}
+    sets = tuple(f"{key}={value}" for key, value in smaller.items())
+    command(Request(out=tmp_path / "a", sets=sets), "thompson", "parquet")
+    fit = (tmp_path / "a" / "stages" / "fit" / "timing.json").read_bytes()
+    command(Request(out=tmp_path / "a", resume=True), "uniform", "open-bandit")
+    assert (tmp_path / "a" / "stages" / "fit" / "timing.json").read_bytes() == fit
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        f"log: {tmp_path / 'a' / 'stages' / name}"
+        for name in ("simulate-thompson-parquet", "simulate-uniform-open-bandit")
+    ]
+    assert len(load_open_bandit(Path(lines[1][5:]) / "uniform" / CAMPAIGN)) == 700
