@@ -67,6 +67,7 @@ class LowRankOdds:
         self._offset = np.stack([truth.wording, changed]).astype(np.float32)
         self._offset += np.float32(truth.base) + truth.level[:, None]
         self._vector = truth.products[:, None, :] + truth.topics
+        self._vectors = self._vector.reshape(-1, self._vector.shape[2])
         self._belief_offset = np.asarray(np.float32(belief.base) + belief.level[:, None] + belief.wording)
         self._belief_vector = belief.products[:, None, :] + belief.topics
         promise = effects.overpromise * np.maximum(truth.wording, 0)
@@ -75,13 +76,14 @@ class LowRankOdds:
     def against(self, cell: Ints, after: Ints, column: Ints) -> Floats32:
         """See `Odds`."""
         shopper, product = np.divmod(cell, self.size[1])
-        match = (self.shoppers[shopper] * self._vector[product, column]).sum(axis=1)
+        at = product * self.size[2] + column
+        match = _dots(self.shoppers.take(shopper, axis=0), self._vectors.take(at, axis=0))
         return self._against(match + self._offset[after, product, column])
 
     def against_each(self, cell: Ints, after: Ints) -> Floats32:
         """See `Odds`."""
         shopper, product = np.divmod(cell, self.size[1])
-        match = (self.shoppers[shopper][:, None, :] * self._vector[product]).sum(axis=2)
+        match = _dots_each(self.shoppers.take(shopper, axis=0), self._vector.take(product, axis=0))
         return self._against(match + self._offset[after, product])
 
     def _against(self, log_odds: Floats32) -> Floats32:
@@ -96,9 +98,8 @@ class LowRankOdds:
         """Odds against buying after a click on copy that promises nothing, shape (n,)."""
         e, front = self._effects, self._front
         shopper, product = np.divmod(cell, self.size[1])
-        interest = (self.shoppers[shopper] * front.truth.products[product]).sum(axis=1) + front.truth.level[
-            product
-        ]
+        truth, tastes = front.truth, self.shoppers.take(shopper, axis=0)
+        interest = _dots(tastes, truth.products.take(product, axis=0)) + truth.level.take(product)
         odds = e.buy_base + e.buy_interest * interest
         odds = odds - e.price * front.sensitivity[shopper] * front.relative[product]
         return np.asarray(np.exp(-odds), dtype=np.float32)
@@ -108,19 +109,31 @@ class LowRankOdds:
         found = np.empty((len(cell), self.size[2]), dtype=np.float32)
         for start in range(0, len(cell), BLOCK):
             shopper, product = np.divmod(cell[start : start + BLOCK], self.size[1])
-            match = (self._believed[shopper][:, None, :] * self._belief_vector[product]).sum(axis=2)
-            odds = match + self._belief_offset[product]
+            tastes = self._believed.take(shopper, axis=0)
+            odds = _dots_each(tastes, self._belief_vector.take(product, axis=0))
+            odds += self._belief_offset.take(product, axis=0)
             click = 1 / (1 + np.exp(-odds))
-            found[start : start + BLOCK] = np.where(self._front.present[product], click, np.float32(0))
+            found[start : start + BLOCK] = click * self._front.present.take(product, axis=0)
         return found
 
     def interest(self, cell: Ints) -> Floats32:
         """See `Odds`."""
         shopper, product = np.divmod(cell, self.size[1])
-        belief = self._front.belief
-        return np.asarray(
-            (self._believed[shopper] * belief.products[product]).sum(axis=1) + belief.level[product]
-        )
+        belief, tastes = self._front.belief, self._believed.take(shopper, axis=0)
+        return _dots(tastes, belief.products.take(product, axis=0)) + belief.level.take(product)
+
+
+def _dots(left: Floats32, right: Floats32) -> Floats32:
+    """Dot products of rows of shape (n, d), shape (n,).
+
+    Both this and `_dots_each` add up along d by the same loop, whatever n and k, so a row gives the same bits anywhere.
+    """
+    return np.asarray(np.einsum("nd,nd->n", left, right))
+
+
+def _dots_each(left: Floats32, right: Floats32) -> Floats32:
+    """Dot products of rows (n, d) with k vectors each (n, k, d), shape (n, k)."""
+    return np.asarray(np.einsum("nd,nkd->nk", left, right))
 
 
 class TableOdds:

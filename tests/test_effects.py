@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from copybandit.sim.crowd import Crowd
+from copybandit.sim.drawn_shop import draw_storefront
 from copybandit.sim.effects import Effects
 from copybandit.sim.odds import LowRankOdds, TableOdds
 from copybandit.sim.season import MAX_LAG, TICKS, WALK_LIMIT, Plan, Season
@@ -335,3 +336,21 @@ def test_a_storefront_checks_itself() -> None:
         replace(shop.truth, wording=shop.truth.wording * np.nan)
     with pytest.raises(DataError, match="use one vector space"):
         replace(shop.truth, shoppers=shop.truth.shoppers[:, :2])
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 5, 8, 13, 24, 31])
+@pytest.mark.parametrize("k", [1, 2, 7])
+def test_a_row_of_worked_out_odds_has_the_same_bits_anywhere(d: int, k: int) -> None:
+    shop = draw_storefront(d, n_shoppers=200, n_products=30, k=k, d=d)
+    odds = LowRankOdds(shop, Effects())
+    rng = np.random.default_rng(0)
+    cell, after, column = rng.integers(6000, size=99), rng.integers(2, size=99), rng.integers(k, size=99)
+    each, one = odds.against_each(cell, after), odds.against(cell, after, column)
+    assert (each[np.arange(99), column] == one).all()
+    for row in range(99):
+        i = slice(row, row + 1)
+        assert (odds.against_each(cell[i], after[i])[0] == each[row]).all()
+        assert (odds.prior(cell[i])[0] == odds.prior(cell)[row]).all()
+        assert odds.against(cell[i], after[i], column[i])[0] == one[row]
+        assert odds.interest(cell[i])[0] == odds.interest(cell)[row]
+        assert odds.against_buying(cell[i], column[i])[0] == odds.against_buying(cell, column)[row]
