@@ -20,16 +20,19 @@ class Pending:
     """
 
     def __init__(self, n: int, max_lag: int) -> None:
-        self._bits = np.zeros((max_lag + 1, n), dtype=np.uint64)
-        self._value = np.zeros((max_lag + 1, n))
-        self._today = 0
+        # Bits and value of a shopper's day lie side by side, so that one write clears both.
+        self._days = np.zeros((max_lag + 1, n, 2), dtype=np.uint64)
+        self._bits, self._value = self._days[:, :, 0], self._days.view(np.float64)[:, :, 1]
+        self._flat_bits, self._flat_value = self._days.reshape(-1), self._days.view(np.float64).reshape(-1)
+        self._n, self._today = n, 0
         self.waiting = np.zeros(n, dtype=np.int16)
 
     def add(self, rows: Ints, lag: Ints, value: Floats) -> None:
         """Purchases of distinct shoppers today, which arrive `lag` visits later; shapes (m,)."""
-        day = (self._today + lag) % len(self._bits)
-        self._bits[day, rows] |= np.uint64(1) << lag.astype(np.uint64)
-        self._value[day, rows] += value
+        at = (((self._today + lag) % len(self._days)) * self._n + rows) * 2
+        self._flat_bits[at] = self._flat_bits.take(at) | np.uint64(1) << lag.astype(np.uint64)
+        at += 1
+        self._flat_value[at] = self._flat_value.take(at) + value
         self.waiting[rows] += 1
 
     def arrive(self) -> tuple[NDArray[np.uint64], Floats]:
@@ -39,9 +42,8 @@ class Pending:
             Words in which bit a stands for a purchase a visits ago, shape (n,), and their value, shape (n,).
         """
         bits, value = self._bits[self._today].copy(), self._value[self._today].copy()
-        self._bits[self._today] = 0
-        self._value[self._today] = 0
-        self._today = (self._today + 1) % len(self._bits)
+        self._days[self._today] = 0
+        self._today = (self._today + 1) % len(self._days)
         self.waiting -= np.bitwise_count(bits)
         return bits, value
 
@@ -50,8 +52,7 @@ class Pending:
         late = rows[self.waiting.take(rows) > 0]
         if not len(late):
             return
-        self._bits[:, late] = 0
-        self._value[:, late] = 0
+        self._days[:, late] = 0
         self.waiting[late] = 0
 
 
