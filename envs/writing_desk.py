@@ -146,8 +146,8 @@ def draw(piece: Piece, render_mode: str) -> NDArray[np.uint8] | str:
     else:
         verdict = f"{piece.reward:+.3f} log-odds over the reference"
     if render_mode == "rgb_array":
-        bars = [*piece.parts, ("reward", piece.reward)] if piece.text is not None else []
-        return as_bars(f"{title}\n{piece.text or piece.reference}\n{verdict}", bars)
+        copy = f"reference: {piece.reference}" if piece.text is None else piece.text
+        return as_bars(f"{title}\n{copy}\n{verdict}", _bars(piece))
     parts = "  ".join(f"{name} {value:+.3f}" for name, value in piece.parts)
     lines = [
         title,
@@ -156,3 +156,12 @@ def draw(piece: Piece, render_mode: str) -> NDArray[np.uint8] | str:
         f"  {verdict}  {parts}",
     ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _bars(piece: Piece) -> list[tuple[str, float]]:
+    """What the reward adds up from, and the reward; nothing before there is copy."""
+    if piece.text is None:
+        return []
+    parts = [(name, value) for name, value in piece.parts if name != "refused"]
+    signed = [("less doubt", -value) if name == "doubt" else (name, value) for name, value in parts]
+    return [*signed, ("reward", piece.reward)]
