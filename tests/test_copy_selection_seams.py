@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
 
-from copybandit.envs import COPY_SELECTION
+from copybandit.envs import COPY_SELECTION, COPY_WRITING
 from copybandit.envs.copy_selection import CopySelectionEnv
 from copybandit.envs.copy_selection_vector import CopySelectionVectorEnv
 from copybandit.envs.picture import Scene, as_pixels
@@ -130,7 +130,7 @@ def test_bad_drawn_shops_are_refused(numbers: dict[str, int]) -> None:
 def test_making_one_loads_neither_torch_nor_matplotlib_nor_ray() -> None:
     code = (
         "import json, sys, gymnasium, copybandit.envs, copybandit.envs.rllib\n"
-        f"gymnasium.make({COPY_SELECTION!r}).reset(seed=0)\n"
+        f"for name in ({COPY_SELECTION!r}, {COPY_WRITING!r}): gymnasium.make(name).reset(seed=0)\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -145,9 +145,10 @@ def test_environments_over_a_season_share_its_tables() -> None:
     assert one.unwrapped._season is many.unwrapped._season is lively()  # type: ignore[attr-defined]
 
 
-def test_the_registry_holds_it_once() -> None:
-    spec = gymnasium.spec(COPY_SELECTION)
-    assert spec.vector_entry_point is not None and spec.max_episode_steps is None
+def test_the_registry_holds_them() -> None:
+    for name in (COPY_SELECTION, COPY_WRITING):
+        spec = gymnasium.spec(name)
+        assert spec.vector_entry_point is not None and spec.max_episode_steps is None
 
 
 @pytest.mark.parametrize(
