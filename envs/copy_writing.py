@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 
 from copybandit.envs.arguments import new_keys
-from copybandit.envs.writing_desk import RENDER_MODES, Bench, Observation, Piece, desk_from, draw
+from copybandit.envs.writing_desk import RENDER_MODES, Observation, Piece, WritingDesk, desk_from, draw
 from copybandit.sim.desk import Desk
 from copybandit.sim.draws import words_of
 from copybandit.sim.types import DataError
@@ -41,9 +41,9 @@ class CopyWritingEnv(gymnasium.Env[Observation, str]):
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 1}  # noqa: RUF012
 
     def __init__(self, desk: Desk | int = 0, *, render_mode: str | None = None) -> None:
-        self._bench, self.render_mode = Bench(desk_from(desk, render_mode)), render_mode
-        self.action_space = self._bench.action_space
-        self.observation_space = self._bench.observation_space
+        self._desk, self.render_mode = WritingDesk(desk_from(desk, render_mode)), render_mode
+        self.action_space = self._desk.action_space
+        self.observation_space = self._desk.observation_space
         self._key: np.uint64 | None = None
         self._number, self._cell, self._over = 0, 0, True
         self._piece: Piece | None = None
@@ -61,14 +61,14 @@ class CopyWritingEnv(gymnasium.Env[Observation, str]):
             DataError: an option is unknown or out of range.
         """
         super().reset(seed=seed)
-        asked = _asked(options or {}, len(self._bench.desk))
+        asked = _asked(options or {}, len(self._desk.desk))
         if seed is not None or self._key is None:
             self._key, self._number = new_keys(self.np_random, 1)[0], 0
         word = words_of(np.array([self._key], dtype=np.uint64), np.array([self._number]))[0, 0]
         self._number += 1
-        self._cell = int(word) * len(self._bench.desk) >> 32 if asked is None else asked
-        self._over, self._piece = False, self._bench.blank(self._cell)
-        return self._bench.observe(self._cell), self._piece.facts(self._cell)
+        self._cell = int(word) * len(self._desk.desk) >> 32 if asked is None else asked
+        self._over, self._piece = False, self._desk.blank(self._cell)
+        return self._desk.observe(self._cell), self._piece.facts(self._cell)
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Hand in copy for the brief at hand, which ends the episode; the observation is the same brief's.
@@ -79,10 +79,10 @@ class CopyWritingEnv(gymnasium.Env[Observation, str]):
         """
         if self._over:
             raise ResetNeeded("CopyWriting: the episode is over or has not begun; call reset() first")
-        (piece,) = self._bench.marked(np.array([self._cell]), [action])
+        (piece,) = self._desk.marked(np.array([self._cell]), [action])
         self._over, self._piece = True, piece
         return (
-            self._bench.observe(self._cell),
+            self._desk.observe(self._cell),
             piece.reward,
             True,
             False,

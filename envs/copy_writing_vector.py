@@ -13,7 +13,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from copybandit.envs.arguments import new_keys
-from copybandit.envs.writing_desk import RENDER_MODES, Bench, Observation, Piece, desk_from, draw
+from copybandit.envs.writing_desk import RENDER_MODES, Observation, Piece, WritingDesk, desk_from, draw
 from copybandit.sim.desk import Desk
 from copybandit.sim.draws import words_of
 from copybandit.sim.types import Bools, DataError, Floats
@@ -45,10 +45,10 @@ class CopyWritingVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
         super().__init__()
         if num_envs < 1:
             raise DataError(f"CopyWriting: num_envs must be at least 1, got {num_envs}; raise it")
-        self._bench = Bench(desk_from(desk, render_mode))
+        self._desk = WritingDesk(desk_from(desk, render_mode))
         self.num_envs, self.render_mode = num_envs, render_mode
-        self.single_action_space = self._bench.action_space
-        self.single_observation_space = self._bench.observation_space
+        self.single_action_space = self._desk.action_space
+        self.single_observation_space = self._desk.observation_space
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._key: NDArray[np.uint64] | None = None
@@ -76,8 +76,8 @@ class CopyWritingVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
         if seed is not None:
             self._seed([seed + row for row in range(self.num_envs)] if isinstance(seed, int) else list(seed))
         self._next()
-        self._pieces = [self._bench.blank(cell) for cell in self._cell.tolist()]
-        return self._bench.observe(self._cell), self._infos()
+        self._pieces = [self._desk.blank(cell) for cell in self._cell.tolist()]
+        return self._desk.observe(self._cell), self._infos()
 
     def _seed(self, seeds: list[int | None]) -> None:
         """Give rows the keys that single environments with their seeds would draw."""
@@ -95,7 +95,7 @@ class CopyWritingVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
         assert self._key is not None
         word = words_of(self._key, self._number)[:, 0].astype(np.int64)
         self._number += 1
-        self._cell = word * len(self._bench.desk) >> 32
+        self._cell = word * len(self._desk.desk) >> 32
 
     def step(self, actions: Sequence[str]) -> Stepped:
         """Hand in copy for every row, and get the next briefs.
@@ -110,11 +110,11 @@ class CopyWritingVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
             raise DataError(
                 f"CopyWriting: actions must be {self.num_envs} texts, got {len(actions)}; write one for each row"
             )
-        self._pieces = self._bench.marked(self._cell, list(actions))
+        self._pieces = self._desk.marked(self._cell, list(actions))
         final = np.full(self.num_envs, None, dtype=object)
         for row, cell in enumerate(self._cell.tolist()):
             # Gymnasium wants an observation of its own for every row that ended.
-            final[row] = self._bench.observe(cell)
+            final[row] = self._desk.observe(cell)
         everybody = np.ones(self.num_envs, dtype=np.bool_)
         infos = {
             "final_obs": final,
@@ -124,9 +124,9 @@ class CopyWritingVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
         }
         reward = np.array([piece.reward for piece in self._pieces])
         self._next()
-        blank = [self._bench.blank(cell) for cell in self._cell.tolist()]
+        blank = [self._desk.blank(cell) for cell in self._cell.tolist()]
         infos |= _columns([piece.facts(cell) for piece, cell in zip(blank, self._cell.tolist(), strict=True)])
-        return self._bench.observe(self._cell), reward, everybody.copy(), np.zeros_like(everybody), infos
+        return self._desk.observe(self._cell), reward, everybody.copy(), np.zeros_like(everybody), infos
 
     def _infos(self) -> dict[str, Any]:
         """Facts of the briefs at hand, and marks where there is copy."""

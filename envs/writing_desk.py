@@ -71,7 +71,7 @@ class Piece:
         return {"text": self.text, **dict(self.parts)}
 
 
-class Bench:
+class WritingDesk:
     """A desk ready to be asked, by index of the brief.
 
     Args:
