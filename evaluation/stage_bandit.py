@@ -16,7 +16,7 @@ from copybandit.evaluation.cells import Cells
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
 from copybandit.evaluation.sensitivity import season_sensitivity
 from copybandit.evaluation.settings import BanditSettings
-from copybandit.sim.encoders import Lsa, Style
+from copybandit.sim.encoders import Style
 from copybandit.sim.schema import read_feedback, write_feedback
 from copybandit.sim.shop import EXPOSURE, MATCH, Assortment, Shop
 from copybandit.sim.types import Bools, Floats, Ints, Product
@@ -26,11 +26,11 @@ SLOTS = (("template", 1), ("sft", 2), ("ppo", 3))
 """Which writer's variants a product gets, and how many of them."""
 EPSILON = 0.05
 """Uniform share of every learning policy: keeps propensities large enough to value other policies."""
-STYLE_COLUMNS, TOPIC_COLUMNS = 16, 10
+DOUBT_COLUMNS, STYLE_COLUMNS = 20, 6
 UNEXPLAINED_SD = 0.27
 """What a fitted model leaves of the spread of .30 in log CTR among wordings of one brief, at a correlation near .4."""
 SHARED_SD = 0.032
-"""Prior of one shared coefficient: 28 of them together may move a log CTR by about .17."""
+"""Prior of the coefficient of one style or writer column: eight of them together may move a log CTR by about .09."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,19 +76,37 @@ def approve(judge: Cells, texts: Mapping[str, Sequence[Sequence[str]]], settings
 
 
 def assortment(approved: Approved, gold: World, fitted: World) -> Assortment:
-    """Encode the variants in both worlds and give policies at most 28 features of them."""
-    style = Style.fit(approved.texts).encode(approved.texts)
-    topic = Lsa.fit(approved.texts, TOPIC_COLUMNS).encode(approved.texts)
+    """Encode the variants in both worlds and give policies at most 28 features of them.
+
+    The first are the directions in which the fitted wording is in doubt, so large that a coefficient of standard deviation
+    `SHARED_SD` is the fit's own posterior; the others let whole styles and writers be better than it thinks.
+    """
+    belief = fitted.encode(approved.texts, approved.product)
+    style = _principal(Style.fit(approved.texts).encode(approved.texts), STYLE_COLUMNS)
     writer = np.stack([approved.writer == 0, approved.writer == 2], axis=1).astype(np.float64)
-    features = np.hstack([_principal(style, STYLE_COLUMNS), topic, writer])
-    deviation = features.std(axis=0)
+    others = np.hstack([style, writer])
+    deviation = others.std(axis=0)
+    others = (others - others.mean(axis=0)) / np.where(deviation > 1e-9, deviation, 1.0)
     return Assortment(
         products=approved.products,
         variants=approved.table,
         truth=gold.encode(approved.texts, approved.product),
-        belief=fitted.encode(approved.texts, approved.product),
-        actions=(features - features.mean(axis=0)) / np.where(deviation > 1e-9, deviation, 1.0),
+        belief=belief,
+        actions=np.hstack([doubt_directions(belief.wording, DOUBT_COLUMNS) / SHARED_SD, others]),
     )
+
+
+def doubt_directions(members: Floats, k: int) -> Floats:
+    """Columns a whose products a a' come closest to the ensemble's covariance between texts, shape (m, min(k, members)).
+
+    Args:
+        members: shape (members, m), scores of m texts.
+        k: at most so many columns, largest doubt first.
+    """
+    spread = (members - members.mean(axis=0)).T / np.sqrt(len(members))
+    left, size, _ = np.linalg.svd(spread, full_matrices=False)
+    signs = np.sign(left[np.abs(left).argmax(axis=0), np.arange(left.shape[1])])
+    return np.asarray((left * signs * size)[:, :k])
 
 
 def _principal(x: Floats, k: int) -> Floats:

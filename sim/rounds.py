@@ -1,23 +1,33 @@
 """Fit the World's terms from logged rounds: position, interest, match and wording in one Poisson regression.
 
-At click rates near 1% log P(click) = log examine + base + b_I z + b_M m + w(t) up to a percent, so a log-linear model
-with a Gaussian prior on the wording coefficients is fitted by iteratively reweighted least squares. The ensemble is made
-of encoders times a Bayesian bootstrap over products.
+At click rates near 1%  log P(click) = log examine + base + b_I z + b_M m + w(t) + q(p)  up to a percent, with
+w(t) = f(t)'b the wording relative to the reference copy, b ~ N(0, effect_sd^2) after each encoder's features are scaled to
+the same energy, and q ~ N(0, product_sd^2) what everybody thinks of a product. Both deviations are set by the evidence
+(Laplace's approximation; MacKay, 1992). The ensemble is drawn from the posterior of b, in pairs mirrored at its mean.
+
+Rows of one text share their features, so each Newton step sums rows by text first: it costs what four columns cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product as cross
 
 import numpy as np
 
-from copybandit.sim.encoders import Encoder
+from copybandit.sim.encoders import Encoder, Joined
 from copybandit.sim.synthetic import Rounds
-from copybandit.sim.types import Floats
+from copybandit.sim.types import Floats, Ints
 from copybandit.sim.wording import LinearWording
 
 SHARED = ("base", "position_eta", "b_interest", "b_match")
+EFFECT_SDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
+"""Prior standard deviations of wording within a brief, as far as encoders explain it, among which the evidence chooses."""
+PRODUCT_SDS = (0.05, 0.15, 0.3)
+"""The same for what everybody thinks of a product, beyond the fitted interest."""
+_FLAT = 1e-4
+"""Prior precision of the shared terms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +44,66 @@ class RoundsFit:
     """What logged rounds say.
 
     Attributes:
-        wording: the ensemble.
+        wording: the ensemble; the mean of its members is the posterior mean.
         shared: one fitted coefficient for each name in `SHARED`.
+        effect_sd, product_sd: what the evidence chose.
     """
 
     wording: LinearWording
     shared: tuple[Fitted, ...]
+    effect_sd: float
+    product_sd: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Design:
+    """Rows of the log, and the texts they show.
+
+    Attributes:
+        shared: shape (n, s), columns of the shared terms.
+        click: shape (n,).
+        text: shape (n,), which text a row shows.
+        features: shape (t, d), of the texts.
+        product: shape (t,), of the texts.
+        n_products: how many products there are.
+    """
+
+    shared: Floats
+    click: Floats
+    text: Ints
+    features: Floats
+    product: Ints
+    n_products: int
+
+    def by_text(self, values: Floats) -> Floats:
+        """Sum values of shape (n,) or (n, s) over the rows of each text."""
+        columns = values.reshape(len(values), -1).T
+        sums = [np.bincount(self.text, column, minlength=len(self.features)) for column in columns]
+        stacked = np.stack(sums, axis=1).reshape(len(self.features), *values.shape[1:])
+        return np.asarray(stacked, dtype=np.float64)
+
+    def by_product(self, values: Floats) -> Floats:
+        """Sum values of shape (t, d) over the texts of each product, shape (n_products, d)."""
+        total = np.zeros((self.n_products, values.shape[1]))
+        np.add.at(total, self.product, values)
+        return total
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Mode:
+    """The posterior's mode and its curvature.
+
+    Attributes:
+        beta: shape (s + d,), shared terms and features.
+        products: shape (n_products,), effects of the products.
+        information: shape (s + d, s + d), of beta with the products' effects integrated out.
+        evidence: log evidence up to a constant.
+    """
+
+    beta: Floats
+    products: Floats
+    information: Floats
+    evidence: float
 
 
 def fit_rounds(
@@ -50,8 +114,7 @@ def fit_rounds(
     references: Sequence[str],
     encoders: Sequence[Encoder],
     rng: np.random.Generator,
-    members: int = 4,
-    effect_sd: float = 0.2,
+    pairs: int = 64,
 ) -> RoundsFit:
     """Fit on the given rows of a log.
 
@@ -61,34 +124,88 @@ def fit_rounds(
         interest: shape (n,), standardised interest of those rows under the fitted taste.
         match: shape (n,), their standardised match.
         references: reference copy of each product; wording is measured against it.
-        encoders: fitted encoders.
-        rng: draws bootstrap weights.
-        members: per encoder; the first has equal weights.
-        effect_sd: prior standard deviation of what encoders explain of wording within a brief.
+        encoders: fitted encoders; each explains the same share of wording before the log is seen.
+        rng: draws the ensemble.
+        pairs: half the number of its members.
     """
-    log = rounds.feedback
-    click = log.click[rows]
-    shared = np.stack([np.ones(len(rows)), -np.log(log.position[rows]), interest, match], axis=1)
-    item, shown = log.product[rows], log.item_id[rows]
-    draws = rng.exponential(size=(members, len(references)))
-    draws[0] = 1.0
-    blocks, estimates = [], []
-    for encoder in encoders:
-        features = encoder.encode(rounds.texts) - encoder.encode(references)[rounds.product]
-        x = np.hstack([shared, features[shown]])
-        energy = float((features**2).sum(axis=1).mean())
-        penalty = np.r_[np.full(shared.shape[1], 1e-4), np.full(encoder.dimension, energy / effect_sd**2)]
-        solved = [poisson_ridge(x, click, draw[item], penalty) for draw in draws]
-        blocks.append(np.array([beta[shared.shape[1] :] for beta, _ in solved]))
-        estimates.append(solved[0])
-    beta, deviation = estimates[0]
-    fitted = tuple(
-        Fitted(value=float(b), low=float(b - 1.96 * d), high=float(b + 1.96 * d))
-        for b, d in zip(beta[: len(SHARED)], deviation, strict=False)
+    log, encoder = rounds.feedback, Joined(encoders=tuple(encoders))
+    blocks = [e.encode(rounds.texts) - e.encode(references)[rounds.product] for e in encoders]
+    energy = [float((block**2).sum(axis=1).mean()) for block in blocks]
+    scale = np.repeat(1 / np.sqrt(np.maximum(energy, 1e-12) * len(blocks)), [e.dimension for e in encoders])
+    design = _Design(
+        shared=np.stack([np.ones(len(rows)), -np.log(log.position[rows]), interest, match], axis=1),
+        click=log.click[rows],
+        text=log.item_id[rows],
+        features=np.hstack(blocks) * scale,
+        product=rounds.product,
+        n_products=len(references),
     )
+    mode, effect_sd, product_sd = _most_evident(design)
+    s, covariance = len(SHARED), np.linalg.inv(mode.information)
+    draws = rng.normal(size=(pairs, len(scale))) @ np.linalg.cholesky(covariance[s:, s:]).T
+    members = (mode.beta[s:] + np.concatenate([draws, -draws])) * scale
     return RoundsFit(
-        wording=LinearWording(encoders=tuple(encoders), coefficients=tuple(blocks)), shared=fitted
+        wording=LinearWording(encoders=(encoder,), coefficients=(members,)),
+        shared=tuple(
+            Fitted(value=float(b), low=float(b - 1.96 * e), high=float(b + 1.96 * e))
+            for b, e in zip(mode.beta[:s], np.sqrt(np.diag(covariance)), strict=False)
+        ),
+        effect_sd=effect_sd,
+        product_sd=product_sd,
     )
+
+
+def _most_evident(design: _Design) -> tuple[_Mode, float, float]:
+    """The mode under the prior deviations of highest evidence, and these: of wording, then of products."""
+    mode = _start(design)
+    found: list[tuple[_Mode, float, float]] = []
+    for effect_sd, product_sd in cross(EFFECT_SDS, PRODUCT_SDS):
+        mode = _climb(design, mode, effect_sd, product_sd)
+        found.append((mode, effect_sd, product_sd))
+    return max(found, key=lambda row: row[0].evidence)
+
+
+def _start(design: _Design) -> _Mode:
+    beta = np.zeros(design.shared.shape[1] + design.features.shape[1])
+    beta[0] = np.log(max(float(design.click.mean()), 1e-9))
+    return _Mode(beta=beta, products=np.zeros(design.n_products), information=np.eye(len(beta)), evidence=0.0)
+
+
+def _climb(design: _Design, mode: _Mode, effect_sd: float, product_sd: float, iterations: int = 20) -> _Mode:
+    """Newton's method from another mode to the mode under these prior deviations."""
+    s, d = design.shared.shape[1], design.features.shape[1]
+    precision = np.r_[np.full(s, _FLAT), np.full(d, effect_sd**-2)]
+    for _ in range(iterations):
+        mode, moved = _newton(design, mode, precision, product_sd**-2)
+        if moved < 1e-6:
+            break
+    return mode
+
+
+def _newton(design: _Design, mode: _Mode, precision: Floats, product_precision: float) -> tuple[_Mode, float]:
+    """One step, and how far it went; information and evidence are those at the start of the step."""
+    s, beta, q = design.shared.shape[1], mode.beta, mode.products
+    by_text = design.features @ beta[s:] + q[design.product]
+    eta = design.shared @ beta[:s] + by_text[design.text]
+    mean = np.exp(np.clip(eta, -30, 5))
+    miss, mass = design.by_text(design.click - mean), design.by_text(mean)
+    pull = np.r_[design.shared.T @ (design.click - mean), design.features.T @ miss] - precision * beta
+    pull_q = design.by_product(miss[:, None])[:, 0] - product_precision * q
+    weighted = np.hstack([design.by_text(mean[:, None] * design.shared), mass[:, None] * design.features])
+    cross_q = design.by_product(weighted)
+    own = design.by_product(mass[:, None])[:, 0] + product_precision
+    information = np.zeros((len(beta), len(beta)))
+    information[:s, :s] = (design.shared * mean[:, None]).T @ design.shared
+    information[:, s:] = weighted.T @ design.features
+    information[s:, :s] = information[:s, s:].T
+    information += np.diag(precision) - (cross_q / own[:, None]).T @ cross_q
+    step = np.linalg.solve(information, pull - cross_q.T @ (pull_q / own))
+    step_q = (pull_q - cross_q @ step) / own
+    prior = precision @ beta**2 + product_precision * q @ q - np.log(precision).sum()
+    volume = np.linalg.slogdet(information)[1] + np.log(own / product_precision).sum()
+    evidence = float(design.click @ eta - mean.sum() - 0.5 * (prior + volume))
+    found = replace(mode, beta=beta + step, products=q + step_q, information=information, evidence=evidence)
+    return found, float(max(np.abs(step).max(), np.abs(step_q).max()))
 
 
 def poisson_ridge(
