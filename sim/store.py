@@ -16,13 +16,25 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from copybandit.sim import _latent, encoders, interest, retail_gold, wording, world
+from copybandit.sim import (
+    _latent,
+    calibration,
+    conversion,
+    encoders,
+    interest,
+    retail_gold,
+    sequence,
+    wording,
+    world,
+)
 from copybandit.sim.types import DataError
 
 _CLASSES: dict[str, type[Any]] = {
     cls.__name__: cls
     for cls in (
         _latent.LatentText,
+        calibration.Platt,
+        conversion.ConversionModel,
         encoders.CharGrams,
         encoders.Joined,
         encoders.Lsa,
@@ -32,6 +44,7 @@ _CLASSES: dict[str, type[Any]] = {
         interest.InterestModel,
         interest.ProductFeatures,
         retail_gold.CollaborativeText,
+        sequence.SequenceModel,
         wording.Idiosyncratic,
         wording.LinearWording,
         wording.Saturated,
