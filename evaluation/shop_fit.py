@@ -56,6 +56,7 @@ class FittedFiles:
         interest: the factorised model; `x` its product vectors, shape (m, d).
         sequence: None where it was not asked for.
         judged: of every interest model under both schemes.
+        baskets: the model that is simulated.
         marginals: simulated against real.
         elasticity: of the log; None where its prices are made up.
         ranking: of policies in two halves.
@@ -68,6 +69,7 @@ class FittedFiles:
     x: Floats
     sequence: SequenceModel | None
     judged: tuple[JudgedInterest, ...]
+    baskets: BasketModel
     marginals: tuple[MarginalGap, ...]
     elasticity: LogElasticity | None
     ranking: PolicyRanking
@@ -125,7 +127,7 @@ def _fit(
         scorers["sequence"] = SequenceScorer(model=sequence, x=x)
     judged = judge_interest(shop.events, split, scorers, rng)
     progress.stage("baskets")
-    marginals = _marginals(shop, split, interest, x, rng)
+    baskets, marginals = _baskets(shop, split, interest, x, rng)
     elasticity = log_elasticity(shop.events) if shop.prices_real else None
     progress.stage("policies")
     ranking = rank_policies(shop.events, shop.products, split, rng)
@@ -143,6 +145,7 @@ def _fit(
         x=x,
         sequence=sequence,
         judged=judged,
+        baskets=baskets,
         marginals=marginals,
         elasticity=elasticity,
         ranking=ranking,
@@ -166,17 +169,16 @@ def _sequence(
     return fit_sequence(known, x, split.fit, rng, settings, progress.advance)
 
 
-def _marginals(
+def _baskets(
     shop: ShopLog, split: Split, interest: InterestModel, x: Floats, rng: np.random.Generator
-) -> tuple[MarginalGap, ...]:
+) -> tuple[BasketModel, tuple[MarginalGap, ...]]:
     price = np.array([product.price for product in shop.products])
     model = BasketModel.fit(shop.events, split.fit, price)
     known, _ = known_part(shop.events)
     vectors = interest.shopper_vectors(known, x)
     simulated = model.simulate(shop.events, split.judge, (vectors, x), rng)
-    return compare_marginals(
-        real_marginals(shop.events, split.judge), simulated, real_marginals(shop.events, split.fit)
-    )
+    real, floor = (real_marginals(shop.events, people) for people in (split.judge, split.fit))
+    return model, compare_marginals(real, simulated, floor)
 
 
 def _report(request: FitRequest, found: FittedFiles) -> Mapping[str, Any]:
@@ -225,6 +227,9 @@ def _save(request: FitRequest, out: Path, found: FittedFiles) -> None:
     save_json(out / "config.json", _strings(request))
     save_json(out / "versions.json", versions())
     save_record(out / "models" / "interest", found.interest)
+    save_record(out / "models" / "baskets", found.baskets)
+    for part in found.demand:
+        save_record(out / "models" / f"demand-{Path(part.summary.name).stem}", part.model)
     if found.sequence is not None:
         save_record(out / "models" / "sequence", found.sequence)
     if found.funnel.model is not None:

@@ -3,7 +3,9 @@
 The last fifth of the log is kept for judging; models are fitted on the fit shoppers before it, calibrated on the select
 shoppers before it and judged on what the judge shoppers bought in it, given their history before it. Popularity tells a
 purchase from a product drawn uniformly, so every model's calibration may use log popularity beside its own score; against
-products drawn as often as they are bought it is of no use, and what is left is personal.
+products drawn as often as they are bought it is of no use, and what is left is personal. Popularity is that of all the
+known part, whose end the calibration is fitted on too: where a catalogue turns over, slopes on later time fall below 1
+for that. Popularity of the time before alone was tried on Online Retail and cost more (log-loss .546 against .534).
 """
 
 from __future__ import annotations

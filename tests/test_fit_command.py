@@ -20,7 +20,10 @@ from copybandit.evaluation.fit_report import render_fit, verdict
 from copybandit.evaluation.policy_ranking import POLICIES
 from copybandit.evaluation.progress import Silent
 from copybandit.evaluation.shop_fit import fit_files
+from copybandit.sim.baskets import BasketModel
+from copybandit.sim.demand import DemandModel
 from copybandit.sim.interest import InterestModel
+from copybandit.sim.panels import load_panel
 from copybandit.sim.store import load_record
 from copybandit.sim.types import DataError
 from tests.slices import write_retail, write_upworthy
@@ -91,6 +94,11 @@ def test_the_report_holds_every_part(done: Path) -> None:
 def test_what_was_fitted_can_be_read_again(done: Path) -> None:
     model = load_record(done / "run" / "models" / "interest", InterestModel)
     assert np.isfinite(model.matrix).all()
+    demand = load_record(done / "run" / "models" / "demand-panel", DemandModel)
+    panel = load_panel(done / "panel.csv")
+    assert np.isfinite(demand.choice_probs(panel)).all() and len(demand.households) < 80
+    baskets = load_record(done / "run" / "models" / "baskets", BasketModel)
+    assert baskets.baskets.simulate(np.zeros(9, np.int64), 100, np.random.default_rng(0)).day.max() <= 100
     files = {p.name for p in (done / "run" / "models").iterdir()}
     assert {"conversion.json", "wording.safetensors", "interest.safetensors"} <= files
     assert not [p for p in (done / "run").rglob("*") if p.suffix in (".pkl", ".pt")]
