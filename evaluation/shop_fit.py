@@ -115,29 +115,18 @@ def _fit(
     rng = np.random.default_rng([request.seed, 7])
     split = split_groups(np.array(shop.events.shopper_ids), request.seed)
     progress.stage("interest")
-    known, _ = known_part(shop.events)
-    interest, _ = fit_interest(known, shop.products, split.fit, split.select, rng)
+    interest, _ = fit_interest(known_part(shop.events)[0], shop.products, split.fit, split.select, rng)
     x = interest.features.products(shop.products)
     sequence = _sequence(request, shop, split, x, progress)
-    scorers: dict[str, Scorer] = {
-        "item-kNN": ItemKnn.fit(known, split.fit),
-        "factorised": Factorised(model=interest, products=x),
-    }
-    if sequence is not None:
-        scorers["sequence"] = SequenceScorer(model=sequence, x=x)
-    judged = judge_interest(shop.events, split, scorers, rng)
+    judged = _judge(shop, split, Factorised(model=interest, products=x), sequence, rng)
     progress.stage("baskets")
     baskets, marginals = _baskets(shop, split, interest, x, rng)
-    elasticity = log_elasticity(shop.events) if shop.prices_real else None
     progress.stage("policies")
     ranking = rank_policies(shop.events, shop.products, split, rng)
     progress.stage("funnel")
     funnel = fit_funnel(shop, split, interest, x)
     progress.stage("demand", total=len(panels))
-    demand = []
-    for name, panel in panels:
-        demand.append(fit_panel(name, panel, request.seed))
-        progress.advance()
+    demand = _demand(panels, request.seed, progress)
     progress.stage("wording")
     return FittedFiles(
         shop=shop,
@@ -147,12 +136,34 @@ def _fit(
         judged=judged,
         baskets=baskets,
         marginals=marginals,
-        elasticity=elasticity,
+        elasticity=log_elasticity(shop.events) if shop.prices_real else None,
         ranking=ranking,
         funnel=funnel,
-        demand=tuple(demand),
+        demand=demand,
         wording=fit_tests(tests, request.seed) if tests is not None else None,
     )
+
+
+def _judge(
+    shop: ShopLog,
+    split: Split,
+    factorised: Factorised,
+    sequence: SequenceModel | None,
+    rng: np.random.Generator,
+) -> tuple[JudgedInterest, ...]:
+    known, _ = known_part(shop.events)
+    scorers: dict[str, Scorer] = {"item-kNN": ItemKnn.fit(known, split.fit), "factorised": factorised}
+    if sequence is not None:
+        scorers["sequence"] = SequenceScorer(model=sequence, x=factorised.products)
+    return judge_interest(shop.events, split, scorers, rng)
+
+
+def _demand(panels: tuple[tuple[str, Panel], ...], seed: int, progress: Progress) -> tuple[FittedDemand, ...]:
+    found = []
+    for name, panel in panels:
+        found.append(fit_panel(name, panel, seed))
+        progress.advance()
+    return tuple(found)
 
 
 def _sequence(
@@ -160,8 +171,13 @@ def _sequence(
 ) -> SequenceModel | None:
     if not request.sequence:
         return None
-    from copybandit.agents.sequence_trainer import SequenceSettings, fit_sequence
-
+    try:
+        from copybandit.agents.sequence_trainer import SequenceSettings, fit_sequence
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"the sequence model needs {error.name}, which is not installed; "
+            "run: pip install 'copybandit[train]', or pass --no-sequence"
+        ) from None
     settings = SequenceSettings()
     progress.stage("sequence", total=settings.epochs)
     known, _ = known_part(shop.events)
@@ -192,17 +208,8 @@ def _report(request: FitRequest, found: FittedFiles) -> Mapping[str, Any]:
         wording=found.wording,
     )
     failed_first = sorted(lines, key=lambda line: {False: 0, True: 1, None: 2}[line.passed])
-    events = found.shop.events
     report = {
-        "data": {
-            "source": request.log,
-            "format": request.format,
-            "n_shoppers": len(events.shopper_ids),
-            "n_products": len(events.product_ids),
-            "n_interactions": len(events),
-            "dropped": dict(found.shop.dropped),
-            "prices_real": found.shop.prices_real,
-        },
+        "data": _data(request, found.shop),
         "gates_failed": sum(line.passed is False for line in lines),
         "validation": failed_first,
         "interest": found.judged,
@@ -217,6 +224,18 @@ def _report(request: FitRequest, found: FittedFiles) -> Mapping[str, Any]:
     }
     told: Mapping[str, Any] = plain(report)
     return told
+
+
+def _data(request: FitRequest, shop: ShopLog) -> Mapping[str, object]:
+    return {
+        "source": request.log,
+        "format": request.format,
+        "n_shoppers": len(shop.events.shopper_ids),
+        "n_products": len(shop.events.product_ids),
+        "n_interactions": len(shop.events),
+        "dropped": dict(shop.dropped),
+        "prices_real": shop.prices_real,
+    }
 
 
 def _save(request: FitRequest, out: Path, found: FittedFiles) -> None:
