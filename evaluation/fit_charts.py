@@ -24,7 +24,8 @@ def reliability_chart(rows: Sequence[Mapping[str, Any]], negatives: str) -> Html
         chart = Figure(figsize=(6, 4.2), layout="constrained")
         axes = chart.subplots()
         top = 0.0
-        for i, row in enumerate(r for r in rows if r["negatives"] == negatives):
+        shown = [row for row in rows if row["negatives"] == negatives and "+" not in row["model"]]
+        for i, row in enumerate(shown):
             curve = row["report"]["reliability"]
             x, y = curve["predicted"], curve["observed"]
             bars = [[max(a - b, 0) for a, b in zip(y, curve["low"], strict=True)],
@@ -44,7 +45,7 @@ def reliability_chart(rows: Sequence[Mapping[str, Any]], negatives: str) -> Html
         axes.plot([0, top], [0, top], color=INK, lw=0.8, ls=":")
         axes.set_xlabel("predicted probability, ten groups of equal count")
         axes.set_ylabel("share bought")
-        chart.legend(loc="outside upper center", ncols=4, fontsize=9)
+        chart.legend(loc="outside upper center", ncols=5, fontsize=9)
         return svg_of(
             chart, f"reliability-{negatives}", f"Reliability of interest models, {negatives} negatives"
         )

@@ -25,6 +25,7 @@ ELASTICITY = (-4.0, -1.5)
 MARGIN = 0.02
 """AUC above popularity alone, where negatives are matched to it."""
 OWN_MODELS = ("factorised", "sequence")
+RIVALS = ("popularity", "own purchases", "item-kNN")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,19 @@ def _interest(judged: Sequence[JudgedInterest]) -> list[Line]:
             _within(f"{name}: calibration slope", report.slope, SLOPE),
             _most(f"{name}: calibration error", report.ece, ECE),
         ]
-    return lines
+    return [*lines, *_against_rivals(judged)]
+
+
+def _against_rivals(judged: Sequence[JudgedInterest]) -> list[Line]:
+    """The best of ours against the best simple rival, where negatives are matched."""
+    matched = [row for row in judged if row.negatives == "matched"]
+    ours = [row for row in matched if row.model.startswith(OWN_MODELS)]
+    rivals = [row for row in matched if row.model in RIVALS]
+    if not ours or not rivals:
+        return []
+    best, rival = (max(rows, key=lambda row: row.report.auc) for rows in (ours, rivals))
+    name = f"interest, {best.model}, matched negatives: AUC above the best simple rival ({rival.model})"
+    return [_least(name, best.report.auc - rival.report.auc, 0.0)]
 
 
 def _marginal(gap: MarginalGap) -> list[Line]:

@@ -34,7 +34,9 @@ from copybandit.sim.interest_judge import (
     Factorised,
     ItemKnn,
     JudgedInterest,
+    OwnPurchases,
     Scorer,
+    WithOwnPurchases,
     judge_interest,
     known_part,
 )
@@ -152,9 +154,15 @@ def _judge(
     rng: np.random.Generator,
 ) -> tuple[JudgedInterest, ...]:
     known, _ = known_part(shop.events)
-    scorers: dict[str, Scorer] = {"item-kNN": ItemKnn.fit(known, split.fit), "factorised": factorised}
+    scorers: dict[str, Scorer] = {
+        "own purchases": OwnPurchases(),
+        "item-kNN": ItemKnn.fit(known, split.fit),
+        "factorised": factorised,
+        "factorised + own purchases": WithOwnPurchases(inner=factorised),
+    }
     if sequence is not None:
         scorers["sequence"] = SequenceScorer(model=sequence, x=factorised.products)
+        scorers["sequence + own purchases"] = WithOwnPurchases(inner=scorers["sequence"])
     return judge_interest(shop.events, split, scorers, rng)
 
 

@@ -34,7 +34,7 @@ class Scorer(Protocol):
     """Anything that scores pairs; the scale is free."""
 
     def score(self, history: EventTable, shopper: Ints, product: Ints) -> Floats:
-        """Scores of shape (n,) of pairs of shape (n,), which index the tables of `history`."""
+        """Scores of shape (n,) or (n, k) of pairs of shape (n,), which index the tables of `history`."""
         ...
 
 
@@ -100,6 +100,32 @@ def _owned(events: EventTable) -> sparse.csr_matrix:
         (np.ones(bought.sum()), (events.shopper[bought], events.product[bought])), shape
     )
     return counts.minimum(1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnPurchases:
+    """Log of one plus the times the shopper bought this very product: groceries are bought again."""
+
+    def score(self, history: EventTable, shopper: Ints, product: Ints) -> Floats:
+        """See `Scorer`."""
+        bought = history.kind == PURCHASE
+        m = len(history.product_ids)
+        code, count = np.unique(history.shopper[bought] * m + history.product[bought], return_counts=True)
+        wanted = shopper * m + product
+        place = np.minimum(np.searchsorted(code, wanted), len(code) - 1)
+        return np.asarray(np.log1p(np.where(code[place] == wanted, count[place], 0)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithOwnPurchases:
+    """Another scorer with `OwnPurchases` beside it, scores of shape (n, 2); the calibration weighs them."""
+
+    inner: Scorer
+
+    def score(self, history: EventTable, shopper: Ints, product: Ints) -> Floats:
+        """See `Scorer`."""
+        both = (self.inner, OwnPurchases())
+        return np.stack([scorer.score(history, shopper, product) for scorer in both], axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,8 +196,8 @@ def judge_interest(
 
 
 def _inputs(scorer: Scorer, popularity: Popularity, history: EventTable, pairs: Pairs) -> Floats:
-    """What the calibration sees: the score, and log popularity where that is not the score; shape (n, 1 or 2)."""
+    """What the calibration sees: the scores, and log popularity where that is not the score; shape (n, k)."""
     score = scorer.score(history, pairs.shopper, pairs.product)
     if scorer is popularity:
         return score[:, None]
-    return np.stack([score, popularity.score(history, pairs.shopper, pairs.product)], axis=1)
+    return np.column_stack([score, popularity.score(history, pairs.shopper, pairs.product)])

@@ -73,7 +73,7 @@ def test_the_report_holds_every_part(done: Path) -> None:
     report = json.loads((done / "run" / "report.json").read_text(encoding="utf-8"))
     assert {(r["model"], r["negatives"]) for r in report["interest"]} == {
         (model, scheme)
-        for model in ("popularity", "item-kNN", "factorised")
+        for model in ("popularity", "own purchases", "item-kNN", "factorised", "factorised + own purchases")
         for scheme in ("uniform", "matched")
     }
     assert len(report["interest"][0]["report"]["reliability"]["predicted"]) == 10

@@ -16,7 +16,15 @@ from copybandit.sim.calibration import fit_platt, judge_calibration, reliability
 from copybandit.sim.events import SEARCH, EventTable
 from copybandit.sim.interest import InterestModel, InterestReport, fit_interest, purchase_pairs
 from copybandit.sim.interest_explain import explain
-from copybandit.sim.interest_judge import Factorised, ItemKnn, Scorer, judge_interest, known_part
+from copybandit.sim.interest_judge import (
+    Factorised,
+    ItemKnn,
+    OwnPurchases,
+    Scorer,
+    WithOwnPurchases,
+    judge_interest,
+    known_part,
+)
 from copybandit.sim.retail import RetailData, load_retail
 from copybandit.sim.sequence import SequenceModel, SequenceScorer, sequences
 from copybandit.sim.split import Split, split_groups
@@ -121,6 +129,19 @@ def test_both_models_beat_popularity_where_negatives_are_matched_and_are_calibra
             assert j.report.ece < 0.06
             assert j.report.log_loss < j.report.log_loss_constant
     assert have.report.ece < 0.06 and have.report.calibration_slope == pytest.approx(1.0, abs=0.35)
+
+
+def test_own_purchases_are_counted_before_the_cut_and_weighed_beside_a_score() -> None:
+    have = fits()
+    known, _ = known_part(have.events)
+    own = known.take((known.kind == 3) & (known.shopper == 11))
+    product = np.arange(len(have.shop.products))
+    pairs = np.full(len(product), 11), product
+    wanted = np.bincount(own.product, minlength=len(product))
+    np.testing.assert_allclose(np.expm1(OwnPurchases().score(known, *pairs)), wanted, atol=1e-9)
+    both = WithOwnPurchases(inner=Factorised(model=have.factorised, products=have.x)).score(known, *pairs)
+    assert both.shape == (len(product), 2)
+    np.testing.assert_allclose(both[:, 1], np.log1p(wanted))
 
 
 def test_the_sequence_model_runs_alike_in_torch_and_numpy_is_kept_and_reads_cold_items(
