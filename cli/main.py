@@ -159,6 +159,38 @@ def bench(
 
 
 @app.command()
+def fit(
+    log: Annotated[str, typer.Argument(help="The log: a file, or ta-feng or instacart where installed.")],
+    format_: Annotated[
+        str, typer.Option("--format", help="How it is written: events, retail, ta-feng or instacart.")
+    ] = "events",
+    products: Annotated[Path | None, typer.Option(help="Catalogue of a log of events.")] = None,
+    panel: Annotated[
+        list[str] | None,
+        typer.Option(help="Scanner panel, a file or Catsup, Cracker or Yogurt; may be repeated."),
+    ] = None,
+    ab_tests: Annotated[Path | None, typer.Option(help="Upworthy headline tests: csv or csv.gz.")] = None,
+    grocery: Annotated[
+        bool, typer.Option("--grocery", help="Hold the log to the elasticity of groceries.")
+    ] = False,
+    sequence: Annotated[bool, typer.Option(help="Train the sequence model too.")] = True,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder to make; runs/fit-LOG-SEED if not given.")] = None,
+) -> None:
+    """Fit a shop to your own files and say how far to believe it."""
+    from copybandit.cli.errors import one_line
+    from copybandit.cli.fit_command import fit_shop_files, format_of
+    from copybandit.evaluation.fit_inputs import FitRequest
+
+    with one_line("copybandit fit"):
+        request = FitRequest(
+            log=log, format=format_of(format_, log), products=products, panels=tuple(panel or ()),
+            ab_tests=ab_tests, grocery=grocery, sequence=sequence, seed=seed,
+        )  # fmt: skip
+    fit_shop_files(request, out)
+
+
+@app.command()
 def configs() -> None:
     """List the shipped configs."""
     from copybandit.configs import shipped

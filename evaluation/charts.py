@@ -41,7 +41,7 @@ STYLE: Any = {
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def chart_style() -> Iterator[None]:
     """The charts' style, whatever the reader's own matplotlib settings are."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -51,7 +51,7 @@ def _style() -> Iterator[None]:
 
 def tuning_chart(rows: Sequence[Mapping[str, Any]]) -> Html:
     """Reward and KL per update; rows of several seeds follow one another and are drawn apart."""
-    with _style():
+    with chart_style():
         chart = Figure(figsize=(6, 4.4), layout="constrained")
         upper, lower = chart.subplots(2, 1, sharex=True)
         for seed, run in enumerate(_runs(rows)):
@@ -73,13 +73,13 @@ def tuning_chart(rows: Sequence[Mapping[str, Any]]) -> Html:
         lower.set_xlabel("update")
         lower.set_ylim(bottom=0)
         lower.xaxis.set_major_locator(MaxNLocator(integer=True))
-        return _svg(chart, "tuning", "Reward and distance from the untuned writer at each tuning step")
+        return svg_of(chart, "tuning", "Reward and distance from the untuned writer at each tuning step")
 
 
 def writers_chart(writers: Mapping[str, Mapping[str, Any]]) -> Html:
     """Click-through rate of each writer with its interval, fitted and gold world side by side."""
     names = list(writers)
-    with _style():
+    with chart_style():
         chart = Figure(figsize=(6, 0.9 + 0.48 * len(names)), layout="constrained")
         axes = chart.subplots()
         for world, offset, colour, marker in (
@@ -103,12 +103,14 @@ def writers_chart(writers: Mapping[str, Mapping[str, Any]]) -> Html:
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.set_xlabel("click-through rate, with 95% interval")
         chart.legend(loc="outside upper center", ncols=2, fontsize=9)
-        return _svg(chart, "writers", "Click-through rate of each writer in the fitted and in the gold world")
+        return svg_of(
+            chart, "writers", "Click-through rate of each writer in the fitted and in the gold world"
+        )
 
 
 def regret_chart(policies: Mapping[str, Mapping[str, Any]], named: str) -> Html:
     """Clicks lost so far against choosing perfectly, one line a policy."""
-    with _style():
+    with chart_style():
         chart = Figure(figsize=(6, 3.8), layout="constrained")
         axes = chart.subplots()
         for i, (name, policy) in enumerate(policies.items()):
@@ -124,14 +126,14 @@ def regret_chart(policies: Mapping[str, Mapping[str, Any]], named: str) -> Html:
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
         axes.legend(loc="upper left", fontsize=9)
-        return _svg(
+        return svg_of(
             chart, "regret", "Clicks lost against perfect choice as impressions go by, for each policy"
         )
 
 
 def daily_chart(bandit: Mapping[str, Any]) -> Html:
     """Share of the gap between choosing at random and choosing perfectly that each policy closed, day by day."""
-    with _style():
+    with chart_style():
         chart = Figure(figsize=(6, 3.8), layout="constrained")
         axes = chart.subplots()
         for i, (name, policy) in enumerate(bandit["policies"].items()):
@@ -152,7 +154,7 @@ def daily_chart(bandit: Mapping[str, Any]) -> Html:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
         chart.legend(loc="outside upper center", ncols=2, fontsize=9)
-        return _svg(chart, "daily", "Share of the gap that each policy closed on each day of the week")
+        return svg_of(chart, "daily", "Share of the gap that each policy closed on each day of the week")
 
 
 def _runs(rows: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
@@ -176,7 +178,7 @@ def _dot(
     axes.plot([value], [y], marker, color=colour, ms=6, label=f"{label} world" if label else None)
 
 
-def _svg(chart: Figure, name: str, description: str) -> Html:
+def svg_of(chart: Figure, name: str, description: str) -> Html:
     """The figure as one element; ids get the chart's name, since all charts share the page's ids."""
     buffer = io.StringIO()
     chart.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))

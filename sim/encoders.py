@@ -86,7 +86,11 @@ class Lsa:
         """Project texts, shape (n, d); a text without known words is the zero vector."""
         if not len(texts):
             return np.zeros((0, self.dimension))
-        return np.asarray(self._vectorizer.transform(texts) @ self.components)
+        return np.asarray(self.term_weights(texts) @ self.components)
+
+    def term_weights(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """TF-IDF weight of each term in each of at least one text, sparse, shape (n, v)."""
+        return self._vectorizer.transform(texts)
 
 
 def _tfidf(**options: object) -> TfidfVectorizer:

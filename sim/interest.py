@@ -3,21 +3,22 @@
 A product is a vector x of its LSA text, category and price band. A shopper is the weighted mean s of the products in the
 history, shrunk towards nothing when the history is short, so that a cold shopper has the average taste. The logit is
 a + b s'Mx with M of low rank: ridge-whitened cross-covariance of early history and later choices (as in canonical
-correlation analysis), which learns that who likes one thing likes another. Scale b, intercept a and the strength of
-the ridge are set by logistic regression on shoppers that M has not seen, later purchases against products of like
-popularity. A cold product or a piece of copy is scored through the same x.
+correlation analysis), which learns that who likes one thing likes another. Scale b and intercept a are a Platt calibration
+on shoppers that M has not seen, later purchases against products of like popularity; the same shoppers set the strength
+of the ridge. A cold product or a piece of copy is scored through the same x.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from copybandit.sim.calibration import fit_platt, judge_calibration
 from copybandit.sim.encoders import Lsa
 from copybandit.sim.events import ADD_TO_CART, KINDS, PURCHASE, VIEW, EventTable
 from copybandit.sim.types import Bools, DataError, Floats, Ints, Product
@@ -110,6 +111,10 @@ class InterestModel:
     centre: float
     scale: float
 
+    def score(self, events: EventTable, products: Floats, shopper: Ints, product: Ints) -> Floats:
+        """Logits of pairs of shopper and product, each of shape (n,), given histories and product vectors (m, d)."""
+        return self.intercept + paired(self.shopper_vectors(events, products), products, shopper, product)
+
     def shopper_vectors(self, events: EventTable, products: Floats) -> Floats:
         """Vectors of all shoppers of a log, given product vectors (m, d); shape (n_shoppers, d)."""
         return np.asarray((profiles(events, products, self.features) - self.mean_profile) @ self.matrix)
@@ -123,12 +128,14 @@ class InterestReport:
         auc: of the model.
         auc_popularity: of popularity alone on the same pairs.
         calibration_slope: slope of a logistic regression of the label on the model's logit.
+        ece: expected calibration error of the model's probabilities, 10 bins of equal width.
         n_pairs: positives plus negatives.
     """
 
     auc: float
     auc_popularity: float
     calibration_slope: float
+    ece: float
     n_pairs: int
 
 
@@ -140,15 +147,24 @@ def profiles(events: EventTable, products: Floats, text: ProductFeatures) -> Flo
         products: shape (m, d), product vectors.
         text: places search queries in the same space.
     """
+    shares, queries = history_shares(events, len(products))
+    return np.asarray(shares @ np.vstack([products, text.texts(queries)]))
+
+
+def history_shares(events: EventTable, n_products: int) -> tuple[sparse.csr_matrix, list[str]]:
+    """How much each thing of a history counts: w / (sum of |w| + `SHRINKAGE`), w = the damped sum of event weights.
+
+    Returns:
+        Sparse, shape (n_shoppers, n_products + q), products before searches; and the q distinct queries.
+    """
     queries, place = np.unique(events.query, return_inverse=True)
-    seen = np.where(events.product >= 0, events.product, len(products) + place)
-    vectors = np.vstack([products, text.texts(list(queries))])
+    seen = np.where(events.product >= 0, events.product, n_products + place)
     weight = np.array([EVENT_WEIGHT[kind] for kind in KINDS])[events.kind]
-    shape = (len(events.shopper_ids), len(vectors))
+    shape = (len(events.shopper_ids), n_products + len(queries))
     history = sparse.csr_matrix((weight, (events.shopper, seen)), shape=shape)
     history.data = np.sign(history.data) * np.log1p(np.abs(history.data))
     mass = np.asarray(abs(history).sum(axis=1)).ravel()
-    return np.asarray(history @ vectors) / (mass + SHRINKAGE)[:, None]
+    return sparse.csr_matrix(sparse.diags(1 / (mass + SHRINKAGE)) @ history), [str(q) for q in queries]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,10 +176,19 @@ class Pairs:
     label: Ints
 
 
+Negatives = Literal["matched", "uniform"]
+"""How products that were not bought are drawn: as often as they are bought, or all alike."""
+
+
 def purchase_pairs(
-    events: EventTable, shoppers: Bools, n_products: int, rng: np.random.Generator, negatives: int = 3
+    events: EventTable,
+    shoppers: Bools,
+    n_products: int,
+    rng: np.random.Generator,
+    negatives: int = 3,
+    scheme: Negatives = "matched",
 ) -> Pairs:
-    """First purchases of the given shoppers in a log, each with `negatives` products drawn by popularity.
+    """First purchases of the given shoppers in a log, each with `negatives` products that the shopper did not buy.
 
     Args:
         events: the later part of the log.
@@ -171,6 +196,7 @@ def purchase_pairs(
         n_products: size of the catalogue.
         rng: draws the negatives.
         negatives: per positive; a negative that the shopper did buy is dropped.
+        scheme: how they are drawn; popularity alone tells uniform ones apart, matched ones hardly.
     """
     bought = events.kind == PURCHASE
     code = np.unique(events.shopper[bought] * n_products + events.product[bought])
@@ -178,7 +204,8 @@ def purchase_pairs(
     code = code[shoppers[code // n_products]]
     if not len(code):
         raise DataError("interest: at least one later purchase is needed, got none; give a longer log")
-    fake = rng.choice(n_products, size=(len(code), negatives), p=popularity / popularity.sum())
+    chance = popularity if scheme == "matched" else np.ones(n_products)
+    fake = rng.choice(n_products, size=(len(code), negatives), p=chance / chance.sum())
     fake_code = (code // n_products)[:, None] * n_products + fake
     fake_code = fake_code[~np.isin(fake_code, code)]
     both = np.concatenate([code, fake_code])
@@ -217,9 +244,9 @@ def fit_interest(
     tune = purchase_pairs(after, held, len(products), rng)
     matrix = _best_matrix(taste - mean_profile, vectors, after, fit & ~held, tune)
     logit = _logit(taste - mean_profile, matrix, vectors, tune)
-    scaled = LogisticRegression(C=1e6).fit(logit[:, None], tune.label)
-    matrix = matrix * max(float(scaled.coef_[0, 0]), 1e-3)
-    intercept = float(scaled.intercept_[0])
+    scaled = fit_platt(logit, tune.label)
+    matrix = matrix * max(float(scaled.slopes[0]), 1e-3)
+    intercept = scaled.intercept
     u = rng.integers(len(taste), size=20_000)
     p = rng.integers(len(vectors), size=20_000)
     everyone = (profiles(events, vectors, features) - mean_profile) @ matrix
@@ -267,16 +294,26 @@ def _ridge_inverse(covariance: Floats, ridge: float) -> Floats:
 
 def _logit(taste: Floats, matrix: Floats, vectors: Floats, pairs: Pairs) -> Floats:
     """B s'Mx of each pair, shape (n,)."""
-    return np.asarray(((taste @ matrix)[pairs.shopper] * vectors[pairs.product]).sum(axis=1))
+    return paired(taste @ matrix, vectors, pairs.shopper, pairs.product)
+
+
+def paired(left: Floats, right: Floats, row: Ints, column: Ints, block: int = 200_000) -> Floats:
+    """left[row] . right[column] without the whole product, shape (n,); left (a, d), right (b, d)."""
+    found = np.empty(len(row))
+    for start in range(0, len(row), block):
+        part = slice(start, start + block)
+        found[part] = np.einsum("nd,nd->n", left[row[part]], right[column[part]])
+    return found
 
 
 def _report(score: Floats, test: Pairs, after: EventTable, n_products: int) -> InterestReport:
     bought = after.kind == PURCHASE
     popularity = np.bincount(after.product[bought], minlength=n_products)
-    slope = LogisticRegression(C=1e6).fit(score[:, None], test.label).coef_[0, 0]
+    judged = judge_calibration(score, test.label)
     return InterestReport(
-        auc=float(roc_auc_score(test.label, score)),
+        auc=judged.auc,
         auc_popularity=float(roc_auc_score(test.label, popularity[test.product])),
-        calibration_slope=float(slope),
+        calibration_slope=judged.slope,
+        ece=judged.ece,
         n_pairs=len(test.label),
     )

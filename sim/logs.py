@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from copybandit.sim.currency import check_currency
 from copybandit.sim.events import ADD_TO_CART, KINDS, SEARCH, EventTable
 from copybandit.sim.tables import (
     ids,
@@ -23,13 +24,16 @@ __all__ = ["read_events", "read_products", "read_table"]
 
 
 def read_events(path: Path | str) -> EventTable:
-    """Read behaviour events; the columns are those of `Event`, `query` may be absent.
+    """Read behaviour events; the columns are those of `Event`, `query` may be absent, `currency` may be there.
+
+    Rows may stand in any order. Prices must be above 0 and all in one currency.
 
     Raises:
         DataError: for an unusable file or value, naming file, row and column.
     """
     names = ("shopper_id", "product_id")
     frame = read_table(path, ["kind", "time", *names, "quantity", "price"], text=[*names, "query"])
+    check_currency(frame, path)
     kinds = text_column(frame, "kind")
     kind = pd.Index(KINDS, dtype=object).get_indexer(pd.Index(kinds)).astype(np.int8)
     refuse(path, kind < 0, "kind", kinds, f"one of {', '.join(KINDS)}")

@@ -16,13 +16,31 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from copybandit.sim import _latent, encoders, interest, retail_gold, wording, world
+from copybandit.sim import (
+    _latent,
+    baskets,
+    calibration,
+    conversion,
+    demand,
+    encoders,
+    interest,
+    logit,
+    retail_gold,
+    sequence,
+    visits_fit,
+    wording,
+    world,
+)
 from copybandit.sim.types import DataError
 
 _CLASSES: dict[str, type[Any]] = {
     cls.__name__: cls
     for cls in (
         _latent.LatentText,
+        baskets.BasketModel,
+        calibration.Platt,
+        conversion.ConversionModel,
+        demand.DemandModel,
         encoders.CharGrams,
         encoders.Joined,
         encoders.Lsa,
@@ -31,7 +49,10 @@ _CLASSES: dict[str, type[Any]] = {
         encoders.Style,
         interest.InterestModel,
         interest.ProductFeatures,
+        logit.Tastes,
         retail_gold.CollaborativeText,
+        sequence.SequenceModel,
+        visits_fit.VisitModel,
         wording.Idiosyncratic,
         wording.LinearWording,
         wording.Saturated,
@@ -85,6 +106,8 @@ def _flatten(value: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
             "class": type(value).__name__,
             "fields": {f.name: _flatten(getattr(value, f.name), f"{name}.{f.name}", arrays) for f in fields},
         }
+    if isinstance(value, np.ndarray) and value.dtype.kind == "U":
+        return {"texts": value.tolist()}
     if isinstance(value, np.ndarray):
         arrays[name] = value
         return {"array": name}
@@ -104,6 +127,8 @@ def _build(node: Any, arrays: dict[str, NDArray[Any]]) -> Any:
         return node
     if "array" in node:
         return arrays[node["array"]]
+    if "texts" in node:
+        return np.array(node["texts"], np.str_)
     if "tuple" in node:
         return tuple(_build(item, arrays) for item in node["tuple"])
     return _CLASSES[node["class"]](**{name: _build(item, arrays) for name, item in node["fields"].items()})

