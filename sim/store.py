@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from copybandit.sim import _latent, encoders, interest, retail_gold, wording, world
+from copybandit.sim import _latent, encoders, interest, retail_gold, sentence, wording, world
 from copybandit.sim.types import DataError
 
 _CLASSES: dict[str, type[Any]] = {
@@ -32,6 +32,7 @@ _CLASSES: dict[str, type[Any]] = {
         interest.InterestModel,
         interest.ProductFeatures,
         retail_gold.CollaborativeText,
+        sentence.Sentence,
         wording.Idiosyncratic,
         wording.LinearWording,
         wording.Saturated,
