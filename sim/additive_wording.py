@@ -73,28 +73,32 @@ def fit_additive(
     Raises:
         DataError: no group has two arms.
     """
-    blocks = [Block.fit(encoder, arms.texts) for encoder in encoders]
+    blocks = tuple(Block.fit(encoder, arms.texts) for encoder in encoders)
     if without_length:
-        blocks = [block.without_length(arms.texts, arms.group) for block in blocks]
-    y, clicks = log_ctr(arms)
-    own = own_variance(y, 1 / clicks, arms.group)
-    weight = 1 / (own + 1 / clicks)
-    root = np.sqrt(weight)[:, None]
-    x = centred(np.hstack([block.encode(arms.texts) for block in blocks]), arms.group, weight) * root
-    target = centred(y, arms.group, weight) * root[:, 0]
+        blocks = tuple(block.without_length(arms.texts, arms.group) for block in blocks)
+    gram, pull, own = _moments(arms, blocks)
     owner = np.repeat(np.arange(len(blocks)), [block.dimension for block in blocks])
-    gram, pull = x.T @ x, x.T @ target
     variance = _sizes(gram, pull, owner)
     mean, root_precision, evidence = _posterior(gram, pull, variance[owner])
     noise = rng.standard_normal((len(mean), pairs))
     draws = solve_triangular(root_precision, noise, lower=True, trans="T").T
     members = np.stack([mean + draws, mean - draws], axis=1).reshape(2 * pairs, -1)
     return AdditiveFit(
-        wording=LinearWording(encoders=(Joined(encoders=tuple(blocks)),), coefficients=(members,)),
+        wording=LinearWording(encoders=(Joined(encoders=blocks),), coefficients=(members,)),
         effect_sd=tuple(np.sqrt(variance).tolist()),
         own_sd=float(np.sqrt(own)),
         evidence=evidence,
     )
+
+
+def _moments(arms: Arms, blocks: Sequence[Block]) -> tuple[Floats, Floats, float]:
+    """Weighted products of features within groups, (d, d), and with log rates, (d,), and the variance `own`^2."""
+    y, clicks = log_ctr(arms)
+    own = own_variance(y, 1 / clicks, arms.group)
+    weight = 1 / (own + 1 / clicks)
+    x = centred(np.hstack([block.encode(arms.texts) for block in blocks]), arms.group, weight)
+    target = centred(y, arms.group, weight)
+    return (x * weight[:, None]).T @ x, x.T @ (weight * target), own
 
 
 def own_variance(y: Floats, noise: Floats, group: Ints) -> float:

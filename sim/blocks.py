@@ -42,7 +42,7 @@ class Block:
         raw = encoder.encode(texts)
         spread = raw.std(axis=0)
         scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-9)
-        scale /= np.sqrt(max(1, np.count_nonzero(scale)))
+        scale /= np.sqrt(max(1, int(np.count_nonzero(scale))))
         return cls(
             encoder=encoder, mean=raw.mean(axis=0), scale=scale, length=np.zeros((2, encoder.dimension))
         )
@@ -54,7 +54,7 @@ class Block:
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Features, shape (n, d)."""
-        limit = CLIP / np.sqrt(max(1, np.count_nonzero(self.scale)))
+        limit = CLIP / np.sqrt(max(1, int(np.count_nonzero(self.scale))))
         plain = np.clip((self.encoder.encode(texts) - self.mean) * self.scale, -limit, limit)
         return np.asarray(plain - sizes(texts) @ self.length)
 

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from copybandit.sim import _latent, encoders, interest, retail_gold, sentence, wording, world
+from copybandit.sim import _latent, blocks, encoders, interest, retail_gold, sentence, support, wording, world
 from copybandit.sim.types import DataError
 
 _CLASSES: dict[str, type[Any]] = {
     cls.__name__: cls
     for cls in (
         _latent.LatentText,
+        blocks.Block,
         encoders.CharGrams,
         encoders.Joined,
         encoders.Lsa,
@@ -33,6 +34,8 @@ _CLASSES: dict[str, type[Any]] = {
         interest.ProductFeatures,
         retail_gold.CollaborativeText,
         sentence.Sentence,
+        support.Guarded,
+        support.Support,
         wording.Idiosyncratic,
         wording.LinearWording,
         wording.Saturated,

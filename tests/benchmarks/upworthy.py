@@ -195,8 +195,11 @@ def parts(job: Task, score: Floats) -> dict[str, tuple[Floats, Floats]]:
     length = np.log([len(text) for text in tests.text])
     alike = np.abs(length[pairs.left] - length[pairs.right]) <= ALIKE
 
+    def total(rows: Ints, values: Floats) -> Floats:
+        return np.asarray(np.bincount(rows, values, n), dtype=np.float64)
+
     def share(keep: Bools) -> tuple[Floats, Floats]:
-        return np.bincount(owner[keep], right[keep], n), np.bincount(owner[keep], minlength=n).astype(float)
+        return total(owner[keep], right[keep]), total(owner[keep], np.ones(int(keep.sum())))
 
     rate, size = tests.clicks / tests.impressions, np.bincount(job.group)
     order = np.lexsort((-np.round(score, 12), job.group))
@@ -204,7 +207,7 @@ def parts(job: Task, score: Floats) -> dict[str, tuple[Floats, Floats]]:
     first = first[size[job.group[first]] > 1]
     mean = (np.bincount(job.group, rate) / size)[job.group[first]]
     home = job.component[first]
-    picked, usual = np.bincount(home, rate[first], n), np.bincount(home, mean, n)
+    picked, usual = total(home, rate[first]), total(home, mean)
     return {
         "accuracy": share(np.ones(len(right), dtype=np.bool_)),
         "accuracy_clear": share(clear),
@@ -278,34 +281,8 @@ def ceiling(job: Task) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Measure, print and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="upworthy-exploratory-sample.csv.gz")
-    parser.add_argument("--json", type=Path, help="file to write")
-    parser.add_argument("--seed", type=int, default=0, help="of the folds")
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    arguments = parser.parse_args()
-    job = task(arguments.data)
-    names = dict.fromkeys([*arguments.models, "minilm_ridge"])
-    scores = {}
-    for name in names:
-        print(name, flush=True)
-        scores[name] = held_out(job, MODELS[name], arguments.seed)
-    table = summary(job, scores)
-    record = {
-        "name": "upworthy_pairs",
-        "seed": arguments.seed,
-        "goals_over_ridge": GOALS,
-        "n_pairs": len(job.pairs),
-        "n_clear": int((np.abs(job.pairs.z) > 1.96).sum()),
-        "ceiling": ceiling(job),
-        "ours": {name: row for name, row in table.items() if name not in PEERS},
-        "peers": {name: row for name, row in table.items() if name in PEERS},
-    }
-    if arguments.json:
-        arguments.json.write_text(json.dumps(record, indent=2) + "\n")
-    print(json.dumps(record["ceiling"]))
+def show(table: dict[str, dict[str, float]]) -> None:
+    """Print the measures of every model."""
     for name, row in table.items():
         print(name)
         for key in (
@@ -316,6 +293,35 @@ def main() -> None:
         ):
             print(f"  {key:24s} {row[key]:.4f} [{row[f'{key}_ci_low']:.4f}, {row[f'{key}_ci_high']:.4f}]")
         print(f"  correlation_with_length  {row['correlation_with_length']:.2f}")
+
+
+def main() -> None:
+    """Measure, print and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="upworthy-exploratory-sample.csv.gz")
+    parser.add_argument("--json", type=Path, help="file to write")
+    parser.add_argument("--seed", type=int, default=0, help="of the folds")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    arguments = parser.parse_args()
+    job, scores = task(arguments.data), {}
+    for name in dict.fromkeys([*arguments.models, "minilm_ridge"]):
+        print(name, flush=True)
+        scores[name] = held_out(job, MODELS[name], arguments.seed)
+    table, best = summary(job, scores), ceiling(job)
+    record = {
+        "name": "upworthy_pairs",
+        "seed": arguments.seed,
+        "goals_over_ridge": GOALS,
+        "n_pairs": len(job.pairs),
+        "n_clear": int((np.abs(job.pairs.z) > 1.96).sum()),
+        "ceiling": best,
+        "ours": {name: row for name, row in table.items() if name not in PEERS},
+        "peers": {name: row for name, row in table.items() if name in PEERS},
+    }
+    if arguments.json:
+        arguments.json.write_text(json.dumps(record, indent=2) + "\n")
+    print(json.dumps(best))
+    show(table)
 
 
 if __name__ == "__main__":
