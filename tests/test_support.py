@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from copybandit.sim.types import DataError, Floats
 from copybandit.sim.upworthy import load_ab_tests
 from copybandit.sim.wording import LinearWording
 from tests.slices import write_upworthy
+from tests.small_world import small_world
 
 
 @cache
@@ -82,6 +84,20 @@ def test_doubt_is_added_to_the_spread_and_the_mean_stays() -> None:
     wanted = np.sqrt(inner.members(texts).var(axis=0) + (0.7 * support().excess(texts)) ** 2)
     np.testing.assert_allclose(doubt(guarded, texts), wanted)
     np.testing.assert_allclose(lower_bound(guarded, texts, 2.0), found.mean(axis=0) - 2 * wanted)
+
+
+def test_a_world_and_its_reward_see_the_doubt() -> None:
+    shop = small_world()
+    texts, product = list(shop.sample.texts[:30]), shop.sample.product[:30]
+    spoilt = [text.upper() + "!!!!!!!!" for text in texts]
+    found = Support.fit(shop.sample.texts, CharGrams(size=256), np.random.default_rng(0))
+    world = replace(shop.fitted, wording=Guarded(inner=shop.fitted.wording, support=found))
+    leaning = shop.fitted.leaning(np.arange(40))
+    for copy, least in ((texts, 0.0), (spoilt, 0.5)):
+        plain, guarded = (w.encode(copy, product) for w in (shop.fitted, world))
+        np.testing.assert_allclose(world.gain(leaning, guarded), shop.fitted.gain(leaning, plain), atol=1e-12)
+        lost = shop.fitted.gain(leaning, plain, 0.5) - world.gain(leaning, guarded, 0.5)
+        assert lost.min() > least - 1e-9
 
 
 def test_disorder_is_made_of_human_words() -> None:
