@@ -44,7 +44,7 @@ FREQUENT = 400
 """Words that half of the disordered texts are made of."""
 KINDS = (0.1, 0.15, 0.3, 0.2, 0.15, 0.1)
 """How often a text is shuffled, drawn, patched, appended words to, swapped words in, joined to another."""
-ROUNDS = 8
+ROUNDS = 4
 """Of attacking and learning again, in `fit_guarded`."""
 _TOKEN = re.compile(r"[^\W\d_][\w'’]*|\d+|[^\w\s]")
 

