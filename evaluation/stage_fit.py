@@ -229,12 +229,15 @@ def _fitted_ledger(fit: RoundsFit, settings: RunSettings) -> list[LedgerRow]:
         LedgerRow(term=name, value=item.value, kind="fitted", source=source, interval=(item.low, item.high))
         for name, item in zip(SHARED, fit.shared, strict=True)
     ]
-    chosen = (("wording sd within a brief", fit.effect_sd), ("sd of product appeal", fit.product_sd))
+    chosen = (
+        ("sd of wording that carries over", fit.effect_sd, "held-out products in"),
+        ("sd of product appeal", fit.product_sd, "evidence of"),
+    )
     return [
         *rows,
         *(
-            LedgerRow(term=term, value=value, kind="fitted", source=f"evidence of the {source}")
-            for term, value in chosen
+            LedgerRow(term=term, value=value, kind="fitted", source=f"{how} the {source}")
+            for term, value, how in chosen
         ),
         LedgerRow(
             term="wording (gold)",

@@ -2,8 +2,10 @@
 
 At click rates near 1%  log P(click) = log examine + base + b_I z + b_M m + w(t) + q(p)  up to a percent, with
 w(t) = f(t)'b the wording relative to the reference copy, b ~ N(0, effect_sd^2) after each encoder's features are scaled to
-the same energy, and q ~ N(0, product_sd^2) what everybody thinks of a product. Both deviations are set by the evidence
-(Laplace's approximation; MacKay, 1992). The ensemble is drawn from the posterior of b, in pairs mirrored at its mean.
+the same energy, and q ~ N(0, product_sd^2) what everybody thinks of a product. product_sd is set by the evidence (Laplace's
+approximation; MacKay, 1992). effect_sd is set by cross-validation over products: what a wording does for one product alone
+is no use for another, and the evidence would count it. The ensemble is drawn from the posterior of b, in pairs mirrored
+at its mean.
 
 Rows of one text share their features, so each Newton step sums rows by text first: it costs what four columns cost.
 """
@@ -12,20 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product as cross
 
 import numpy as np
 
 from copybandit.sim.encoders import Encoder, Joined
 from copybandit.sim.synthetic import Rounds
-from copybandit.sim.types import Floats, Ints
+from copybandit.sim.types import Bools, Floats, Ints
 from copybandit.sim.wording import LinearWording
 
 SHARED = ("base", "position_eta", "b_interest", "b_match")
 EFFECT_SDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
-"""Prior standard deviations of wording within a brief, as far as encoders explain it, among which the evidence chooses."""
-PRODUCT_SDS = (0.05, 0.15, 0.3)
-"""The same for what everybody thinks of a product, beyond the fitted interest."""
+"""Prior standard deviations of the wording that encoders explain, among which held-out products choose."""
+PRODUCT_SDS = (0.1, 0.2, 0.3, 0.4, 0.5)
+"""The same for what everybody thinks of a product, beyond the fitted interest, among which the evidence chooses."""
+FOLDS = 5
+"""Parts of the products that are left out in turn."""
 _FLAT = 1e-4
 """Prior precision of the shared terms."""
 
@@ -46,7 +49,8 @@ class RoundsFit:
     Attributes:
         wording: the ensemble; the mean of its members is the posterior mean.
         shared: one fitted coefficient for each name in `SHARED`.
-        effect_sd, product_sd: what the evidence chose.
+        effect_sd: what held-out products chose.
+        product_sd: what the evidence chose.
     """
 
     wording: LinearWording
@@ -81,6 +85,11 @@ class _Design:
         sums = [np.bincount(self.text, column, minlength=len(self.features)) for column in columns]
         stacked = np.stack(sums, axis=1).reshape(len(self.features), *values.shape[1:])
         return np.asarray(stacked, dtype=np.float64)
+
+    def of_products(self, kept: Bools) -> _Design:
+        """The rows of some products, chosen by shape (n_products,)."""
+        rows = kept[self.product[self.text]]
+        return replace(self, shared=self.shared[rows], click=self.click[rows], text=self.text[rows])
 
     def by_product(self, values: Floats) -> Floats:
         """Sum values of shape (t, d) over the texts of each product, shape (n_products, d)."""
@@ -140,7 +149,8 @@ def fit_rounds(
         product=rounds.product,
         n_products=len(references),
     )
-    mode, effect_sd, product_sd = _most_evident(design)
+    effect_sd, product_sd = _chosen_sizes(design, rng)
+    mode = _climb(design, _start(design), effect_sd, product_sd)
     s, covariance = len(SHARED), np.linalg.inv(mode.information)
     draws = rng.normal(size=(pairs, len(scale))) @ np.linalg.cholesky(covariance[s:, s:]).T
     members = (mode.beta[s:] + np.concatenate([draws, -draws])) * scale
@@ -155,14 +165,31 @@ def fit_rounds(
     )
 
 
-def _most_evident(design: _Design) -> tuple[_Mode, float, float]:
-    """The mode under the prior deviations of highest evidence, and these: of wording, then of products."""
-    mode = _start(design)
-    found: list[tuple[_Mode, float, float]] = []
-    for effect_sd, product_sd in cross(EFFECT_SDS, PRODUCT_SDS):
-        mode = _climb(design, mode, effect_sd, product_sd)
-        found.append((mode, effect_sd, product_sd))
-    return max(found, key=lambda row: row[0].evidence)
+def _chosen_sizes(design: _Design, rng: np.random.Generator) -> tuple[float, float]:
+    """effect_sd by held-out products and product_sd by the evidence."""
+    usual, mode = EFFECT_SDS[len(EFFECT_SDS) // 2], _start(design)
+    modes = [_climb(design, mode, usual, product_sd) for product_sd in PRODUCT_SDS]
+    product_sd = PRODUCT_SDS[int(np.argmax([mode.evidence for mode in modes]))]
+    fold = rng.permutation(design.n_products) % FOLDS
+    scores = np.sum([_held_out(design, fold != k, product_sd) for k in range(FOLDS)], axis=0)
+    return EFFECT_SDS[int(np.argmax(scores))], product_sd
+
+
+def _held_out(design: _Design, kept: Bools, product_sd: float) -> Floats:
+    """Log-likelihood of which text got the clicks of each product left out, for each of `EFFECT_SDS`.
+
+    Given a product's clicks in all, its texts share them as exp(w(t)) times their exposure, whatever the product's appeal.
+    """
+    known, left = design.of_products(kept), design.of_products(~kept)
+    clicks, s = left.by_text(left.click), design.shared.shape[1]
+    mode, found = _start(known), []
+    for effect_sd in EFFECT_SDS:
+        mode = _climb(known, mode, effect_sd, product_sd)
+        exposed = left.by_text(np.exp(left.shared @ mode.beta[:s]))
+        mass = exposed * np.exp(design.features @ mode.beta[s:])
+        share = mass / np.maximum(left.by_product(mass[:, None])[design.product, 0], 1e-300)
+        found.append(float((clicks * np.log(np.where(clicks > 0, share, 1.0))).sum()))
+    return np.array(found)
 
 
 def _start(design: _Design) -> _Mode:
