@@ -61,7 +61,7 @@ class PPOSettings:
     critic_learning_rate: float = 1e-2
     kl_coef: float = 0.05
     kl_anneal: float = 1.0
-    kl_anneal_share: float = 0.9
+    kl_anneal_share: float = 0.6
     target_kl: float | None = None
     kl_gain: float = 0.2
     gae_lambda: float = 1.0

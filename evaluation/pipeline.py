@@ -96,15 +96,16 @@ class Pipeline:
         from copybandit.generators.lm import CausalLM
 
         options = self.settings.tune
-        total = options.episodes * len(options.seeds)
+        total = options.episodes * options.restarts * len(options.seeds)
         self.progress.stage("tune", total=total)
         writer = CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft")
         fitted = self.fitted()
         rows, selected = [], []
         for seed in options.seeds:
 
-            def on_update(update: PPOUpdate, seed: int = seed) -> bool:
-                row = {**asdict(update), "seed": seed, "components": dict(update.components)}
+            def on_update(restart: int, update: PPOUpdate, seed: int = seed) -> bool:
+                components = dict(update.components)
+                row = {**asdict(update), "seed": seed, "restart": restart, "components": components}
                 seconds = row.pop("seconds")
                 rows.append(row)
                 self.folder.log("tune", {**row, "seconds": seconds})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from copybandit.evaluation.charts import tuning_chart, writers_chart
@@ -60,9 +60,10 @@ def tuning(report: Report) -> Html:
         tuning_chart(rows),
         "Above: the reward PPO works for, the cautious end of what the fitted models promise over reference "
         "copy. Below: how far the writer has moved from where it began. A reward that rises while the "
-        "distance holds is healthy.",
+        "distance holds is healthy. Of several runs the select split kept the one in the table.",
     )
-    first, last = rows[0], rows[-1]
+    kept = _kept(rows, report["generator"].get("select", ()))
+    first, last = kept[0], kept[-1]
     facts = {
         "episodes": last.get("episodes"),
         "reward at the start": first.get("reward"),
@@ -156,6 +157,15 @@ def copies(report: Report) -> Html:
         "p", "The same product, written for two groups of shoppers, before tuning (SFT) and after (PPO)."
     )
     return section("Copy before and after tuning", text, *(_copy(item) for item in items), anchor="copies")
+
+
+def _kept(rows: Sequence[Mapping[str, Any]], select: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of the run of PPO that the select split liked best."""
+    if not select:
+        return list(rows)
+    best = max(select, key=lambda row: (row["reward"], row["update"]))
+    runs = [row for row in rows if all(row.get(key) == best.get(key) for key in ("seed", "restart"))]
+    return runs or list(rows)
 
 
 def _copy(item: Report) -> Html:

@@ -64,7 +64,9 @@ class TuneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     sft_examples: Annotated[int, Meta(ge=0)] = 0
     """Texts about the shop's own products that the writer learns from before PPO; 0 takes it as it is."""
     episodes: Count = 4096
-    """Pieces of copy written and scored per seed."""
+    """Pieces of copy written and scored per run of PPO."""
+    restarts: Count = 1
+    """Runs of PPO per seed, of which the select split keeps the best: one run may settle on a pattern that is not."""
     batch_size: Count = 64
     """Episodes per PPO update."""
     learning_rate: NonNegative = 4e-4

@@ -1,9 +1,10 @@
-"""Tune the writer by PPO on the fitted world, once per seed; the select split picks the step."""
+"""Tune the writer by PPO on the fitted world; the select split picks the run and its step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +18,18 @@ from copybandit.sim.types import Floats
 from copybandit.sim.world import World
 
 CHECKPOINTS = 4
-"""Steps among which the select split chooses."""
+"""Steps of a run among which the select split chooses."""
 SELECT_CELLS = 256
+RESTART_STRIDE = 10_000
+"""Between the seeds of the runs of PPO that stand behind one tuning seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelectRow:
-    """Select-split reward of one step of one seed; update 0 is the writer before tuning."""
+    """Select-split reward of one step of one run of PPO; update 0 is the writer before tuning."""
 
     seed: int
+    restart: int
     update: int
     reward: float
 
@@ -38,22 +42,66 @@ def tune_seed(
     settings: TuneSettings,
     seed: int,
     out: Path,
-    on_update: Callable[[PPOUpdate], bool],
+    on_update: Callable[[int, PPOUpdate], bool],
 ) -> list[SelectRow]:
-    """Tune one seed and save the step that the select split likes best.
+    """Tune one seed, by as many runs of PPO as there are restarts, and save the step that the select split likes best.
 
     Args:
         writer: the SFT writer; it stays as it is.
         world: the fitted world.
         fit: cells that PPO sees.
-        select: cells that choose the step.
+        select: cells that choose the run and the step.
         settings: of the run.
-        seed: of this run of PPO.
+        seed: of this tuning; the runs' own seeds follow from it.
         out: receives the chosen writer under `writer`.
-        on_update: told every update; False stops.
+        on_update: told the restart and every update of it; False stops.
     """
+    start = SelectRow(seed=seed, restart=0, update=0, reward=select_reward(writer, world, select, seed))
+    rows, best = [start], None
+    for restart in range(settings.restarts):
+        steps = _run(writer, world, fit, settings, seed, restart, out, partial(on_update, restart))
+        for step, candidate in steps:
+            row = SelectRow(
+                seed=seed, restart=restart, update=step, reward=select_reward(candidate, world, select, seed)
+            )
+            rows.append(row)
+            if best is None or row.reward >= best[0]:
+                best = row.reward, candidate
+    assert best is not None
+    best[1].save(out / "writer")
+    return rows
+
+
+def _run(
+    writer: CausalLM,
+    world: World,
+    fit: Cells,
+    settings: TuneSettings,
+    seed: int,
+    restart: int,
+    out: Path,
+    on_update: Callable[[PPOUpdate], bool],
+) -> list[tuple[int, CausalLM]]:
+    """One run of PPO: its steps to choose from, in order, the last one included."""
     updates = -(-settings.episodes // settings.batch_size)
-    options = PPOSettings(
+    prompts = [field_prompt(brief) for brief in fit.briefs]
+    reward = CellReward(world, fit)
+    unique = _first_of_each(prompts)
+    result = tune_ppo(
+        writer,
+        [prompts[row] for row in unique],
+        lambda index, texts: reward(unique[index], texts),
+        _options(settings, updates),
+        seed + RESTART_STRIDE * restart,
+        out / f"ppo-{restart}",
+        on_update,
+    )
+    saved = [(step, CausalLM.load(str(path))) for step, path in result.checkpoints if step != updates]
+    return [*saved, (updates, result.writer)]
+
+
+def _options(settings: TuneSettings, updates: int) -> PPOSettings:
+    return PPOSettings(
         episodes=settings.episodes,
         batch_size=settings.batch_size,
         minibatches=settings.minibatches,
@@ -67,26 +115,6 @@ def tune_seed(
         checkpoint_every=max(1, updates // CHECKPOINTS),
         tensorboard=True,
     )
-    prompts = [field_prompt(brief) for brief in fit.briefs]
-    reward = CellReward(world, fit)
-    unique = _first_of_each(prompts)
-    result = tune_ppo(
-        writer,
-        [prompts[row] for row in unique],
-        lambda index, texts: reward(unique[index], texts),
-        options,
-        seed,
-        out / "ppo",
-        on_update,
-    )
-    steps: list[tuple[int, CausalLM]] = [(updates, result.writer)]
-    steps += [(step, CausalLM.load(str(path))) for step, path in result.checkpoints if step != updates]
-    judged = [(select_reward(candidate, world, select, seed), step, candidate) for step, candidate in steps]
-    start = select_reward(writer, world, select, seed)
-    best = max(judged, key=lambda row: (row[0], row[1]))
-    best[2].save(out / "writer")
-    rows = [SelectRow(seed=seed, update=step, reward=value) for value, step, _ in judged]
-    return sorted([*rows, SelectRow(seed=seed, update=0, reward=start)], key=lambda row: row.update)
 
 
 def _first_of_each(prompts: list[str]) -> np.ndarray:

@@ -172,13 +172,26 @@ def _chosen_sizes(design: _Design, rng: np.random.Generator) -> tuple[float, flo
     product_sd = PRODUCT_SDS[int(np.argmax([mode.evidence for mode in modes]))]
     fold = rng.permutation(design.n_products) % FOLDS
     scores = np.sum([_held_out(design, fold != k, product_sd) for k in range(FOLDS)], axis=0)
-    return EFFECT_SDS[int(np.argmax(scores))], product_sd
+    return EFFECT_SDS[_most_cautious(scores)], product_sd
+
+
+def _most_cautious(scores: Floats) -> int:
+    """First row whose total is within one standard error of the best row's, scores of shape (rows, products).
+
+    The one-standard-error rule of Breiman, Friedman, Olshen and Stone (1984), 3.4.3, on differences product by product.
+    """
+    behind = scores[int(np.argmax(scores.sum(axis=1)))] - scores
+    error = np.sqrt(scores.shape[1]) * behind.std(axis=1)
+    return int(np.argmax(behind.sum(axis=1) <= error))
 
 
 def _held_out(design: _Design, kept: Bools, product_sd: float) -> Floats:
-    """Log-likelihood of which text got the clicks of each product left out, for each of `EFFECT_SDS`.
+    """Log-likelihood of which text got the clicks, for each of `EFFECT_SDS` and each product left out; 0 for the others.
 
     Given a product's clicks in all, its texts share them as exp(w(t)) times their exposure, whatever the product's appeal.
+
+    Returns:
+        Shape (len(EFFECT_SDS), n_products).
     """
     known, left = design.of_products(kept), design.of_products(~kept)
     clicks, s = left.by_text(left.click), design.shared.shape[1]
@@ -188,8 +201,9 @@ def _held_out(design: _Design, kept: Bools, product_sd: float) -> Floats:
         exposed = left.by_text(np.exp(left.shared @ mode.beta[:s]))
         mass = exposed * np.exp(design.features @ mode.beta[s:])
         share = mass / np.maximum(left.by_product(mass[:, None])[design.product, 0], 1e-300)
-        found.append(float((clicks * np.log(np.where(clicks > 0, share, 1.0))).sum()))
-    return np.array(found)
+        each = clicks * np.log(np.where(clicks > 0, share, 1.0))
+        found.append(left.by_product(each[:, None])[:, 0])
+    return np.stack(found)
 
 
 def _start(design: _Design) -> _Mode:

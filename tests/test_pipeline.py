@@ -16,6 +16,8 @@ from copybandit.evaluation.load_settings import load_settings
 from copybandit.evaluation.pipeline import Pipeline, run
 from copybandit.evaluation.progress import Silent
 from copybandit.evaluation.run_folder import RunFolder
+from copybandit.evaluation.stage_tune import select_reward
+from copybandit.generators.lm import CausalLM
 from tests.slices import write_retail, write_upworthy
 from tests.small_run import SMALL, small_pipeline
 
@@ -64,6 +66,20 @@ def test_report_has_the_keys_that_readers_rely_on(finished: Path) -> None:
     ranged = {row["term"].removesuffix(" (gold)") for row in report["ledger"] if row["range"]}
     assert ranged == tried, "the ledger shows a range only where results were repeated"
     assert set(report["timings_s"]) == {"data", "fit", "sft", "tune", "judge", "bandit"}
+
+
+def test_the_select_split_keeps_the_best_step_of_all_restarts(finished: Path) -> None:
+    rows = json.loads((finished / "report.json").read_text("utf-8"))["generator"]["select"]
+    assert {row["restart"] for row in rows} == {0, 1}
+    pipeline = Pipeline(
+        settings := load_settings("quickstart", SMALL), RunFolder.resume(finished, settings), Silent()
+    )
+    kept = CausalLM.load(str(pipeline.folder.output("tune") / "seed-0" / "writer"))
+    again = select_reward(kept, pipeline.fitted().world, pipeline.cells("select"), 0)
+    assert again == pytest.approx(max(row["reward"] for row in rows if row["update"] > 0), abs=1e-6)
+    runs = json.loads((finished / "report.json").read_text("utf-8"))["generator"]["tuning"]
+    first, second = ([row["reward"] for row in runs if row["restart"] == k] for k in (0, 1))
+    assert len(first) == len(second) and first != second
 
 
 def test_same_seed_same_report(finished: Path, tmp_path: Path) -> None:

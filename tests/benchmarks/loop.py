@@ -1,6 +1,6 @@
 """The whole loop on several seeds: tuned copy against every baseline, and the bandit's share of the gap.
 
-Run: ``python tests/benchmarks/loop.py --json FILE [--config quickstart] [--worlds 0 1 2] [--tuning 0] [--set KEY=VALUE]``.
+Run: ``python tests/benchmarks/loop.py --json FILE [--config quickstart] [--worlds 0 1 2 3 4] [--workers 2]``.
 Every world seed is a shop of its own; every tuning seed is a run of PPO in it. Each interval is a hierarchical bootstrap:
 worlds and their tuning seeds are resampled together as one level, products as the other. Peers: none close this loop.
 """
@@ -13,7 +13,9 @@ import os
 import platform
 import tempfile
 import time
-from dataclasses import asdict
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,17 @@ from copybandit.sim.types import Floats
 REPLICATES = 4000
 
 
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What is shown of one world: lifts of tuned copy by baseline, swap test, share of the gap, wall time."""
+
+    world: int
+    lifts: dict[str, float]
+    swap: float
+    gap_closed: float
+    seconds: float
+
+
 def judged(pipeline: Pipeline) -> tuple[dict[str, Floats], Floats]:
     """Gold click rates of each writer by product, and swap values, each of shape (tuning seeds, products)."""
     cells, gold = pipeline.cells("judge"), pipeline.gold()
@@ -49,27 +62,42 @@ def judged(pipeline: Pipeline) -> tuple[dict[str, Floats], Floats]:
     return rates, product_means(swaps, product)
 
 
-def measure(config: str, worlds: list[int], overrides: dict[str, object]) -> dict[str, Any]:
+def one_world(
+    config: str, world: int, overrides: dict[str, object]
+) -> tuple[dict[str, Floats], Floats, Figures]:
+    """Run one world: gold click rates by writer, swap values, and what is shown of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load_settings(config, {**overrides, "seed": world})
+        pipeline = Pipeline(settings, RunFolder.create(Path(folder) / "run", settings), Silent())
+        begun = time.perf_counter()
+        report = run(settings, pipeline.folder, Silent())
+        seconds = time.perf_counter() - begun
+        rates, swap = judged(pipeline)
+    bandit, generator = report["bandit"], report["generator"]
+    found = Figures(
+        world=world,
+        lifts={name: lift["value"] for name, lift in generator["lifts"].items()},
+        swap=generator["swap"]["value"],
+        gap_closed=bandit["policies"][bandit["policy"]]["gap_closed"],
+        seconds=seconds,
+    )
+    return rates, swap, found
+
+
+def measure(config: str, worlds: list[int], overrides: dict[str, object], workers: int) -> dict[str, Any]:
     """Run every world and put the seeds together."""
     rates: dict[str, list[Floats]] = {}
-    swaps, gaps, seconds = [], [], []
-    for world in worlds:
-        with tempfile.TemporaryDirectory() as folder:
-            settings = load_settings(config, {**overrides, "seed": world})
-            path = Path(folder) / "run"
-            pipeline = Pipeline(settings, RunFolder.create(path, settings), Silent())
-            begun = time.perf_counter()
-            report = run(settings, pipeline.folder, Silent())
-            seconds.append(time.perf_counter() - begun)
-            found, swap = judged(pipeline)
-        for name, values in found.items():
-            rates.setdefault(name, []).append(values)
-        swaps.append(swap)
-        bandit = report["bandit"]
-        gaps.append(bandit["policies"][bandit["policy"]]["gap_closed"])
-        lift = report["generator"]["ppo_gold_lift"]["value"]
-        print(f"world {world}: lift {lift:+.1%}, gap closed {gaps[-1]:.0%}, {seconds[-1]:.0f} s", flush=True)
-    return {"lifts": lifts(rates), "swap": asdict(interval(swaps)), "gap_closed": gaps, "seconds": seconds}
+    swaps, figures = [], []
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for found, swap, figure in pool.map(
+            one_world, *zip(*((config, world, overrides) for world in worlds), strict=True)
+        ):
+            for name, values in found.items():
+                rates.setdefault(name, []).append(values)
+            swaps.append(swap)
+            figures.append(asdict(figure))
+            print(json.dumps(figures[-1]), flush=True)
+    return {"lifts": lifts(rates), "swap": asdict(interval(swaps)), "by_world": figures}
 
 
 def lifts(rates: dict[str, list[Floats]]) -> dict[str, Any]:
@@ -100,8 +128,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, required=True, help="file to write")
     parser.add_argument("--config", default="quickstart")
-    parser.add_argument("--worlds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--worlds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--tuning", type=int, nargs="+", default=[0])
+    parser.add_argument(
+        "--workers", type=int, default=1, help="worlds at a time; set OMP_NUM_THREADS to match"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     given = parser.parse_args()
     overrides = {"tune.seeds": given.tuning, **dict(parse_override(text) for text in given.set)}
@@ -115,7 +146,7 @@ def main() -> None:
         "ours": {
             "worlds": given.worlds,
             "tuning": given.tuning,
-            **measure(given.config, given.worlds, overrides),
+            **measure(given.config, given.worlds, overrides, given.workers),
         },
         "peers": {},
         "ratios": {},
