@@ -1,7 +1,7 @@
 """Sentence encoders: a pretrained transformer reads the text, its hidden layers are averaged over the tokens.
 
 The middle layers of MiniLM say how a headline is put, its last layer what it is about: on the Upworthy tests the third and
-fourth predict clicks best (tests/benchmarks/upworthy.py), so those are the default. Torch is loaded by the first call of
+fourth predict clicks best (tests/benchmarks/wording.py), so those are the default. Torch is loaded by the first call of
 `encode`, and only in this file of the simulator.
 """
 

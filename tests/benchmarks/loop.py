@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import tempfile
-import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -63,16 +62,15 @@ def judged(pipeline: Pipeline) -> tuple[dict[str, Floats], Floats]:
 
 
 def one_world(
-    config: str, world: int, overrides: dict[str, object]
+    config: str, world: int, overrides: dict[str, object], keep: Path
 ) -> tuple[dict[str, Floats], Floats, Figures]:
-    """Run one world: gold click rates by writer, swap values, and what is shown of it."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = load_settings(config, {**overrides, "seed": world})
-        pipeline = Pipeline(settings, RunFolder.create(Path(folder) / "run", settings), Silent())
-        begun = time.perf_counter()
-        report = run(settings, pipeline.folder, Silent())
-        seconds = time.perf_counter() - begun
-        rates, swap = judged(pipeline)
+    """Run one world, or go on with it: gold click rates by writer, swap values, and what is shown of it."""
+    settings, path = load_settings(config, {**overrides, "seed": world}), keep / f"world-{world}"
+    folder = (RunFolder.resume if path.exists() else RunFolder.create)(path, settings)
+    pipeline = Pipeline(settings, folder, Silent())
+    report = run(settings, folder, Silent())
+    rates, swap = judged(pipeline)
+    seconds = sum(report["timings_s"].values())
     bandit, generator = report["bandit"], report["generator"]
     found = Figures(
         world=world,
@@ -84,13 +82,15 @@ def one_world(
     return rates, swap, found
 
 
-def measure(config: str, worlds: list[int], overrides: dict[str, object], workers: int) -> dict[str, Any]:
+def measure(
+    config: str, worlds: list[int], overrides: dict[str, object], workers: int, keep: Path
+) -> dict[str, Any]:
     """Run every world and put the seeds together."""
     rates: dict[str, list[Floats]] = {}
     swaps, figures = [], []
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for found, swap, figure in pool.map(
-            one_world, *zip(*((config, world, overrides) for world in worlds), strict=True)
+            one_world, *zip(*((config, world, overrides, keep) for world in worlds), strict=True)
         ):
             for name, values in found.items():
                 rates.setdefault(name, []).append(values)
@@ -134,8 +134,14 @@ def main() -> None:
         "--workers", type=int, default=1, help="worlds at a time; set OMP_NUM_THREADS to match"
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument(
+        "--keep", type=Path, help="folder for the run folders; finished stages in it are not done again"
+    )
     given = parser.parse_args()
     overrides = {"tune.seeds": given.tuning, **dict(parse_override(text) for text in given.set)}
+    with tempfile.TemporaryDirectory() as scratch:
+        keep = given.keep or Path(scratch)
+        found = measure(given.config, given.worlds, overrides, given.workers, keep)
     record = {
         "name": "loop",
         "machine": {
@@ -143,11 +149,7 @@ def main() -> None:
             "cores": os.cpu_count(),
             "python": platform.python_version(),
         },
-        "ours": {
-            "worlds": given.worlds,
-            "tuning": given.tuning,
-            **measure(given.config, given.worlds, overrides, given.workers),
-        },
+        "ours": {"worlds": given.worlds, "tuning": given.tuning, **found},
         "peers": {},
         "ratios": {},
         "skipped": [],

@@ -1,6 +1,6 @@
 """Which headline gets more clicks: ours and peers on the same ten folds of the Upworthy tests.
 
-Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/upworthy.py DATA.csv.gz --json FILE``; needs the extra `text`. Tests that
+Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/wording.py DATA.csv.gz --json FILE``; needs the extra `text`. Tests that
 share a headline or an image lie in one fold. Folds of seeds 1 and 2 were used to design the model, seed 0 is the one
 to report. `ours_nested` chooses MiniLM's layers inside each fold by marginal likelihood. `gain` is the click rate of
 a model's favourite over that of a random pick. Intervals: bootstrap over components, paired for differences.
