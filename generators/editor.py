@@ -45,6 +45,8 @@ class Rejection:
 
 def normalise(text: str) -> str:
     """NFKC, no invisible characters, single spaces."""
+    if text.isascii() and text.isprintable():  # nothing to fold, nothing to hide
+        return " ".join(text.split())
     spaced = " ".join(unicodedata.normalize("NFKC", text).split())
     return " ".join("".join(letter for letter in spaced if not _invisible(letter)).split())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -61,7 +62,8 @@ def persuasion(texts: Sequence[str]) -> Floats:
     return np.array([_row(text) for text in texts], dtype=np.float64).reshape(len(texts), len(FEATURES))
 
 
-def _row(text: str) -> list[float]:
+@lru_cache(maxsize=2**16)  # worlds read the same copy again and again
+def _row(text: str) -> tuple[float, ...]:
     words = _WORD.findall(text.lower().replace("\u2019", "'"))
     n = max(1, len(words))
     raw = text.split()
@@ -78,4 +80,4 @@ def _row(text: str) -> list[float]:
         float(any(letter.isdigit() for letter in text)),
         sum(word[:1].isupper() for word in raw[1:]) / max(1, len(raw) - 1),
     ]
-    return marks + [sum(word in listed for word in words) ** 0.5 for listed in _SETS.values()]
+    return (*marks, *(sum(word in listed for word in words) ** 0.5 for listed in _SETS.values()))
