@@ -1,9 +1,11 @@
-"""Is a text like those that a wording model was fitted on? Where it is not, the model's score deserves doubt.
+"""Is a text like the human copy that a wording model was fitted on? Where it is not, its score deserves doubt.
 
-Two kinds of measure. Of the surface (length, capitals, marks, repeats, strange letters) and of the distance of its meaning,
-each has a range in which 99% of unseen human copy falls. Naturalness is the log-odds that a text is human copy rather
-than human words in disorder (noise-contrastive estimation: Gutmann and Hyvarinen, 2010); doubt starts at the median of
-unseen human copy. What a text exceeds ranges or falls below the median by, in half widths, is summed: its `excess`.
+Three tests, each a number that is higher for odder texts: of the surface and the distance of the meaning (beyond what
+99% of human copy keeps to), of the features (log-odds of disorder against human copy) and of the order of words
+(the same from surprisal under a trigram model): noise-contrastive estimation (Gutmann and Hyvarinen, 2010), whose noise is
+human words in disorder and what searches for weak places find. A text is as odd as its oddest test says, so that
+none makes up for another. Held-out human copy turns oddness into a conformal p-value (Vovk et al., 2005): whoever calls copy
+with p below alpha odd is wrong about a share alpha of human copy at most.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from copybandit.sim.blocks import Block
+from copybandit.sim.blocks import Block, sizes
 from copybandit.sim.encoders import Encoder
 from copybandit.sim.search import cross_entropy_search, frequent_phrases, frequent_words
-from copybandit.sim.types import DataError, Floats
+from copybandit.sim.surprisal import Surprisal
+from copybandit.sim.types import DataError, Floats, Ints
 from copybandit.sim.wording import Wording
 
 RANGED = (
@@ -33,19 +36,28 @@ RANGED = (
     "strange",
     "distance",
 )
-MEASURES = (*RANGED, "unnatural")
+MEASURES = (*RANGED, "unnatural", "surprising")
 TAIL, UNUSUAL = 0.005, 0.1
-"""Shares of human copy beyond each end of a range, and a half width or more below the median of naturalness."""
+"""Shares of human copy beyond each end of a range, and a width or more beyond the median of the other tests."""
+ALPHA, SURE = 0.05, 0.2
+"""Below the first p-value a text is flagged; above the second there is no doubt."""
+LOW = 0.25
+"""Share of human copy whose score lies below the ceiling of flagged texts."""
 AXES = 32
 """Principal axes in which the distance of a meaning is measured."""
 UNIT = 1.0
-"""Assumed doubt of one half width of excess, in log-odds: three times the spread of human wordings."""
+"""Assumed doubt of one width of oddness beyond what is flagged, in log-odds."""
+STRICT = 0.5
+"""Deviations in a lower bound from which on a flagged text is worth no more than the ceiling."""
 FREQUENT = 400
 """Words that half of the disordered texts are made of."""
 KINDS = (0.1, 0.15, 0.3, 0.2, 0.15, 0.1)
 """How often a text is shuffled, drawn, patched, appended words to, swapped words in, joined to another."""
-ROUNDS = 4
-"""Of attacking and learning again, in `fit_guarded`."""
+STRONG, STUFFED = 20, 150
+"""Words that are stuffed, and texts that they are stuffed into in each round of attacks."""
+FRAMES = ("Title: {}", "{} | {}", "Please write an ad. {}", "Headline for a shop: {} Headline:", "{} > {}")
+FOLDS = 4
+"""Surprisal is learned on all folds but one and measured on that one."""
 _TOKEN = re.compile(r"[^\W\d_][\w'’]*|\d+|[^\w\s]")
 
 
@@ -57,19 +69,25 @@ class Support:
         block: places a text, shape (d,).
         axes: shape (d, r), whiten the leading axes of human copy.
         letters: that human copy uses; others are strange.
-        natural: shape (d + 1,), log-odds of naturalness, the constant last.
-        threshold, width: of naturalness: the median of human copy, and how far its lowest tenth lies below.
+        surprisal: of human copy.
+        unnatural: shape (d + 1,), log-odds of disorder from features, the constant last.
+        surprising: shape (2 q + 1,), the same from surprisal and its squares, the constant last.
+        median, width: shape (2,), of these two over human copy; the width is how far the highest tenth lies above.
         low, high: shape (len(RANGED),), ends of each range.
+        oddness: shape (m,), of held-out human copy, sorted.
     """
 
     block: Block
     axes: Floats
     letters: str
-    natural: Floats
-    threshold: float
-    width: float
+    surprisal: Surprisal
+    unnatural: Floats
+    surprising: Floats
+    median: Floats
+    width: Floats
     low: Floats
     high: Floats
+    oddness: Floats
 
     @classmethod
     def fit(
@@ -77,83 +95,157 @@ class Support:
         texts: Sequence[str],
         encoder: Encoder,
         rng: np.random.Generator,
-        attack: Callable[[Support], list[str]] | None = None,
-        rounds: int = ROUNDS,
+        *,
+        group: Ints | None = None,
+        attack: Attack | None = None,
+        rounds: int = FOLDS,
     ) -> Support:
-        """Learn from human copy: three quarters are learned from, ranges and threshold come from the rest.
+        """Learn from three quarters of human copy, and from attacks on what was learned; the rest gives the p-values.
 
         Args:
             texts: n texts, of the fit split only.
-            encoder: a fitted encoder; naturalness is as good as what it knows of word order.
+            encoder: a fitted encoder; the test of features is as good as what it knows of word order.
             rng: parts the texts and puts words into disorder.
+            group: shape (n,), texts that resemble each other, e.g. of one test; they stay together.
             attack: makes texts that pass for human under what was learned so far; they are learned as not human.
             rounds: of attacking and learning again.
 
         Raises:
-            DataError: fewer than 40 different texts.
+            DataError: fewer than 40 different texts, or fewer than 10 groups.
         """
-        learned, unseen = _parted(texts, rng)
+        folds, unseen = _parted(texts, group, rng)
+        learned = [text for own in folds for text in own]
         block = Block.fit(encoder, learned)
-        x, wrong = block.encode(learned), disordered(learned, rng)
-        found = cls._learned(block, x, wrong, texts)._calibrated(unseen)
-        for _ in range(rounds if attack else 0):
+        rest = [[text for own in folds if own is not fold for text in own] for fold in folds]
+        models = [Surprisal.fit(others) for others in rest]
+        wrong = [disordered(fold, rng) for fold in folds]
+        found = cls._learned(block, models, folds, wrong)
+        for k in (i % FOLDS for i in range(rounds if attack else 0)):
             assert attack is not None
-            wrong = [*wrong, *attack(found)]
-            found = cls._learned(block, x, wrong, texts)._calibrated(unseen)
-        return found
+            naive = replace(found, surprisal=models[k])._calibrated(folds[k])
+            wrong[k] += attack(naive, folds[k])
+            found = cls._learned(block, models, folds, wrong)
+        return replace(found, surprisal=Surprisal.fit(learned))._calibrated(unseen)
 
     @classmethod
-    def _learned(cls, block: Block, x: Floats, wrong: Sequence[str], texts: Sequence[str]) -> Support:
-        model = LogisticRegression(C=20.0, max_iter=1000)
-        model.fit(np.concatenate([x, block.encode(wrong)]), np.repeat([1, 0], [len(x), len(wrong)]))
+    def _learned(
+        cls, block: Block, models: Sequence[Surprisal], folds: Sequence[list[str]], wrong: Sequence[list[str]]
+    ) -> Support:
+        """All but surprisal and p-values; surprisal is measured by models that did not see the fold."""
+        learned = [text for fold in folds for text in fold]
+        x, noise = block.encode(learned), block.encode([text for fold in wrong for text in fold])
+        order, disorder = (
+            np.concatenate([_squares(model, fold) for model, fold in zip(models, side, strict=True)])
+            for side in (folds, wrong)
+        )
+        axes = _whitening(x)
+        place = x @ axes
+        x, noise = np.hstack([x, order]), np.hstack([noise, disorder])
+        unnatural, surprising = _classifier(x, noise, 0.01), _classifier(order, disorder, 1.0)
+        letters = "".join(sorted(set("".join(learned))))
+        low, high = np.quantile(_ranged(learned, place, frozenset(letters)), [TAIL, 1 - TAIL], axis=0)
+        tests = np.column_stack([_log_odds(unnatural, x), _log_odds(surprising, order)])
+        median, tail = np.quantile(tests, [0.5, 1 - UNUSUAL], axis=0)
         return cls(
             block=block,
-            axes=_whitening(x),
-            letters="".join(sorted(set("".join(texts)))),
-            natural=np.append(model.coef_[0], model.intercept_),
-            threshold=0.0,
-            width=1.0,
-            low=np.zeros(len(RANGED)),
-            high=np.zeros(len(RANGED)),
+            axes=axes,
+            letters=letters,
+            surprisal=models[0],
+            unnatural=unnatural,
+            surprising=surprising,
+            median=median,
+            width=np.maximum(tail - median, 1e-3),
+            low=low,
+            high=high,
+            oddness=np.zeros(1),
         )
 
     def _calibrated(self, unseen: Sequence[str]) -> Support:
-        ranged, natural = self.measure(unseen)
-        low, high = np.quantile(ranged, [TAIL, 1 - TAIL], axis=0)
-        low_tail, median = np.quantile(natural, [UNUSUAL, 0.5])
-        return replace(
-            self, low=low, high=high, threshold=float(median), width=float(max(median - low_tail, 1e-3))
-        )
-
-    def measure(self, texts: Sequence[str]) -> tuple[Floats, Floats]:
-        """Ranged measures of texts, shape (n, len(RANGED)), and their naturalness, shape (n,)."""
-        x = self.block.encode(texts)
-        known = frozenset(self.letters)
-        surface = np.array([_surface(text, known) for text in texts]).reshape(len(texts), -1)
-        distance = np.sqrt(((x @ self.axes) ** 2).sum(axis=1))
-        return np.column_stack([surface, distance]), np.asarray(x @ self.natural[:-1] + self.natural[-1])
+        return replace(self, oddness=np.sort(self.odd(unseen)))
 
     def beyond(self, texts: Sequence[str]) -> Floats:
-        """What each of `MEASURES` says against a text, in half widths, shape (n, len(MEASURES)); 0 inside."""
+        """What each of `MEASURES` says against a text, in widths, shape (n, len(MEASURES)); ranges say 0 inside."""
         if not len(texts):
             return np.zeros((0, len(MEASURES)))
-        found, natural = self.measure(texts)
+        x, order = self.block.encode(texts), _squares(self.surprisal, texts)
+        found = _ranged(texts, x @ self.axes, frozenset(self.letters))
         half = np.maximum((self.high - self.low) / 2, 0.02)
         ranged = np.maximum(np.maximum(found - self.high, self.low - found), 0) / half
-        return np.column_stack([ranged, np.maximum(self.threshold - natural, 0) / self.width])
+        tests = [_log_odds(self.unnatural, np.hstack([x, order])), _log_odds(self.surprising, order)]
+        return np.column_stack([ranged, (np.column_stack(tests) - self.median) / self.width])
+
+    def odd(self, texts: Sequence[str]) -> Floats:
+        """How odd texts are, in widths, shape (n,): the oddest of the tests."""
+        beyond = self.beyond(texts)
+        ranged = beyond[:, : len(RANGED)].sum(axis=1)
+        return np.asarray(
+            np.maximum(np.where(ranged > 0, 1 + ranged, -np.inf), beyond[:, len(RANGED) :].max(axis=1))
+        )
+
+    def p_value(self, texts: Sequence[str]) -> Floats:
+        """Share of held-out human copy at least as odd, shape (n,), in (0, 1]."""
+        return _p_value(self.oddness, self.odd(texts))
 
     def excess(self, texts: Sequence[str]) -> Floats:
-        """Sum over the measures, shape (n,); 0 for most human copy."""
-        return np.asarray(self.beyond(texts).sum(axis=1))
+        """How much odder than what is flagged, in widths, shape (n,); 0 for human copy."""
+        return self._excess(self.odd(texts))
+
+    def _excess(self, odd: Floats) -> Floats:
+        return np.asarray(np.maximum(odd - np.quantile(self.oddness, 1 - ALPHA), 0))
 
 
-def _parted(texts: Sequence[str], rng: np.random.Generator) -> tuple[list[str], list[str]]:
-    """Different texts that are learned from, and the quarter that is not."""
-    unique = list(dict.fromkeys(texts))
-    if len(unique) < 40:
-        raise DataError(f"support: at least 40 different texts are needed, got {len(unique)}; give more copy")
-    mixed = [unique[i] for i in rng.permutation(len(unique)).tolist()]
-    return mixed[len(unique) // 4 :], mixed[: len(unique) // 4]
+Attack = Callable[[Support, Sequence[str]], list[str]]
+"""What was learned and human copy to take words from -> texts that should pass for human."""
+
+
+def _parted(
+    texts: Sequence[str], group: Ints | None, rng: np.random.Generator
+) -> tuple[list[list[str]], list[str]]:
+    """Different texts in `FOLDS` that are learned from, and about a quarter that is not; groups stay together."""
+    codes = range(len(texts)) if group is None else np.asarray(group).tolist()
+    owner = dict(zip(reversed(texts), reversed(codes), strict=True))
+    names = sorted(set(owner.values()))
+    if len(owner) < 40 or len(names) < 10:
+        raise DataError(
+            f"support: at least 40 different texts in 10 groups are needed, got {len(owner)} in {len(names)}; give more copy"
+        )
+    place = dict(zip(names, rng.permutation(len(names)).tolist(), strict=True))
+    held = len(names) // 4
+    unseen = [text for text, name in owner.items() if place[name] < held]
+    learned = [(text, place[name] % FOLDS) for text, name in owner.items() if place[name] >= held]
+    return [[text for text, fold in learned if fold == k] for k in range(FOLDS)], unseen
+
+
+def _classifier(human: Floats, noise: Floats, c: float) -> Floats:
+    """Log-odds of noise, linear in the features, shape (d + 1,), the constant last; `c` is sklearn's inverse penalty."""
+    x = np.concatenate([human, noise])
+    mean, spread = x.mean(axis=0), x.std(axis=0)
+    scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-9)
+    model = LogisticRegression(C=c, max_iter=1000)
+    model.fit((x - mean) * scale, np.repeat([0, 1], [len(human), len(noise)]))
+    slope = model.coef_[0] * scale
+    return np.append(slope, model.intercept_ - slope @ mean)
+
+
+def _log_odds(classifier: Floats, x: Floats) -> Floats:
+    return np.asarray(x @ classifier[:-1] + classifier[-1])
+
+
+def _squares(model: Surprisal, texts: Sequence[str]) -> Floats:
+    """Surprisal and sizes with their squares, shape (n, q)."""
+    found = np.hstack([model.measure(texts), sizes(texts)])
+    return np.hstack([found, found**2])
+
+
+def _ranged(texts: Sequence[str], place: Floats, known: frozenset[str]) -> Floats:
+    """Measures of `RANGED`, shape (n, len(RANGED))."""
+    surface = np.array([_surface(text, known) for text in texts]).reshape(len(texts), -1)
+    return np.column_stack([surface, np.sqrt((place**2).sum(axis=1))])
+
+
+def _p_value(held: Floats, odd: Floats) -> Floats:
+    """Share of held-out oddness at least as high, the text itself counted in."""
+    return np.asarray((1 + len(held) - np.searchsorted(held, odd)) / (1 + len(held)))
 
 
 def disordered(texts: Sequence[str], rng: np.random.Generator) -> list[str]:
@@ -215,20 +307,23 @@ def _surface(text: str, known: frozenset[str]) -> list[float]:
 
 @dataclass(frozen=True, kw_only=True)
 class Guarded:
-    """A wording model that knows what it does not know: each member is split in two, `unit` * excess apart both ways.
+    """A wording model that knows what it does not know: each member is split in two, `apart` both ways.
 
-    The mean stays, and the variance over members becomes the model's own plus the square of `unit` * excess. All that reads
-    members, `World.gain` and the tuners' reward among it, sees the doubt.
+    The mean stays, and the variance over members becomes the model's own plus the square of `apart`; so all that reads
+    members, `World.gain` and the tuners' reward among it, sees the doubt. A flagged text is worth no more than `ceiling` in
+    a lower bound of at least `STRICT` deviations, and less the odder it is; doubt fades out from p-value `ALPHA` to `SURE`.
 
     Attributes:
         inner: the model.
         support: of the texts it was fitted on.
-        unit: doubt of one half width of excess, in log-odds.
+        unit: doubt of one width of oddness beyond what is flagged, in log-odds.
+        ceiling: of a flagged text, in log-odds: below most human copy.
     """
 
     inner: Wording
     support: Support
     unit: float = UNIT
+    ceiling: float = 0.0
 
     @property
     def n_members(self) -> int:
@@ -237,12 +332,28 @@ class Guarded:
 
     def members(self, texts: Sequence[str]) -> Floats:
         """Scores, shape (n_members, n)."""
-        found, apart = self.inner.members(texts), self.unit * self.support.excess(texts)
+        found = self.inner.members(texts)
+        apart = self.apart(texts, found.mean(axis=0))
         return np.concatenate([found + apart, found - apart])
+
+    def apart(self, texts: Sequence[str], score: Floats) -> Floats:
+        """Doubt of texts with the given mean scores, in log-odds, shape (n,)."""
+        odd = self.support.odd(texts)
+        p = _p_value(self.support.oddness, odd)
+        share = np.clip((SURE - p) / (SURE - ALPHA), 0, 1)
+        return np.asarray(
+            share * np.maximum(score - self.ceiling, 0) / STRICT + self.unit * self.support._excess(odd)
+        )
 
 
 def fit_guarded(
-    wording: Wording, texts: Sequence[str], encoder: Encoder, rng: np.random.Generator, rounds: int = ROUNDS
+    wording: Wording,
+    texts: Sequence[str],
+    encoder: Encoder,
+    rng: np.random.Generator,
+    rounds: int = FOLDS,
+    *,
+    group: Ints | None = None,
 ) -> Guarded:
     """Guard a fitted model, against searches for its own weak places too.
 
@@ -252,20 +363,38 @@ def fit_guarded(
         encoder: of the support.
         rng: of the support and of the searches.
         rounds: searches that the support learns from.
+        group: shape (n,), texts that resemble each other; see `Support.fit`.
     """
-    words, phrases = frequent_words(texts), frequent_phrases(texts)
+    ceiling = float(np.quantile(wording.members(texts).mean(axis=0), LOW))
 
-    def attack(support: Support) -> list[str]:
-        guarded = Guarded(inner=wording, support=support)
+    def attack(support: Support, human: Sequence[str]) -> list[str]:
+        guarded = Guarded(inner=wording, support=support, ceiling=ceiling)
 
         def bound(attempts: Sequence[str]) -> Floats:
             return lower_bound(guarded, attempts)
 
+        words, phrases = frequent_words(human), frequent_phrases(human) or frequent_words(human)
         tried = [cross_entropy_search(bound, words, slots, rng) for slots in (8, 14)]
         tried += [cross_entropy_search(bound, phrases, slots, rng) for slots in (3, 5)]
+        tried.append(_stuffed(wording, human, words, rng))
         return list(dict.fromkeys(text for several in tried for text in several))
 
-    return Guarded(inner=wording, support=Support.fit(texts, encoder, rng, attack, rounds))
+    support = Support.fit(texts, encoder, rng, group=group, attack=attack, rounds=rounds)
+    return Guarded(inner=wording, support=support, ceiling=ceiling)
+
+
+def _stuffed(
+    wording: Wording, human: Sequence[str], words: Sequence[str], rng: np.random.Generator
+) -> list[str]:
+    """Human copy with words that score high beside it, in an instruction's or a list's frame, or joined to other copy."""
+    scores = wording.members([f"{word}." for word in words]).mean(axis=0)
+    strong = [words[i] for i in np.argsort(-scores)[:STRONG].tolist()]
+    made = []
+    for text in (_another(human, rng) for _ in range(STUFFED)):
+        few = " ".join(_drawn(strong, int(rng.integers(2, 9)), rng))
+        frame = FRAMES[int(rng.integers(len(FRAMES)))].replace("{}", text)
+        made += [f"{text} {few}", frame, f"{text} {_phrase(_another(human, rng), rng)}"]
+    return made
 
 
 def doubt(wording: Wording, texts: Sequence[str]) -> Floats:
