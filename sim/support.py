@@ -39,7 +39,7 @@ RANGED = (
 MEASURES = (*RANGED, "unnatural", "surprising")
 TAIL, UNUSUAL = 0.005, 0.1
 """Shares of human copy beyond each end of a range, and a width or more beyond the median of the other tests."""
-ALPHA, SURE = 0.05, 0.2
+ALPHA, SURE = 0.1, 0.5
 """Below the first p-value a text is flagged; above the second there is no doubt."""
 LOW = 0.25
 """Share of human copy whose score lies below the ceiling of flagged texts."""
@@ -56,6 +56,8 @@ KINDS = (0.1, 0.15, 0.3, 0.2, 0.15, 0.1)
 STRONG, STUFFED = 20, 150
 """Words that are stuffed, and texts that they are stuffed into in each round of attacks."""
 FRAMES = ("Title: {}", "{} | {}", "Please write an ad. {}", "Headline for a shop: {} Headline:", "{} > {}")
+KNOWN = (5, 20, 100)
+"""Occurrences that make a word known by itself; others are read by their shape."""
 FOLDS = 4
 """Surprisal is learned on all folds but one and measured on that one."""
 _TOKEN = re.compile(r"[^\W\d_][\w'’]*|\d+|[^\w\s]")
@@ -69,7 +71,7 @@ class Support:
         block: places a text, shape (d,).
         axes: shape (d, r), whiten the leading axes of human copy.
         letters: that human copy uses; others are strange.
-        surprisal: of human copy.
+        surprisal: of human copy, from fine words to coarse ones.
         unnatural: shape (d + 1,), log-odds of disorder from features, the constant last.
         surprising: shape (2 q + 1,), the same from surprisal and its squares, the constant last.
         median, width: shape (2,), of these two over human copy; the width is how far the highest tenth lies above.
@@ -80,7 +82,7 @@ class Support:
     block: Block
     axes: Floats
     letters: str
-    surprisal: Surprisal
+    surprisal: tuple[Surprisal, ...]
     unnatural: Floats
     surprising: Floats
     median: Floats
@@ -117,7 +119,7 @@ class Support:
         learned = [text for own in folds for text in own]
         block = Block.fit(encoder, learned)
         rest = [[text for own in folds if own is not fold for text in own] for fold in folds]
-        models = [Surprisal.fit(others) for others in rest]
+        models = [_surprisal(others) for others in rest]
         wrong = [disordered(fold, rng) for fold in folds]
         found = cls._learned(block, models, folds, wrong)
         for k in (i % FOLDS for i in range(rounds if attack else 0)):
@@ -125,11 +127,15 @@ class Support:
             naive = replace(found, surprisal=models[k])._calibrated(folds[k])
             wrong[k] += attack(naive, folds[k])
             found = cls._learned(block, models, folds, wrong)
-        return replace(found, surprisal=Surprisal.fit(learned))._calibrated(unseen)
+        return replace(found, surprisal=_surprisal(learned))._calibrated(unseen)
 
     @classmethod
     def _learned(
-        cls, block: Block, models: Sequence[Surprisal], folds: Sequence[list[str]], wrong: Sequence[list[str]]
+        cls,
+        block: Block,
+        models: Sequence[tuple[Surprisal, ...]],
+        folds: Sequence[list[str]],
+        wrong: Sequence[list[str]],
     ) -> Support:
         """All but surprisal and p-values; surprisal is measured by models that did not see the fold."""
         learned = [text for fold in folds for text in fold]
@@ -141,7 +147,7 @@ class Support:
         axes = _whitening(x)
         place = x @ axes
         x, noise = np.hstack([x, order]), np.hstack([noise, disorder])
-        unnatural, surprising = _classifier(x, noise, 0.01), _classifier(order, disorder, 1.0)
+        unnatural, surprising = _classifier(x, noise, 0.01), _classifier(order, disorder, 0.1)
         letters = "".join(sorted(set("".join(learned))))
         low, high = np.quantile(_ranged(learned, place, frozenset(letters)), [TAIL, 1 - TAIL], axis=0)
         tests = np.column_stack([_log_odds(unnatural, x), _log_odds(surprising, order)])
@@ -231,9 +237,13 @@ def _log_odds(classifier: Floats, x: Floats) -> Floats:
     return np.asarray(x @ classifier[:-1] + classifier[-1])
 
 
-def _squares(model: Surprisal, texts: Sequence[str]) -> Floats:
+def _surprisal(texts: Sequence[str]) -> tuple[Surprisal, ...]:
+    return tuple(Surprisal.fit(texts, known) for known in KNOWN)
+
+
+def _squares(models: Sequence[Surprisal], texts: Sequence[str]) -> Floats:
     """Surprisal and sizes with their squares, shape (n, q)."""
-    found = np.hstack([model.measure(texts), sizes(texts)])
+    found = np.hstack([*(model.measure(texts) for model in models), sizes(texts)])
     return np.hstack([found, found**2])
 
 

@@ -19,8 +19,6 @@ import numpy as np
 
 from copybandit.sim.types import DataError, Floats, Ints
 
-KNOWN = 20
-"""Occurrences that make a token known by itself."""
 ENDING = 1
 """Letters of its ending in the shape of a word; few and coarse shapes tell disorder best on little copy."""
 WINDOW = 3
@@ -54,8 +52,8 @@ class Surprisal:
     counts: tuple[Ints, ...]
 
     @classmethod
-    def fit(cls, texts: Sequence[str]) -> Surprisal:
-        """Count runs of tokens.
+    def fit(cls, texts: Sequence[str], known: int = 20) -> Surprisal:
+        """Count runs of tokens; a token that occurs `known` times is known by itself.
 
         Raises:
             DataError: no text has a token.
@@ -63,8 +61,8 @@ class Surprisal:
         often = Counter(token for text in texts for token in _TOKEN.findall(text))
         if not often:
             raise DataError(f"surprisal: a text with a word is needed, got {len(texts)} without; give copy")
-        known = {token for token, count in often.items() if count >= KNOWN}
-        empty = cls(words=tuple(sorted(known | {_shape(token) for token in often})), keys=(), counts=())
+        own = {token for token, count in often.items() if count >= known}
+        empty = cls(words=tuple(sorted(own | {_shape(token) for token in often})), keys=(), counts=())
         seen = [np.unique(run, return_counts=True) for run in empty._runs(texts)[0]]
         return cls(words=empty.words, keys=tuple(key for key, _ in seen), counts=tuple(n for _, n in seen))
 
@@ -86,14 +84,17 @@ class Surprisal:
 
     def measure(self, texts: Sequence[str]) -> Floats:
         """The `MEASURES` of each text, shape (n, len(MEASURES)), in nats or shares; higher is more surprising."""
+        if not len(texts):
+            return np.zeros((0, len(MEASURES)))
         log_prob, owner, seen = self.log_probs(texts)
         length = np.bincount(owner, minlength=len(texts))
         starts = np.cumsum(length) - length
         columns = []
         for value in (-log_prob[2], log_prob[0] - log_prob[2]):
-            run = np.convolve(value, np.ones(WINDOW) / WINDOW, mode="same")
-            inner = np.arange(len(run)) - starts[owner]
-            run[(inner == 0) | (inner == length[owner] - 1)] = -np.inf
+            run = np.full(len(value), -np.inf)
+            total = np.append(0.0, value.cumsum())
+            run[WINDOW - 1 :] = (total[WINDOW:] - total[:-WINDOW]) / WINDOW
+            run[np.arange(len(run)) - starts[owner] < WINDOW - 1] = -np.inf
             columns += [
                 np.add.reduceat(value, starts) / length,
                 np.maximum.reduceat(value, starts),
