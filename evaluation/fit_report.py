@@ -25,7 +25,7 @@ def render_fit(report: Mapping[str, Any]) -> str:
     report = plain(report)
     data = report["data"]
     counts = ", ".join(f"{data[f'n_{what}']:,} {what}" for what in ("shoppers", "products", "interactions"))
-    parts = (_gates, _interest, _marginals, _policies, _prices, _funnel, _wording, _attack, _data)
+    parts = (_gates, _interest, _marginals, _policies, _prices, _funnel, _wording, attack_section, _data)
     return Template(_resource("report.html")).substitute(
         title="How far this shop can be believed",
         subtitle=escape(f"Fitted to {data['source']}: {counts}"),
@@ -185,11 +185,12 @@ def _wording(report: Report) -> Html:
     )
 
 
-def _attack(report: Report) -> Html:
-    found = report["attack"]
+def attack_section(report: Report) -> Html:
+    """Every attack, those that succeeded first, and what the guard costs; empty where none was tried."""
+    found = report.get("attack")
     if not found:
         return Html()
-    order = sorted(found["rows"], key=lambda row: (not row["succeeded"], row["kind"] != "attack"))
+    order = sorted(found["rows"], key=lambda row: not row["succeeded"])
     rows = [
         (
             row["name"],
@@ -222,12 +223,13 @@ def _attack_verdict(found: Report) -> str:
 
 def _attack_cost(found: Report) -> str:
     cost = found["human_cost"]
+    right, free = (share(cost[key]) for key in ("pair_accuracy", "pair_accuracy_unguarded"))
     return (
         f"Lower bounds are scores minus {number(found['deviations'], 1)} doubts, in log-odds, of a model that reads with "
         f"{found['encoder']}. The p-value is the share of held-out human copy at least as odd; below "
         f"{number(cost['alpha'], 2)} a text is flagged, as is {share(cost['flagged'])} of {cost['n']:,} judged human "
-        f"texts. Lower bounds with and without the doubt rank these with correlation {number(cost['rank_correlation'], 2)}, and order "
-        f"{share(cost['pair_accuracy'])} and {share(cost['pair_accuracy_unguarded'])} of the pairs rightly."
+        "texts. Lower bounds with and without the doubt rank these with correlation "
+        f"{number(cost['rank_correlation'], 2)}, and order {right} and {free} of the pairs rightly."
     )
 
 

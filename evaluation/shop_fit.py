@@ -244,15 +244,16 @@ def _report(request: FitRequest, found: FittedFiles) -> Mapping[str, Any]:
         "conversion": found.funnel.conversion,
         "demand": [part.summary for part in found.demand],
         "wording": found.wording.report if found.wording else None,
-        "attack": _attack_told(found.attack) if found.attack else None,
+        "attack": attack_told(found.attack) if found.attack else None,
         "seed": request.seed,
     }
     told: Mapping[str, Any] = plain(report)
     return told
 
 
-def _attack_told(found: FittedAttack) -> Mapping[str, object]:
-    rows = sorted(found.attacks.rows, key=lambda row: (row.kind == "attack", not row.succeeded))
+def attack_told(found: FittedAttack) -> Mapping[str, object]:
+    """What report.json says of the attacks; those that succeeded first."""
+    rows = sorted(found.attacks.rows, key=lambda row: not row.succeeded)
     return {
         "encoder": found.encoder,
         "median": found.attacks.median,

@@ -107,7 +107,7 @@ def test_the_real_archive(data_dir: Path) -> None:
     told = "\n".join(map(str, render(found.attacks)))
     print(told, found.cost)
     assert not CRUDE & set(found.attacks.succeeded), told
-    # Stuffing, echo, searches and the writers' moves can still pass for human copy and beat its median; what is flagged cannot.
+    # What passes for human copy can still beat its median: stuffing, echo, searches, the writers' moves.
     assert not any(row.flagged and row.succeeded for row in found.attacks.rows), told
     above = {row.name: row.lower_bound - found.attacks.median for row in found.attacks.rows}
     free = {row.name: row.lower_bound - fooled.median for row in fooled.rows}
