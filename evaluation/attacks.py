@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from copybandit.generators.grammar import moves, write
+from copybandit.sim.guarded import Guarded
 from copybandit.sim.search import cross_entropy_search, frequent_phrases, frequent_words
-from copybandit.sim.support import ALPHA, Guarded
+from copybandit.sim.support import ALPHA
 from copybandit.sim.types import Brief, DataError, Floats, Ints, Product, Segment
 from copybandit.sim.wording import Wording
 

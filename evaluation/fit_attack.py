@@ -14,9 +14,10 @@ from scipy.stats import spearmanr
 from copybandit.evaluation.attacks import AttackReport, attack_report
 from copybandit.sim.additive_wording import fit_additive, usual_encoders
 from copybandit.sim.encoders import Encoder, Joined
+from copybandit.sim.guarded import Guarded, fit_guarded, lower_bound
 from copybandit.sim.sentence import Sentence, has_minilm
 from copybandit.sim.split import split_groups
-from copybandit.sim.support import ALPHA, FOLDS, Guarded, fit_guarded, lower_bound
+from copybandit.sim.support import ALPHA, FOLDS
 from copybandit.sim.types import Product
 from copybandit.sim.upworthy import AbTests
 from copybandit.sim.wording import Arms, Wording

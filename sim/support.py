@@ -11,7 +11,6 @@ with p below alpha odd is wrong about a share alpha of human copy at most.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,11 +18,10 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from copybandit.sim.blocks import Block, sizes
+from copybandit.sim.disorder import disordered
 from copybandit.sim.encoders import Encoder
-from copybandit.sim.search import cross_entropy_search, frequent_phrases, frequent_words
 from copybandit.sim.surprisal import Surprisal
 from copybandit.sim.types import DataError, Floats, Ints
-from copybandit.sim.wording import Wording
 
 RANGED = (
     "words",
@@ -41,21 +39,8 @@ TAIL, UNUSUAL = 0.005, 0.1
 """Shares of human copy beyond each end of a range, and a width or more beyond the median of the other tests."""
 ALPHA, SURE = 0.1, 0.5
 """Below the first p-value a text is flagged; above the second there is no doubt."""
-LOW = 0.25
-"""Share of human copy whose score lies below the ceiling of flagged texts."""
 AXES = 32
 """Principal axes in which the distance of a meaning is measured."""
-UNIT = 1.0
-"""Assumed doubt of one width of oddness beyond what is flagged, in log-odds."""
-STRICT = 0.5
-"""Deviations in a lower bound from which on a flagged text is worth no more than the ceiling."""
-FREQUENT = 400
-"""Words that half of the disordered texts are made of."""
-KINDS = (0.1, 0.15, 0.3, 0.2, 0.15, 0.1)
-"""How often a text is shuffled, drawn, patched, appended words to, swapped words in, joined to another."""
-STRONG, STUFFED = 20, 150
-"""Words that are stuffed, and texts that they are stuffed into in each round of attacks."""
-FRAMES = ("Title: {}", "{} | {}", "Please write an ad. {}", "Headline for a shop: {} Headline:", "{} > {}")
 KNOWN = (5, 20, 100)
 """Occurrences that make a word known by itself; others are read by their shape."""
 FOLDS = 4
@@ -190,13 +175,19 @@ class Support:
 
     def p_value(self, texts: Sequence[str]) -> Floats:
         """Share of held-out human copy at least as odd, shape (n,), in (0, 1]."""
-        return _p_value(self.oddness, self.odd(texts))
+        return self.p_value_of(self.odd(texts))
+
+    def p_value_of(self, odd: Floats) -> Floats:
+        """The same from oddness, shape (n,)."""
+        held = self.oddness
+        return np.asarray((1 + len(held) - np.searchsorted(held, odd)) / (1 + len(held)))
 
     def excess(self, texts: Sequence[str]) -> Floats:
         """How much odder than what is flagged, in widths, shape (n,); 0 for human copy."""
-        return self._excess(self.odd(texts))
+        return self.excess_of(self.odd(texts))
 
-    def _excess(self, odd: Floats) -> Floats:
+    def excess_of(self, odd: Floats) -> Floats:
+        """The same from oddness, shape (n,)."""
         return np.asarray(np.maximum(odd - np.quantile(self.oddness, 1 - ALPHA), 0))
 
 
@@ -253,45 +244,6 @@ def _ranged(texts: Sequence[str], place: Floats, known: frozenset[str]) -> Float
     return np.column_stack([surface, np.sqrt((place**2).sum(axis=1))])
 
 
-def _p_value(held: Floats, odd: Floats) -> Floats:
-    """Share of held-out oddness at least as high, the text itself counted in."""
-    return np.asarray((1 + len(held) - np.searchsorted(held, odd)) / (1 + len(held)))
-
-
-def disordered(texts: Sequence[str], rng: np.random.Generator) -> list[str]:
-    """Texts of human words that no human wrote, two for each text: see `KINDS`."""
-    pool = [word for text in texts for word in text.split()] or ["a"]
-    frequent = [word for word, _ in Counter(pool).most_common(FREQUENT)]
-    found = []
-    for text in texts:
-        words, other = text.split() or ["a"], _another(texts, rng).split() or ["a"]
-        source = frequent if rng.random() < 0.7 else pool
-        kinds = (
-            [words[i] for i in rng.permutation(len(words)).tolist()],
-            _drawn(source, int(rng.integers(3, 13)), rng),
-            [_phrase(_another(texts, rng), rng) for _ in range(rng.integers(2, 6))],
-            [*words, *_drawn(source, int(rng.integers(2, 11)), rng)],
-            [_drawn(pool, 1, rng)[0] if rng.random() < 0.3 else word for word in words],
-            [*words, *other[-int(rng.integers(1, 5)) :]] if rng.random() < 0.5 else [*other[:4], *words],
-        )
-        found += [" ".join(kinds[i]) for i in rng.choice(len(kinds), 2, replace=False, p=KINDS).tolist()]
-    return found
-
-
-def _another(texts: Sequence[str], rng: np.random.Generator) -> str:
-    return texts[int(rng.integers(len(texts)))]
-
-
-def _drawn(words: Sequence[str], k: int, rng: np.random.Generator) -> list[str]:
-    return [words[i] for i in rng.integers(len(words), size=k).tolist()]
-
-
-def _phrase(text: str, rng: np.random.Generator) -> str:
-    words = text.split()
-    start = int(rng.integers(max(1, len(words) - 2)))
-    return " ".join(words[start : start + 3])
-
-
 def _whitening(x: Floats) -> Floats:
     """Leading axes of centred features of shape (n, d), each divided by its standard deviation, shape (d, r)."""
     _, values, right = np.linalg.svd(x / np.sqrt(len(x)), full_matrices=False)
@@ -313,106 +265,3 @@ def _surface(text: str, known: frozenset[str]) -> list[float]:
         float(np.log1p(max(map(len, words), default=0))),
         sum(letter not in known for letter in text) / n,
     ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Guarded:
-    """A wording model that knows what it does not know: each member is split in two, `apart` both ways.
-
-    The mean stays, and the variance over members becomes the model's own plus the square of `apart`; so all that reads
-    members, `World.gain` and the tuners' reward among it, sees the doubt. A flagged text is worth no more than `ceiling` in
-    a lower bound of at least `STRICT` deviations, and less the odder it is; doubt fades out from p-value `ALPHA` to `SURE`.
-
-    Attributes:
-        inner: the model.
-        support: of the texts it was fitted on.
-        unit: doubt of one width of oddness beyond what is flagged, in log-odds.
-        ceiling: of a flagged text, in log-odds: below most human copy.
-    """
-
-    inner: Wording
-    support: Support
-    unit: float = UNIT
-    ceiling: float = 0.0
-
-    @property
-    def n_members(self) -> int:
-        """Twice the members of the model inside."""
-        return 2 * self.inner.n_members
-
-    def members(self, texts: Sequence[str]) -> Floats:
-        """Scores, shape (n_members, n)."""
-        found = self.inner.members(texts)
-        apart = self.apart(texts, found.mean(axis=0))
-        return np.concatenate([found + apart, found - apart])
-
-    def apart(self, texts: Sequence[str], score: Floats) -> Floats:
-        """Doubt of texts with the given mean scores, in log-odds, shape (n,)."""
-        odd = self.support.odd(texts)
-        p = _p_value(self.support.oddness, odd)
-        share = np.clip((SURE - p) / (SURE - ALPHA), 0, 1)
-        return np.asarray(
-            share * np.maximum(score - self.ceiling, 0) / STRICT + self.unit * self.support._excess(odd)
-        )
-
-
-def fit_guarded(
-    wording: Wording,
-    texts: Sequence[str],
-    encoder: Encoder,
-    rng: np.random.Generator,
-    rounds: int = FOLDS,
-    *,
-    group: Ints | None = None,
-) -> Guarded:
-    """Guard a fitted model, against searches for its own weak places too.
-
-    Args:
-        wording: the model.
-        texts: the human copy it was fitted on.
-        encoder: of the support.
-        rng: of the support and of the searches.
-        rounds: searches that the support learns from.
-        group: shape (n,), texts that resemble each other; see `Support.fit`.
-    """
-    ceiling = float(np.quantile(wording.members(texts).mean(axis=0), LOW))
-
-    def attack(support: Support, human: Sequence[str]) -> list[str]:
-        guarded = Guarded(inner=wording, support=support, ceiling=ceiling)
-
-        def bound(attempts: Sequence[str]) -> Floats:
-            return lower_bound(guarded, attempts)
-
-        words, phrases = frequent_words(human), frequent_phrases(human) or frequent_words(human)
-        tried = [cross_entropy_search(bound, words, slots, rng) for slots in (8, 14)]
-        tried += [cross_entropy_search(bound, phrases, slots, rng) for slots in (3, 5)]
-        tried.append(_stuffed(wording, human, words, rng))
-        return list(dict.fromkeys(text for several in tried for text in several))
-
-    support = Support.fit(texts, encoder, rng, group=group, attack=attack, rounds=rounds)
-    return Guarded(inner=wording, support=support, ceiling=ceiling)
-
-
-def _stuffed(
-    wording: Wording, human: Sequence[str], words: Sequence[str], rng: np.random.Generator
-) -> list[str]:
-    """Human copy with words that score high beside it, in an instruction's or a list's frame, or joined to other copy."""
-    scores = wording.members([f"{word}." for word in words]).mean(axis=0)
-    strong = [words[i] for i in np.argsort(-scores)[:STRONG].tolist()]
-    made = []
-    for text in (_another(human, rng) for _ in range(STUFFED)):
-        few = " ".join(_drawn(strong, int(rng.integers(2, 9)), rng))
-        frame = FRAMES[int(rng.integers(len(FRAMES)))].replace("{}", text)
-        made += [f"{text} {few}", frame, f"{text} {_phrase(_another(human, rng), rng)}"]
-    return made
-
-
-def doubt(wording: Wording, texts: Sequence[str]) -> Floats:
-    """Standard deviation over members, in log-odds, shape (n,)."""
-    return np.asarray(wording.members(texts).std(axis=0))
-
-
-def lower_bound(wording: Wording, texts: Sequence[str], deviations: float = 1.0) -> Floats:
-    """Mean over members minus `deviations` times their standard deviation, in log-odds, shape (n,)."""
-    found = wording.members(texts)
-    return np.asarray(found.mean(axis=0) - deviations * found.std(axis=0))

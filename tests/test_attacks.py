@@ -12,10 +12,12 @@ from copybandit.evaluation.attacks import WRITERS, AttackReport, attack_report, 
 from copybandit.evaluation.fit_attack import arms_of, attack_tests, human_cost
 from copybandit.generators.grammar import write
 from copybandit.sim.additive_wording import fit_additive, usual_encoders
+from copybandit.sim.disorder import disordered
 from copybandit.sim.encoders import CharGrams
+from copybandit.sim.guarded import Guarded, fit_guarded
 from copybandit.sim.sentence import PACKAGE, has_minilm
 from copybandit.sim.split import split_groups
-from copybandit.sim.support import ALPHA, Guarded, disordered, fit_guarded
+from copybandit.sim.support import ALPHA
 from copybandit.sim.types import Brief, DataError
 from copybandit.sim.upworthy import AbTests, load_ab_tests
 from copybandit.sim.wording import Wording

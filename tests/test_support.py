@@ -12,23 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from copybandit.sim.disorder import disordered
 from copybandit.sim.encoders import CharGrams, Style
+from copybandit.sim.guarded import STRICT, Guarded, doubt, fit_guarded, lower_bound
 from copybandit.sim.search import cross_entropy_search, frequent_phrases, frequent_words
 from copybandit.sim.store import load_record, save_record
-from copybandit.sim.support import (
+from copybandit.sim.support import (  # groups are kept apart inside
     ALPHA,
     FOLDS,
     MEASURES,
     RANGED,
-    STRICT,
     SURE,
-    Guarded,
     Support,
-    _parted,  # groups are kept apart inside
-    disordered,
-    doubt,
-    fit_guarded,
-    lower_bound,
+    _parted,
 )
 from copybandit.sim.types import DataError, Floats
 from copybandit.sim.upworthy import load_ab_tests
