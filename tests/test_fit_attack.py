@@ -46,7 +46,7 @@ def test_the_section_says_first_what_succeeded(found: FittedAttack) -> None:
     fooled = replace(found, attacks=replace(found.attacks, rows=tuple(rows)))
     page = str(attack_section({"attack": plain(attack_told(fooled))}))
     assert "1 of 10 attacks score ABOVE the median human copy: capitals" in page
-    assert page.index("SUCCEEDED") < page.index("held") and "&lt;b&gt;" in page and "<b><" not in page
+    assert page.index(">SUCCEEDED") < page.index(">held") and "&lt;b&gt;" in page and "<b><" not in page
     held = replace(
         found, attacks=replace(found.attacks, rows=tuple(replace(r, succeeded=False) for r in rows))
     )
