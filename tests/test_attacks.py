@@ -89,7 +89,7 @@ def test_what_the_guard_costs_human_copy(slice_models: tuple[Wording, Guarded, A
     assert cost.flagged < 2 * ALPHA
     assert cost.rank_correlation > 0.4
     assert cost.pair_accuracy > cost.pair_accuracy_unguarded - 0.15  # made-up copy: style alone moves clicks
-    free = replace(guarded, support=replace(guarded.support, oddness=np.full(99, np.inf)))
+    free = replace(guarded, support=replace(guarded.support, oddness=np.full(99, 1e9)))
     assert human_cost(free, judge).rank_correlation == pytest.approx(1.0)
 
 
