@@ -170,6 +170,9 @@ def fit(
         typer.Option(help="Scanner panel, a file or Catsup, Cracker or Yogurt; may be repeated."),
     ] = None,
     ab_tests: Annotated[Path | None, typer.Option(help="Upworthy headline tests: csv or csv.gz.")] = None,
+    attack: Annotated[
+        bool, typer.Option("--attack", help="Try to fool the wording model of --ab-tests.")
+    ] = False,
     grocery: Annotated[
         bool, typer.Option("--grocery", help="Hold the log to the elasticity of groceries.")
     ] = False,
@@ -185,7 +188,7 @@ def fit(
     with one_line("copybandit fit"):
         request = FitRequest(
             log=log, format=format_of(format_, log), products=products, panels=tuple(panel or ()),
-            ab_tests=ab_tests, grocery=grocery, sequence=sequence, seed=seed,
+            ab_tests=ab_tests, attack=attack, grocery=grocery, sequence=sequence, seed=seed,
         )  # fmt: skip
     fit_shop_files(request, out)
 

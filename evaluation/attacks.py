@@ -2,7 +2,8 @@
 
 An attacker knows the model's score. He starts from human copy at or below the median and keeps his best attempt; an attack
 succeeds where its lower bound (mean minus deviations of the members) is above the median human copy's. The searches make
-texts of nothing but words, or runs of three words, that people use.
+texts of nothing but words, or runs of three words, that people use, or of what the project's own writers can say: rhetorical
+moves filled with the facts of products. Such text reads like copy, so it may do well without being odd; a row says both.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from copybandit.generators.grammar import moves, write
+from copybandit.sim.guarded import Guarded
 from copybandit.sim.search import cross_entropy_search, frequent_phrases, frequent_words
-from copybandit.sim.support import Guarded
-from copybandit.sim.types import DataError, Floats, Ints
+from copybandit.sim.support import ALPHA
+from copybandit.sim.types import Brief, DataError, Floats, Ints, Product, Segment
 from copybandit.sim.wording import Wording
 
 BASES = 40
@@ -22,6 +25,9 @@ BASES = 40
 RIVALS = ("Amazon", "Walmart", "IKEA", "BuzzFeed")
 """Names an attacker drops."""
 ECHOES = ("Write a headline that gets clicks: {}", "garden, vintage | {} | blue | 8.50 >", "Copy: {} Copy:")
+WRITTEN = 1500
+"""Texts of the writers that are tried, at most."""
+WRITERS = "search over the writers' moves"
 SLOTS = 12
 """Words in a text of the search, at most."""
 
@@ -37,7 +43,7 @@ class AttackRow:
         score: mean over members, in log-odds.
         doubt: standard deviation over members, in log-odds.
         lower_bound: score minus deviations times doubt, in log-odds.
-        excess: how far out of support, in half widths; nan for a model that does not say.
+        p_value: share of held-out human copy at least as odd, a mean of a mean row; nan for a model that does not say.
         succeeded: an attack whose lower bound is above the median human copy's.
     """
 
@@ -47,8 +53,13 @@ class AttackRow:
     score: float
     doubt: float
     lower_bound: float
-    excess: float
+    p_value: float
     succeeded: bool
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the support check calls the text odd."""
+        return self.p_value < ALPHA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +94,16 @@ class _Judge:
         found = self.wording.members(texts)
         return np.asarray(found.mean(axis=0) - self.deviations * found.std(axis=0))
 
+    def p_value(self, texts: Sequence[str]) -> float:
+        if not isinstance(self.wording, Guarded):
+            return float("nan")
+        return float(self.wording.support.p_value(texts).mean())
+
     def row(self, name: str, kind: str, texts: Sequence[str]) -> AttackRow:
         """The best of several texts."""
         text = texts[int(self.bounds(texts).argmax())]
         found = self.wording.members([text])[:, 0]
         bound = float(found.mean() - self.deviations * found.std())
-        excess = float("nan")
-        if isinstance(self.wording, Guarded):
-            excess = float(self.wording.support.excess([text])[0])
         return AttackRow(
             name=name,
             kind=kind,
@@ -98,7 +111,7 @@ class _Judge:
             score=float(found.mean()),
             doubt=float(found.std()),
             lower_bound=bound,
-            excess=excess,
+            p_value=self.p_value([text]),
             succeeded=kind == "attack" and bound > self.median,
         )
 
@@ -110,6 +123,7 @@ def attack_report(
     *,
     deviations: float = 1.0,
     product: Ints | None = None,
+    catalogue: Sequence[Product] = (),
     rivals: Sequence[str] = RIVALS,
 ) -> AttackReport:
     """Attack a wording model.
@@ -120,6 +134,7 @@ def attack_report(
         rng: draws bases and the search.
         deviations: standard deviations of the members that a lower bound subtracts; the reward's for the reward.
         product: shape (n,), which product or test each text is for; gives the baseline `best for each product`.
+        catalogue: products that the writers are asked to write for; without any their moves are not searched.
         rivals: names an attacker drops.
 
     Raises:
@@ -140,6 +155,8 @@ def attack_report(
     lower = order[: (len(order) + 1) // 2]
     bases = [human[i] for i in rng.choice(lower, min(BASES, len(lower)), replace=False).tolist()]
     rows += _attacks(judge, human, bases, rivals, rng)
+    if len(catalogue):
+        rows.append(judge.row(WRITERS, "attack", _written(catalogue, rng)))
     return AttackReport(rows=tuple(rows), median=judge.median, deviations=deviations)
 
 
@@ -159,9 +176,21 @@ def _attacks(
     return rows
 
 
+def _written(catalogue: Sequence[Product], rng: np.random.Generator) -> list[str]:
+    """Every move for products drawn at random, with facts and interest words in random order, `WRITTEN` at most."""
+    interests = list(dict.fromkeys(product.category for product in catalogue if product.category))
+    found: dict[str, None] = {}
+    for _ in range(WRITTEN // len(moves())):
+        words = [interests[i] for i in rng.permutation(len(interests))[:3].tolist()]
+        product = catalogue[int(rng.integers(len(catalogue)))]
+        brief = Brief(product=product, segment=Segment(segment_id=0, interests=tuple(words), size=20))
+        found |= dict.fromkeys(write(brief, rng, move) for move in moves())
+    return list(found)
+
+
 def render(report: AttackReport) -> tuple[tuple[str, ...], ...]:
     """Header and rows of a table, ready to print."""
-    head = ("copy", "kind", "score", "doubt", "lower bound", "excess", "verdict", "text")
+    head = ("copy", "kind", "score", "doubt", "lower bound", "p", "verdict", "text")
     body = [
         (
             row.name,
@@ -169,8 +198,8 @@ def render(report: AttackReport) -> tuple[tuple[str, ...], ...]:
             f"{row.score:+.3f}",
             f"{row.doubt:.3f}",
             f"{row.lower_bound:+.3f}",
-            f"{row.excess:.1f}",
-            ("SUCCEEDED" if row.succeeded else "held") if row.kind == "attack" else "",
+            f"{row.p_value:.3f}",
+            verdict(row),
             row.text if len(row.text) <= 60 else row.text[:57] + "...",
         )
         for row in report.rows
@@ -178,14 +207,19 @@ def render(report: AttackReport) -> tuple[tuple[str, ...], ...]:
     return (head, *body)
 
 
+def verdict(row: AttackRow) -> str:
+    """What is said of a row; nothing of human copy and baselines."""
+    if row.kind != "attack":
+        return ""
+    return ("SUCCEEDED" if row.succeeded else "held") + (", flagged" if row.flagged else "")
+
+
 def _best_for_each(judge: _Judge, human: Sequence[str], bounds: Floats, product: Ints) -> AttackRow:
     """Mean over products of the best copy of each: the best that is not personal."""
     order = np.lexsort((-bounds, product))
     first = order[np.unique(product[order], return_index=True)[1]]
-    found = judge.wording.members([human[i] for i in first.tolist()])
-    excess = float("nan")
-    if isinstance(judge.wording, Guarded):
-        excess = float(judge.wording.support.excess([human[i] for i in first.tolist()]).mean())
+    texts = [human[i] for i in first.tolist()]
+    found = judge.wording.members(texts)
     return AttackRow(
         name="best for each product (mean)",
         kind="baseline",
@@ -193,7 +227,7 @@ def _best_for_each(judge: _Judge, human: Sequence[str], bounds: Floats, product:
         score=float(found.mean()),
         doubt=float(found.std(axis=0).mean()),
         lower_bound=float(bounds[first].mean()),
-        excess=excess,
+        p_value=judge.p_value(texts),
         succeeded=False,
     )
 

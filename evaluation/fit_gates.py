@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from copybandit.evaluation.fit_attack import FittedAttack
 from copybandit.evaluation.fit_parts import FittedDemand, FittedWording
 from copybandit.evaluation.policy_ranking import PolicyRanking
 from copybandit.sim.interest_judge import JudgedInterest
@@ -22,6 +23,8 @@ ECE = 0.03
 KS, JS = 0.1, 0.05
 TAU = 0.7
 ELASTICITY = (-4.0, -1.5)
+FLAGGED = 2.0
+"""Times alpha, of human copy that is flagged."""
 MARGIN = 0.02
 """AUC above popularity alone, where negatives are matched to it."""
 OWN_MODELS = ("factorised", "sequence")
@@ -54,6 +57,7 @@ def gates(
     ranking: PolicyRanking,
     demand: Sequence[FittedDemand],
     wording: FittedWording | None,
+    attack: FittedAttack | None = None,
 ) -> tuple[Line, ...]:
     """Every line in the order of the report."""
     lines = [*_interest(judged), *(line for gap in marginals for line in _marginal(gap))]
@@ -72,6 +76,8 @@ def gates(
         low = wording.report.slope_interval[0]
         lines.append(_least("wording: low end of the calibration slope on held-out tests", low, 0.0))
         lines.append(Line(name="wording: pairs ordered rightly", value=wording.report.pair_accuracy))
+    if attack is not None:
+        lines += _attacks(attack)
     return tuple(lines)
 
 
@@ -127,6 +133,16 @@ def _demand(part: FittedDemand) -> list[Line]:
         ),
         _most(f"demand, {told.name}: calibration error", told.report.ece, ECE),
         _within(f"demand, {told.name}: own-price elasticity", told.elasticity, ELASTICITY),
+    ]
+
+
+def _attacks(found: FittedAttack) -> list[Line]:
+    """No attack may do better than the median human copy, and the guard must leave human copy alone."""
+    rows = [row for row in found.attacks.rows if row.kind == "attack"]
+    name = "attack, {}: lower bound in log-odds, at most the median human copy's"
+    return [
+        *(_most(name.format(row.name), row.lower_bound, found.attacks.median) for row in rows),
+        _most("attack: share of human copy flagged", found.cost.flagged, FLAGGED * found.cost.alpha),
     ]
 
 

@@ -36,6 +36,7 @@ class FitRequest:
         products: catalogue of a log of format ``events``.
         panels: paths, or names of `ECDAT`.
         ab_tests: path of Upworthy's archive or of a file in its columns.
+        attack: try to fool the wording model of the A/B tests.
         grocery: the log sells groceries, whose price elasticity is known to lie in a range.
         sequence: train the sequence model too; it needs torch.
         seed: of everything random.
@@ -46,9 +47,16 @@ class FitRequest:
     products: Path | None = None
     panels: tuple[str, ...] = ()
     ab_tests: Path | None = None
+    attack: bool = False
     grocery: bool = False
     sequence: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.attack and self.ab_tests is None:
+            raise DataError(
+                "--attack needs headline tests to fit the model that is attacked, got none; pass --ab-tests FILE"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

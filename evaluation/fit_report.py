@@ -25,7 +25,7 @@ def render_fit(report: Mapping[str, Any]) -> str:
     report = plain(report)
     data = report["data"]
     counts = ", ".join(f"{data[f'n_{what}']:,} {what}" for what in ("shoppers", "products", "interactions"))
-    parts = (_gates, _interest, _marginals, _policies, _prices, _funnel, _wording, _data)
+    parts = (_gates, _interest, _marginals, _policies, _prices, _funnel, _wording, attack_section, _data)
     return Template(_resource("report.html")).substitute(
         title="How far this shop can be believed",
         subtitle=escape(f"Fitted to {data['source']}: {counts}"),
@@ -182,6 +182,54 @@ def _wording(report: Report) -> Html:
     ]
     return section(
         "Wording", table("Held-out A/B tests", ("what", "value"), rows, numeric=(1,)), anchor="wording"
+    )
+
+
+def attack_section(report: Report) -> Html:
+    """Every attack, those that succeeded first, and what the guard costs; empty where none was tried."""
+    found = report.get("attack")
+    if not found:
+        return Html()
+    order = sorted(found["rows"], key=lambda row: not row["succeeded"])
+    rows = [
+        (
+            row["name"],
+            *(number(row[key]) for key in ("score", "doubt", "lower_bound", "p_value")),
+            row["verdict"] or row["kind"],
+            row["text"] or DASH,
+        )
+        for row in order
+    ]
+    head = ("what", "score", "doubt", "lower bound", "p-value", "verdict", "best text")
+    return section(
+        "Can the wording model be fooled?",
+        el("p", el("b", _attack_verdict(found))),
+        el("p", _attack_cost(found)),
+        table("Attacks, those that succeeded first", head, rows, numeric=range(1, 5)),
+        anchor="attack",
+    )
+
+
+def _attack_verdict(found: Report) -> str:
+    tried = [row for row in found["rows"] if row["kind"] == "attack"]
+    won = [row for row in tried if row["succeeded"]]
+    if not won:
+        return f"None of {len(tried)} attacks scores above the median human copy."
+    names = ", ".join(
+        f"{row['name']} ({'flagged' if row['flagged'] else 'not flagged'} as odd)" for row in won
+    )
+    return f"{len(won)} of {len(tried)} attacks score ABOVE the median human copy: {names}."
+
+
+def _attack_cost(found: Report) -> str:
+    cost = found["human_cost"]
+    right, free = (share(cost[key]) for key in ("pair_accuracy", "pair_accuracy_unguarded"))
+    return (
+        f"Lower bounds are scores minus {number(found['deviations'], 1)} doubts, in log-odds, of a model that reads with "
+        f"{found['encoder']}. The p-value is the share of held-out human copy at least as odd; below "
+        f"{number(cost['alpha'], 2)} a text is flagged, as is {share(cost['flagged'])} of {cost['n']:,} judged human "
+        "texts. Lower bounds with and without the doubt rank these with correlation "
+        f"{number(cost['rank_correlation'], 2)}, and order {right} and {free} of the pairs rightly."
     )
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from copybandit.evaluation import attacks
+from copybandit.evaluation.fit_attack import FittedAttack, attack_tests
 from copybandit.evaluation.fit_gates import gates
 from copybandit.evaluation.fit_inputs import FitRequest, ShopLog, read_log, read_panels, read_tests
 from copybandit.evaluation.fit_parts import (
@@ -64,6 +66,7 @@ class FittedFiles:
         ranking: of policies in two halves.
         funnel: rates and delays.
         demand, wording: of what was given beside the log.
+        attack: on a guarded wording model; None where it was not asked for.
     """
 
     shop: ShopLog
@@ -78,6 +81,7 @@ class FittedFiles:
     funnel: FittedFunnel
     demand: tuple[FittedDemand, ...]
     wording: FittedWording | None
+    attack: FittedAttack | None
 
 
 def fit_files(request: FitRequest, out: Path, progress: Progress) -> Mapping[str, Any]:
@@ -130,6 +134,7 @@ def _fit(
     progress.stage("demand", total=len(panels))
     demand = _demand(panels, request.seed, progress)
     progress.stage("wording")
+    wording = fit_tests(tests, request.seed) if tests is not None else None
     return FittedFiles(
         shop=shop,
         interest=interest,
@@ -142,7 +147,8 @@ def _fit(
         ranking=ranking,
         funnel=funnel,
         demand=demand,
-        wording=fit_tests(tests, request.seed) if tests is not None else None,
+        wording=wording,
+        attack=_attack(request, shop, tests, progress),
     )
 
 
@@ -172,6 +178,15 @@ def _demand(panels: tuple[tuple[str, Panel], ...], seed: int, progress: Progress
         found.append(fit_panel(name, panel, seed))
         progress.advance()
     return tuple(found)
+
+
+def _attack(
+    request: FitRequest, shop: ShopLog, tests: AbTests | None, progress: Progress
+) -> FittedAttack | None:
+    if not request.attack or tests is None:
+        return None
+    progress.stage("attack")
+    return attack_tests(tests, request.seed, catalogue=shop.products)
 
 
 def _sequence(
@@ -214,6 +229,7 @@ def _report(request: FitRequest, found: FittedFiles) -> Mapping[str, Any]:
         ranking=found.ranking,
         demand=found.demand,
         wording=found.wording,
+        attack=found.attack,
     )
     failed_first = sorted(lines, key=lambda line: {False: 0, True: 1, None: 2}[line.passed])
     report = {
@@ -228,10 +244,24 @@ def _report(request: FitRequest, found: FittedFiles) -> Mapping[str, Any]:
         "conversion": found.funnel.conversion,
         "demand": [part.summary for part in found.demand],
         "wording": found.wording.report if found.wording else None,
+        "attack": attack_told(found.attack) if found.attack else None,
         "seed": request.seed,
     }
     told: Mapping[str, Any] = plain(report)
     return told
+
+
+def attack_told(found: FittedAttack) -> Mapping[str, object]:
+    """What report.json says of the attacks; those that succeeded first."""
+    rows = sorted(found.attacks.rows, key=lambda row: not row.succeeded)
+    return {
+        "encoder": found.encoder,
+        "median": found.attacks.median,
+        "deviations": found.attacks.deviations,
+        "succeeded": found.attacks.succeeded,
+        "rows": [{**plain(row), "flagged": row.flagged, "verdict": attacks.verdict(row)} for row in rows],
+        "human_cost": found.cost,
+    }
 
 
 def _data(request: FitRequest, shop: ShopLog) -> Mapping[str, object]:
@@ -263,6 +293,8 @@ def _save(request: FitRequest, out: Path, found: FittedFiles) -> None:
         save_record(out / "models" / "conversion", found.funnel.model)
     if found.wording is not None:
         save_record(out / "models" / "wording", found.wording.model)
+    if found.attack is not None:
+        save_record(out / "models" / "guarded-wording", found.attack.model)
 
 
 def _strings(request: FitRequest) -> dict[str, object]:

@@ -1,26 +1,27 @@
-"""Is a text like those that a wording model was fitted on? Where it is not, the model's score deserves doubt.
+"""Is a text like the human copy that a wording model was fitted on? Where it is not, its score deserves doubt.
 
-Two kinds of measure. Of the surface (length, capitals, marks, repeats, strange letters) and of the distance of its meaning,
-each has a range in which 99% of unseen human copy falls. Naturalness is the log-odds that a text is human copy rather
-than human words in disorder (noise-contrastive estimation: Gutmann and Hyvarinen, 2010); doubt starts at the median of
-unseen human copy. What a text exceeds ranges or falls below the median by, in half widths, is summed: its `excess`.
+Three tests, each a number that is higher for odder texts: of the surface and the distance of the meaning (beyond what
+99% of human copy keeps to), of the features (log-odds of disorder against human copy) and of the order of words
+(the same from surprisal under a trigram model): noise-contrastive estimation (Gutmann and Hyvarinen, 2010), whose noise is
+human words in disorder and what searches for weak places find. A text is as odd as its oddest test says, so that
+none makes up for another. Held-out human copy turns oddness into a conformal p-value (Vovk et al., 2005): whoever calls copy
+with p below alpha odd is wrong about a share alpha of human copy at most.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from copybandit.sim.blocks import Block
+from copybandit.sim.blocks import Block, sizes
+from copybandit.sim.disorder import disordered
 from copybandit.sim.encoders import Encoder
-from copybandit.sim.search import cross_entropy_search, frequent_phrases, frequent_words
-from copybandit.sim.types import DataError, Floats
-from copybandit.sim.wording import Wording
+from copybandit.sim.surprisal import Surprisal
+from copybandit.sim.types import DataError, Floats, Ints
 
 RANGED = (
     "words",
@@ -33,19 +34,17 @@ RANGED = (
     "strange",
     "distance",
 )
-MEASURES = (*RANGED, "unnatural")
+MEASURES = (*RANGED, "unnatural", "surprising")
 TAIL, UNUSUAL = 0.005, 0.1
-"""Shares of human copy beyond each end of a range, and a half width or more below the median of naturalness."""
+"""Shares of human copy beyond each end of a range, and a width or more beyond the median of the other tests."""
+ALPHA, SURE = 0.1, 0.5
+"""Below the first p-value a text is flagged; above the second there is no doubt."""
 AXES = 32
 """Principal axes in which the distance of a meaning is measured."""
-UNIT = 1.0
-"""Assumed doubt of one half width of excess, in log-odds: three times the spread of human wordings."""
-FREQUENT = 400
-"""Words that half of the disordered texts are made of."""
-KINDS = (0.1, 0.15, 0.3, 0.2, 0.15, 0.1)
-"""How often a text is shuffled, drawn, patched, appended words to, swapped words in, joined to another."""
-ROUNDS = 4
-"""Of attacking and learning again, in `fit_guarded`."""
+KNOWN = (5, 20, 100)
+"""Occurrences that make a word known by itself; others are read by their shape."""
+FOLDS = 4
+"""Surprisal is learned on all folds but one and measured on that one."""
 _TOKEN = re.compile(r"[^\W\d_][\w'’]*|\d+|[^\w\s]")
 
 
@@ -57,19 +56,25 @@ class Support:
         block: places a text, shape (d,).
         axes: shape (d, r), whiten the leading axes of human copy.
         letters: that human copy uses; others are strange.
-        natural: shape (d + 1,), log-odds of naturalness, the constant last.
-        threshold, width: of naturalness: the median of human copy, and how far its lowest tenth lies below.
+        surprisal: of human copy, from fine words to coarse ones.
+        unnatural: shape (d + 1,), log-odds of disorder from features, the constant last.
+        surprising: shape (2 q + 1,), the same from surprisal and its squares, the constant last.
+        median, width: shape (2,), of these two over human copy; the width is how far the highest tenth lies above.
         low, high: shape (len(RANGED),), ends of each range.
+        oddness: shape (m,), of held-out human copy, sorted.
     """
 
     block: Block
     axes: Floats
     letters: str
-    natural: Floats
-    threshold: float
-    width: float
+    surprisal: tuple[Surprisal, ...]
+    unnatural: Floats
+    surprising: Floats
+    median: Floats
+    width: Floats
     low: Floats
     high: Floats
+    oddness: Floats
 
     @classmethod
     def fit(
@@ -77,117 +82,166 @@ class Support:
         texts: Sequence[str],
         encoder: Encoder,
         rng: np.random.Generator,
-        attack: Callable[[Support], list[str]] | None = None,
-        rounds: int = ROUNDS,
+        *,
+        group: Ints | None = None,
+        attack: Attack | None = None,
+        rounds: int = FOLDS,
     ) -> Support:
-        """Learn from human copy: three quarters are learned from, ranges and threshold come from the rest.
+        """Learn from three quarters of human copy, and from attacks on what was learned; the rest gives the p-values.
 
         Args:
             texts: n texts, of the fit split only.
-            encoder: a fitted encoder; naturalness is as good as what it knows of word order.
+            encoder: a fitted encoder; the test of features is as good as what it knows of word order.
             rng: parts the texts and puts words into disorder.
+            group: shape (n,), texts that resemble each other, e.g. of one test; they stay together.
             attack: makes texts that pass for human under what was learned so far; they are learned as not human.
             rounds: of attacking and learning again.
 
         Raises:
-            DataError: fewer than 40 different texts.
+            DataError: fewer than 40 different texts, or fewer than 10 groups.
         """
-        learned, unseen = _parted(texts, rng)
+        folds, unseen = _parted(texts, group, rng)
+        learned = [text for own in folds for text in own]
         block = Block.fit(encoder, learned)
-        x, wrong = block.encode(learned), disordered(learned, rng)
-        found = cls._learned(block, x, wrong, texts)._calibrated(unseen)
-        for _ in range(rounds if attack else 0):
+        rest = [[text for own in folds if own is not fold for text in own] for fold in folds]
+        models = [_surprisal(others) for others in rest]
+        wrong = [disordered(fold, rng) for fold in folds]
+        found = cls._learned(block, models, folds, wrong)
+        for k in (i % FOLDS for i in range(rounds if attack else 0)):
             assert attack is not None
-            wrong = [*wrong, *attack(found)]
-            found = cls._learned(block, x, wrong, texts)._calibrated(unseen)
-        return found
+            naive = replace(found, surprisal=models[k])._calibrated(folds[k])
+            wrong[k] += attack(naive, folds[k])
+            found = cls._learned(block, models, folds, wrong)
+        return replace(found, surprisal=_surprisal(learned))._calibrated(unseen)
 
     @classmethod
-    def _learned(cls, block: Block, x: Floats, wrong: Sequence[str], texts: Sequence[str]) -> Support:
-        model = LogisticRegression(C=20.0, max_iter=1000)
-        model.fit(np.concatenate([x, block.encode(wrong)]), np.repeat([1, 0], [len(x), len(wrong)]))
+    def _learned(
+        cls,
+        block: Block,
+        models: Sequence[tuple[Surprisal, ...]],
+        folds: Sequence[list[str]],
+        wrong: Sequence[list[str]],
+    ) -> Support:
+        """All but surprisal and p-values; surprisal is measured by models that did not see the fold."""
+        learned = [text for fold in folds for text in fold]
+        x, noise = block.encode(learned), block.encode([text for fold in wrong for text in fold])
+        order, disorder = (
+            np.concatenate([_squares(model, fold) for model, fold in zip(models, side, strict=True)])
+            for side in (folds, wrong)
+        )
+        axes = _whitening(x)
+        place = x @ axes
+        x, noise = np.hstack([x, order]), np.hstack([noise, disorder])
+        unnatural, surprising = _classifier(x, noise, 0.01), _classifier(order, disorder, 0.1)
+        letters = "".join(sorted(set("".join(learned))))
+        low, high = np.quantile(_ranged(learned, place, frozenset(letters)), [TAIL, 1 - TAIL], axis=0)
+        tests = np.column_stack([_log_odds(unnatural, x), _log_odds(surprising, order)])
+        median, tail = np.quantile(tests, [0.5, 1 - UNUSUAL], axis=0)
         return cls(
             block=block,
-            axes=_whitening(x),
-            letters="".join(sorted(set("".join(texts)))),
-            natural=np.append(model.coef_[0], model.intercept_),
-            threshold=0.0,
-            width=1.0,
-            low=np.zeros(len(RANGED)),
-            high=np.zeros(len(RANGED)),
+            axes=axes,
+            letters=letters,
+            surprisal=models[0],
+            unnatural=unnatural,
+            surprising=surprising,
+            median=median,
+            width=np.maximum(tail - median, 1e-3),
+            low=low,
+            high=high,
+            oddness=np.zeros(1),
         )
 
     def _calibrated(self, unseen: Sequence[str]) -> Support:
-        ranged, natural = self.measure(unseen)
-        low, high = np.quantile(ranged, [TAIL, 1 - TAIL], axis=0)
-        low_tail, median = np.quantile(natural, [UNUSUAL, 0.5])
-        return replace(
-            self, low=low, high=high, threshold=float(median), width=float(max(median - low_tail, 1e-3))
-        )
-
-    def measure(self, texts: Sequence[str]) -> tuple[Floats, Floats]:
-        """Ranged measures of texts, shape (n, len(RANGED)), and their naturalness, shape (n,)."""
-        x = self.block.encode(texts)
-        known = frozenset(self.letters)
-        surface = np.array([_surface(text, known) for text in texts]).reshape(len(texts), -1)
-        distance = np.sqrt(((x @ self.axes) ** 2).sum(axis=1))
-        return np.column_stack([surface, distance]), np.asarray(x @ self.natural[:-1] + self.natural[-1])
+        return replace(self, oddness=np.sort(self.odd(unseen)))
 
     def beyond(self, texts: Sequence[str]) -> Floats:
-        """What each of `MEASURES` says against a text, in half widths, shape (n, len(MEASURES)); 0 inside."""
+        """What each of `MEASURES` says against a text, in widths, shape (n, len(MEASURES)); ranges say 0 inside."""
         if not len(texts):
             return np.zeros((0, len(MEASURES)))
-        found, natural = self.measure(texts)
+        x, order = self.block.encode(texts), _squares(self.surprisal, texts)
+        found = _ranged(texts, x @ self.axes, frozenset(self.letters))
         half = np.maximum((self.high - self.low) / 2, 0.02)
         ranged = np.maximum(np.maximum(found - self.high, self.low - found), 0) / half
-        return np.column_stack([ranged, np.maximum(self.threshold - natural, 0) / self.width])
+        tests = [_log_odds(self.unnatural, np.hstack([x, order])), _log_odds(self.surprising, order)]
+        return np.column_stack([ranged, (np.column_stack(tests) - self.median) / self.width])
+
+    def odd(self, texts: Sequence[str]) -> Floats:
+        """How odd texts are, in widths, shape (n,): the oddest of the tests."""
+        beyond = self.beyond(texts)
+        ranged = beyond[:, : len(RANGED)].sum(axis=1)
+        return np.asarray(
+            np.maximum(np.where(ranged > 0, 1 + ranged, -np.inf), beyond[:, len(RANGED) :].max(axis=1))
+        )
+
+    def p_value(self, texts: Sequence[str]) -> Floats:
+        """Share of held-out human copy at least as odd, shape (n,), in (0, 1]."""
+        return self.p_value_of(self.odd(texts))
+
+    def p_value_of(self, odd: Floats) -> Floats:
+        """The same from oddness, shape (n,)."""
+        held = self.oddness
+        return np.asarray((1 + len(held) - np.searchsorted(held, odd)) / (1 + len(held)))
 
     def excess(self, texts: Sequence[str]) -> Floats:
-        """Sum over the measures, shape (n,); 0 for most human copy."""
-        return np.asarray(self.beyond(texts).sum(axis=1))
+        """How much odder than what is flagged, in widths, shape (n,); 0 for human copy."""
+        return self.excess_of(self.odd(texts))
+
+    def excess_of(self, odd: Floats) -> Floats:
+        """The same from oddness, shape (n,)."""
+        return np.asarray(np.maximum(odd - np.quantile(self.oddness, 1 - ALPHA), 0))
 
 
-def _parted(texts: Sequence[str], rng: np.random.Generator) -> tuple[list[str], list[str]]:
-    """Different texts that are learned from, and the quarter that is not."""
-    unique = list(dict.fromkeys(texts))
-    if len(unique) < 40:
-        raise DataError(f"support: at least 40 different texts are needed, got {len(unique)}; give more copy")
-    mixed = [unique[i] for i in rng.permutation(len(unique)).tolist()]
-    return mixed[len(unique) // 4 :], mixed[: len(unique) // 4]
+Attack = Callable[[Support, Sequence[str]], list[str]]
+"""What was learned and human copy to take words from -> texts that should pass for human."""
 
 
-def disordered(texts: Sequence[str], rng: np.random.Generator) -> list[str]:
-    """Texts of human words that no human wrote, two for each text: see `KINDS`."""
-    pool = [word for text in texts for word in text.split()] or ["a"]
-    frequent = [word for word, _ in Counter(pool).most_common(FREQUENT)]
-    found = []
-    for text in texts:
-        words, other = text.split() or ["a"], _another(texts, rng).split() or ["a"]
-        source = frequent if rng.random() < 0.7 else pool
-        kinds = (
-            [words[i] for i in rng.permutation(len(words)).tolist()],
-            _drawn(source, int(rng.integers(3, 13)), rng),
-            [_phrase(_another(texts, rng), rng) for _ in range(rng.integers(2, 6))],
-            [*words, *_drawn(source, int(rng.integers(2, 11)), rng)],
-            [_drawn(pool, 1, rng)[0] if rng.random() < 0.3 else word for word in words],
-            [*words, *other[-int(rng.integers(1, 5)) :]] if rng.random() < 0.5 else [*other[:4], *words],
+def _parted(
+    texts: Sequence[str], group: Ints | None, rng: np.random.Generator
+) -> tuple[list[list[str]], list[str]]:
+    """Different texts in `FOLDS` that are learned from, and about a quarter that is not; groups stay together."""
+    codes = range(len(texts)) if group is None else np.asarray(group).tolist()
+    owner = dict(zip(reversed(texts), reversed(codes), strict=True))
+    names = sorted(set(owner.values()))
+    if len(owner) < 40 or len(names) < 10:
+        raise DataError(
+            f"support: at least 40 different texts in 10 groups are needed, got {len(owner)} in {len(names)}; give more copy"
         )
-        found += [" ".join(kinds[i]) for i in rng.choice(len(kinds), 2, replace=False, p=KINDS).tolist()]
-    return found
+    place = dict(zip(names, rng.permutation(len(names)).tolist(), strict=True))
+    held = len(names) // 4
+    unseen = [text for text, name in owner.items() if place[name] < held]
+    learned = [(text, place[name] % FOLDS) for text, name in owner.items() if place[name] >= held]
+    return [[text for text, fold in learned if fold == k] for k in range(FOLDS)], unseen
 
 
-def _another(texts: Sequence[str], rng: np.random.Generator) -> str:
-    return texts[int(rng.integers(len(texts)))]
+def _classifier(human: Floats, noise: Floats, c: float) -> Floats:
+    """Log-odds of noise, linear in the features, shape (d + 1,), the constant last; `c` is sklearn's inverse penalty."""
+    x = np.concatenate([human, noise])
+    mean, spread = x.mean(axis=0), x.std(axis=0)
+    scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-9)
+    model = LogisticRegression(C=c, max_iter=1000)
+    model.fit((x - mean) * scale, np.repeat([0, 1], [len(human), len(noise)]))
+    slope = model.coef_[0] * scale
+    return np.append(slope, model.intercept_ - slope @ mean)
 
 
-def _drawn(words: Sequence[str], k: int, rng: np.random.Generator) -> list[str]:
-    return [words[i] for i in rng.integers(len(words), size=k).tolist()]
+def _log_odds(classifier: Floats, x: Floats) -> Floats:
+    return np.asarray(x @ classifier[:-1] + classifier[-1])
 
 
-def _phrase(text: str, rng: np.random.Generator) -> str:
-    words = text.split()
-    start = int(rng.integers(max(1, len(words) - 2)))
-    return " ".join(words[start : start + 3])
+def _surprisal(texts: Sequence[str]) -> tuple[Surprisal, ...]:
+    return tuple(Surprisal.fit(texts, known) for known in KNOWN)
+
+
+def _squares(models: Sequence[Surprisal], texts: Sequence[str]) -> Floats:
+    """Surprisal and sizes with their squares, shape (n, q)."""
+    found = np.hstack([*(model.measure(texts) for model in models), sizes(texts)])
+    return np.hstack([found, found**2])
+
+
+def _ranged(texts: Sequence[str], place: Floats, known: frozenset[str]) -> Floats:
+    """Measures of `RANGED`, shape (n, len(RANGED))."""
+    surface = np.array([_surface(text, known) for text in texts]).reshape(len(texts), -1)
+    return np.column_stack([surface, np.sqrt((place**2).sum(axis=1))])
 
 
 def _whitening(x: Floats) -> Floats:
@@ -211,69 +265,3 @@ def _surface(text: str, known: frozenset[str]) -> list[float]:
         float(np.log1p(max(map(len, words), default=0))),
         sum(letter not in known for letter in text) / n,
     ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Guarded:
-    """A wording model that knows what it does not know: each member is split in two, `unit` * excess apart both ways.
-
-    The mean stays, and the variance over members becomes the model's own plus the square of `unit` * excess. All that reads
-    members, `World.gain` and the tuners' reward among it, sees the doubt.
-
-    Attributes:
-        inner: the model.
-        support: of the texts it was fitted on.
-        unit: doubt of one half width of excess, in log-odds.
-    """
-
-    inner: Wording
-    support: Support
-    unit: float = UNIT
-
-    @property
-    def n_members(self) -> int:
-        """Twice the members of the model inside."""
-        return 2 * self.inner.n_members
-
-    def members(self, texts: Sequence[str]) -> Floats:
-        """Scores, shape (n_members, n)."""
-        found, apart = self.inner.members(texts), self.unit * self.support.excess(texts)
-        return np.concatenate([found + apart, found - apart])
-
-
-def fit_guarded(
-    wording: Wording, texts: Sequence[str], encoder: Encoder, rng: np.random.Generator, rounds: int = ROUNDS
-) -> Guarded:
-    """Guard a fitted model, against searches for its own weak places too.
-
-    Args:
-        wording: the model.
-        texts: the human copy it was fitted on.
-        encoder: of the support.
-        rng: of the support and of the searches.
-        rounds: searches that the support learns from.
-    """
-    words, phrases = frequent_words(texts), frequent_phrases(texts)
-
-    def attack(support: Support) -> list[str]:
-        guarded = Guarded(inner=wording, support=support)
-
-        def bound(attempts: Sequence[str]) -> Floats:
-            return lower_bound(guarded, attempts)
-
-        tried = [cross_entropy_search(bound, words, slots, rng) for slots in (8, 14)]
-        tried += [cross_entropy_search(bound, phrases, slots, rng) for slots in (3, 5)]
-        return list(dict.fromkeys(text for several in tried for text in several))
-
-    return Guarded(inner=wording, support=Support.fit(texts, encoder, rng, attack, rounds))
-
-
-def doubt(wording: Wording, texts: Sequence[str]) -> Floats:
-    """Standard deviation over members, in log-odds, shape (n,)."""
-    return np.asarray(wording.members(texts).std(axis=0))
-
-
-def lower_bound(wording: Wording, texts: Sequence[str], deviations: float = 1.0) -> Floats:
-    """Mean over members minus `deviations` times their standard deviation, in log-odds, shape (n,)."""
-    found = wording.members(texts)
-    return np.asarray(found.mean(axis=0) - deviations * found.std(axis=0))

@@ -1,29 +1,30 @@
-"""Attacks: an unguarded model is fooled, a guarded one sees through; the real archive with MiniLM is the hard case."""
+"""Attacks: an unguarded model is fooled, a guarded one sees through the crude ones; the real archive is the hard case."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from copybandit.evaluation.attacks import AttackReport, attack_report, render
+from copybandit.evaluation.attacks import WRITERS, AttackReport, attack_report, render
+from copybandit.evaluation.fit_attack import arms_of, attack_tests, human_cost
+from copybandit.generators.grammar import write
 from copybandit.sim.additive_wording import fit_additive, usual_encoders
+from copybandit.sim.disorder import disordered
 from copybandit.sim.encoders import CharGrams
-from copybandit.sim.sentence import PACKAGE, Sentence, has_minilm
+from copybandit.sim.guarded import Guarded, fit_guarded
+from copybandit.sim.sentence import PACKAGE, has_minilm
 from copybandit.sim.split import split_groups
-from copybandit.sim.support import disordered, fit_guarded
-from copybandit.sim.types import DataError
+from copybandit.sim.support import ALPHA
+from copybandit.sim.types import Brief, DataError
 from copybandit.sim.upworthy import AbTests, load_ab_tests
-from copybandit.sim.wording import Arms, Wording
+from copybandit.sim.wording import Wording
 from tests.slices import write_upworthy
+from tests.small_world import small_world
 
-CRUDE = {"capitals", "emoji flood", "empty text", "length padding"}
-
-
-def arms_of(tests: AbTests) -> Arms:
-    group = np.unique(np.stack([tests.test, tests.image]), axis=1, return_inverse=True)[1].ravel()
-    return Arms(texts=tests.text, group=group, clicks=tests.clicks, impressions=tests.impressions)
+CRUDE = {"capitals", "emoji flood", "empty text", "length padding", "competitor names"}
 
 
 def rows(report: AttackReport, kind: str) -> dict[str, float]:
@@ -31,7 +32,7 @@ def rows(report: AttackReport, kind: str) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def slice_models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Wording, Wording, AbTests]:
+def slice_models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Wording, Guarded, AbTests]:
     tests = load_ab_tests(write_upworthy(tmp_path_factory.mktemp("ab") / "slice.csv", n_tests=400))
     split = split_groups(tests.groups(), seed=0)
     arms, rng = arms_of(tests.take(split.fit)), np.random.default_rng(0)
@@ -41,7 +42,7 @@ def slice_models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Wording, Wor
 
 
 def test_an_unguarded_model_is_fooled_and_a_guarded_one_is_not(
-    slice_models: tuple[Wording, Wording, AbTests],
+    slice_models: tuple[Wording, Guarded, AbTests],
 ) -> None:
     plain, guarded, judge = slice_models
     fooled = attack_report(plain, judge.text, np.random.default_rng(1))
@@ -49,23 +50,50 @@ def test_an_unguarded_model_is_fooled_and_a_guarded_one_is_not(
     assert "search over words" in fooled.succeeded
     assert not CRUDE & set(held.succeeded)
     before, after = rows(fooled, "attack"), rows(held, "attack")
-    assert all(after[name] < before[name] for name in CRUDE)
+    assert all(after[name] <= before[name] for name in CRUDE)
     baselines = rows(held, "baseline")
     assert baselines["best constant"] >= baselines["best for each product (mean)"] >= held.median
+    assert not any(row.flagged and row.succeeded for row in held.rows)
 
 
-def test_a_report_is_the_same_again_and_prints(slice_models: tuple[Wording, Wording, AbTests]) -> None:
+def test_a_report_is_the_same_again_and_prints(slice_models: tuple[Wording, Guarded, AbTests]) -> None:
     _, guarded, judge = slice_models
     first, again = (attack_report(guarded, judge.text, np.random.default_rng(3)) for _ in range(2))
     assert render(first) == render(again)
     head, *body = render(first)
     assert len(body) == len(first.rows) and {len(row) for row in body} == {len(head)}
-    assert {row[6] for row in body} <= {"", "held", "SUCCEEDED"}
+    assert {row[6] for row in body} <= {"", "held", "held, flagged", "SUCCEEDED"}
     for row in first.rows:
         assert row.lower_bound == pytest.approx(row.score - first.deviations * row.doubt)
 
 
-def test_too_little_copy_is_refused(slice_models: tuple[Wording, Wording, AbTests]) -> None:
+def test_the_writers_moves_are_searched_for_the_products_given(
+    slice_models: tuple[Wording, Guarded, AbTests],
+) -> None:
+    _, guarded, judge = slice_models
+    products = small_world().products[:5]
+    found = attack_report(guarded, judge.text, np.random.default_rng(3), catalogue=products)
+    row = found.rows[-1]
+    assert row.name == WRITERS and row.kind == "attack"
+    assert any(product.name.lower() in row.text.lower() for product in products)
+    rng = np.random.default_rng(0)
+    usual = [write(Brief(product=products[i % 5]), rng) for i in range(100)]
+    bounds = guarded.members(usual)
+    assert row.lower_bound > np.median(bounds.mean(axis=0) - bounds.std(axis=0))
+
+
+def test_what_the_guard_costs_human_copy(slice_models: tuple[Wording, Guarded, AbTests]) -> None:
+    _, guarded, judge = slice_models
+    cost = human_cost(guarded, judge)
+    assert cost.n == len(set(judge.text)) and cost.alpha == ALPHA
+    assert cost.flagged < 2 * ALPHA
+    assert cost.rank_correlation > 0.4
+    assert cost.pair_accuracy > cost.pair_accuracy_unguarded - 0.15  # made-up copy: style alone moves clicks
+    free = replace(guarded, support=replace(guarded.support, oddness=np.full(99, 1e9)))
+    assert human_cost(free, judge).rank_correlation == pytest.approx(1.0)
+
+
+def test_too_little_copy_is_refused(slice_models: tuple[Wording, Guarded, AbTests]) -> None:
     with pytest.raises(DataError, match="at least 20 human texts are needed, got 3"):
         attack_report(slice_models[0], ["a", "b", "c"], np.random.default_rng(0))
 
@@ -75,15 +103,18 @@ def test_the_real_archive(data_dir: Path) -> None:
     if not has_minilm():
         pytest.skip(f"MINILM ABSENT: install torch, transformers and {PACKAGE}")
     tests = load_ab_tests(data_dir / "upworthy-exploratory-sample.csv.gz")
-    split = split_groups(tests.groups(), seed=0)
-    arms, rng, encoder = arms_of(tests.take(split.fit)), np.random.default_rng(0), Sentence.load()
-    plain = fit_additive(arms, (encoder,), rng).wording
-    guarded = fit_guarded(plain, arms.texts, encoder, rng, rounds=1)
-    human = tests.take(split.judge).text
-    fooled, held = (attack_report(model, human, np.random.default_rng(1)) for model in (plain, guarded))
-    assert not CRUDE & set(held.succeeded), "\n".join(map(str, render(held)))
-    # Searches still find texts above the median human copy, but far lower ones than without the guard.
-    before, after = rows(fooled, "attack"), rows(held, "attack")
-    assert after["search over words"] < before["search over words"] - 0.1
-    spoilt = disordered(human[:300], rng)
-    assert np.median(guarded.support.excess(spoilt)) > 1 > np.median(guarded.support.excess(human[:300]))
+    found = attack_tests(tests, 0, catalogue=small_world().products, rounds=1)
+    human = tests.take(split_groups(tests.groups(), 0).judge).text
+    fooled = attack_report(found.model.inner, human, np.random.default_rng(1))
+    told = "\n".join(map(str, render(found.attacks)))
+    print(told, found.cost)
+    assert not CRUDE & set(found.attacks.succeeded), told
+    # What passes for human copy can still beat its median: stuffing, echo, searches, the writers' moves.
+    assert not any(row.flagged and row.succeeded for row in found.attacks.rows), told
+    above = {row.name: row.lower_bound - found.attacks.median for row in found.attacks.rows}
+    free = {row.name: row.lower_bound - fooled.median for row in fooled.rows}
+    assert all(above[name] < free[name] - 0.1 for name in ("keyword stuffing", "search over words")), told
+    assert found.cost.flagged < 1.5 * ALPHA and found.cost.rank_correlation > 0.5
+    assert found.cost.pair_accuracy > found.cost.pair_accuracy_unguarded - 0.04
+    spoilt = disordered(human[:300], np.random.default_rng(1))
+    assert (found.model.support.p_value(spoilt) < ALPHA).mean() > 0.6

@@ -12,10 +12,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from copybandit.sim.disorder import disordered
 from copybandit.sim.encoders import CharGrams, Style
+from copybandit.sim.guarded import STRICT, Guarded, doubt, fit_guarded, lower_bound
 from copybandit.sim.search import cross_entropy_search, frequent_phrases, frequent_words
 from copybandit.sim.store import load_record, save_record
-from copybandit.sim.support import MEASURES, Guarded, Support, disordered, doubt, fit_guarded, lower_bound
+from copybandit.sim.support import (  # groups are kept apart inside
+    ALPHA,
+    FOLDS,
+    MEASURES,
+    RANGED,
+    SURE,
+    Support,
+    _parted,
+)
 from copybandit.sim.types import DataError, Floats
 from copybandit.sim.upworthy import load_ab_tests
 from copybandit.sim.wording import LinearWording
@@ -44,8 +54,10 @@ def wording() -> LinearWording:
 def test_unseen_human_copy_lies_inside() -> None:
     beyond = support().beyond(headlines()[600:])
     assert beyond.shape == (len(headlines()) - 600, len(MEASURES))
-    assert (beyond[:, :-1].sum(axis=1) > 0).mean() < 0.15  # nine ranges of 99% each
-    assert 0.3 < (beyond[:, -1] > 0).mean() < 0.7  # the median of naturalness
+    assert (beyond[:, : len(RANGED)].sum(axis=1) > 0).mean() < 0.15  # nine ranges of 99% each
+    p = support().p_value(headlines()[600:])
+    assert (p < ALPHA).mean() < 2 * ALPHA and 0.3 < (p < 0.5).mean() < 0.7
+    assert ((support().excess(headlines()[600:]) > 0) <= (p < ALPHA + 0.02)).all()
 
 
 @pytest.mark.parametrize(
@@ -81,9 +93,31 @@ def test_doubt_is_added_to_the_spread_and_the_mean_stays() -> None:
     found = guarded.members(texts)
     assert len(found) == guarded.n_members == 6
     np.testing.assert_allclose(found.mean(axis=0), inner.members(texts).mean(axis=0))
-    wanted = np.sqrt(inner.members(texts).var(axis=0) + (0.7 * support().excess(texts)) ** 2)
+    apart = guarded.apart(texts, inner.members(texts).mean(axis=0))
+    assert (apart >= 0.7 * support().excess(texts)).all() and (apart[20:] > 0.7).all()
+    assert (apart[support().p_value(texts) > SURE] == 0).all()
+    wanted = np.sqrt(inner.members(texts).var(axis=0) + apart**2)
     np.testing.assert_allclose(doubt(guarded, texts), wanted)
     np.testing.assert_allclose(lower_bound(guarded, texts, 2.0), found.mean(axis=0) - 2 * wanted)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(max_size=60), st.floats(STRICT, 3.0), st.integers(0, 99))
+def test_a_flagged_text_is_worth_no_more_than_the_ceiling(noise: str, deviations: float, row: int) -> None:
+    texts = [noise, f"{headlines()[row]} {noise}", " ".join(headlines()[row].split()[::-1])]
+    guarded = Guarded(inner=wording(), support=support(), ceiling=-0.1)
+    flagged = support().p_value(texts) < ALPHA
+    assert (lower_bound(guarded, texts, deviations)[flagged] <= -0.1 + 1e-9).all()
+
+
+def test_texts_of_one_group_are_learned_or_held_out_together() -> None:
+    texts = [f"{word} {i}" for i in range(20) for word in ("Why", "How", "When")]
+    folds, unseen = _parted(texts, np.repeat(np.arange(20), 3), np.random.default_rng(0))
+    assert len(folds) == FOLDS and sorted([*unseen, *(text for fold in folds for text in fold)]) == sorted(
+        texts
+    )
+    for part in (unseen, *folds):
+        assert len(part) == 3 * len({text.split()[1] for text in part})
 
 
 def test_a_world_and_its_reward_see_the_doubt() -> None:
@@ -122,11 +156,12 @@ def test_a_search_finds_what_is_asked_for() -> None:
 
 def test_learning_from_attacks_makes_them_unnatural() -> None:
     encoder, rng = CharGrams(size=256), np.random.default_rng(4)
-    made = ["You You You Never Never"] * 30
+    made = [headlines()[350]] * 30  # a text that passes for human
 
     plain = Support.fit(headlines()[:300], encoder, np.random.default_rng(4))
-    warned = Support.fit(headlines()[:300], encoder, rng, attack=lambda found: made, rounds=1)
-    assert warned.beyond(made[:1])[0, -1] > plain.beyond(made[:1])[0, -1]
+    warned = Support.fit(headlines()[:300], encoder, rng, attack=lambda found, human: made, rounds=1)
+    place = MEASURES.index("unnatural")
+    assert warned.beyond(made[:1])[0, place] > plain.beyond(made[:1])[0, place]
 
 
 def test_files_bring_it_back(tmp_path: Path) -> None:
@@ -140,5 +175,7 @@ def test_files_bring_it_back(tmp_path: Path) -> None:
 
 
 def test_too_little_copy_is_refused() -> None:
-    with pytest.raises(DataError, match="support: at least 40 different texts are needed, got 2"):
+    with pytest.raises(
+        DataError, match="support: at least 40 different texts in 10 groups are needed, got 2 in 2"
+    ):
         Support.fit(["a", "b", "a"], CharGrams(size=8), np.random.default_rng(0))
