@@ -1,6 +1,6 @@
 """The whole loop on several seeds: tuned copy against every baseline, and the bandit's share of the gap.
 
-Run: ``python tests/benchmarks/loop.py --json FILE [--config quickstart] [--worlds 0 1 2 3 4] [--workers 2]``.
+Run: ``python tests/benchmarks/loop.py --json FILE [--config quickstart] [--worlds 0 1 2 3] [--workers 2]``.
 Every world seed is a shop of its own; every tuning seed is a run of PPO in it. Each interval is a hierarchical bootstrap:
 worlds and their tuning seeds are resampled together as one level, products as the other. Peers: none close this loop.
 """
@@ -127,7 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, required=True, help="file to write")
     parser.add_argument("--config", default="quickstart")
-    parser.add_argument("--worlds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--worlds", type=int, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--tuning", type=int, nargs="+", default=[0])
     parser.add_argument(
         "--workers", type=int, default=1, help="worlds at a time; set OMP_NUM_THREADS to match"
