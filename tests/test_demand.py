@@ -125,9 +125,9 @@ def test_a_model_knows_alternatives_by_name_and_ignores_absent_ones(seed: int, o
     order = rng.permutation(3)
     moved = model.choice_probs(panel.aligned([panel.alternatives[i] for i in order]))
     np.testing.assert_array_equal(moved[:, :3], p[:, order])
-    bought_c = panel.household[panel.choice == 2]
-    others = panel.take(~np.isin(panel.household, bought_c))
-    if len(others):
+    never_c = ~np.isin(panel.household, panel.household[panel.choice == 2])
+    if never_c.any():
+        others = panel.take(never_c)
         gone = replace(others, available=others.available & (np.arange(3) < 2))
         without = replace(
             others,

@@ -56,12 +56,12 @@ def test_swap_is_above_zero_for_copy_that_is_chosen_by_the_truth_and_zero_withou
     fitted: Pipeline,
 ) -> None:
     """Let each segment have the interest word that the gold world likes best for it: the test must see that."""
-    cells, gold = fitted.cells("judge"), fitted.gold()
-    words = fitted.shop().words
+    cells, gold, shop = fitted.cells("judge"), fitted.gold(), fitted.shop()
+    words = shop.words
     leaning = [gold.leaning(group) for group in cells.shoppers]
     best = []
     for product, segment in zip(cells.product, cells.segment, strict=True):
-        texts = [f"For {word} lovers: {fitted.shop().products[product].name}." for word in words]
+        texts = [f"For {word} lovers: {shop.products[product].name}." for word in words]
         copy = gold.encode(texts, np.full(len(texts), product))
         best.append(texts[int(np.argmax(gold.gain(leaning[segment], copy)))])
     rng = np.random.default_rng(0)
@@ -69,7 +69,7 @@ def test_swap_is_above_zero_for_copy_that_is_chosen_by_the_truth_and_zero_withou
     assert found.ci_low > 0
     flat = swap_test(gold.without_match(), cells, [best], 200, rng)
     assert flat.value == pytest.approx(0, abs=1e-12)
-    same = [fitted.shop().references[product] for product in cells.product]
+    same = [shop.references[product] for product in cells.product]
     assert swap_test(gold, cells, [same], 200, rng).value == pytest.approx(0, abs=1e-12)
 
 
