@@ -6,27 +6,23 @@ the warm start of policies the fitted one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 
-from copybandit.agents.bandit import BanditRun, run_bandit
-from copybandit.agents.batch import Learner
+from copybandit.agents.bandit import BanditRun
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.settings import BanditSettings, PolicyName
 from copybandit.evaluation.shop_data import ShopData
-from copybandit.evaluation.stage_bandit import Approved, assortment, policies
+from copybandit.evaluation.stage_bandit import Approved, assortment, play_season, policies
 from copybandit.evaluation.stage_fit import FittedShop
 from copybandit.sim.open_bandit_export import ExportItems, Truth, write_open_bandit
 from copybandit.sim.schema import write_feedback, write_table
-from copybandit.sim.shop import Assortment, Shop
 from copybandit.sim.types import DataError
-from copybandit.sim.world import World
 
 Form = Literal["parquet", "open-bandit"]
 CAMPAIGN = "all"
@@ -84,7 +80,7 @@ def _season(pipeline: Pipeline, policy: str, form: str, out: Path) -> None:
     gold = pipeline.gold()
     goods = assortment(shown, gold, fitted.world)
     learner = next(one for one in policies(goods, fitted.world) if one.name == policy)
-    done = play_season(learner, goods, gold, fitted.world, shop, options, settings.seed, on_step)
+    done = play_season(learner, goods, gold, fitted.world, shop.products, options, settings.seed, on_step)
     if form == "parquet":
         write_parquet(done, shown, shop, out)
     else:
@@ -107,41 +103,6 @@ def on_show(shop: ShopData, settings: BanditSettings) -> Approved:
         writer=np.zeros(len(rows), dtype=np.int64),
         products=np.arange(n_products),
         table=table,
-    )
-
-
-def play_season(
-    policy: Learner,
-    goods: Assortment,
-    gold: World,
-    fitted: World,
-    shop: ShopData,
-    options: BanditSettings,
-    seed: int,
-    on_step: Callable[[int, int], None] | None = None,
-) -> BanditRun:
-    """One policy's season.
-
-    Args:
-        policy: chooses and learns; it is changed.
-        goods: what is on show.
-        gold: the truth.
-        fitted: the belief.
-        shop: its catalogue gives the prices.
-        options: impressions, days and batch size.
-        seed: of visits, responses and choices.
-        on_step: called with impressions done and in all after each batch.
-    """
-    season = Shop(
-        gold, fitted, goods, shop.products, seed=seed, n_impressions=options.n_impressions, days=options.days
-    )
-    return run_bandit(
-        policy,
-        season,
-        n_impressions=options.n_impressions,
-        batch_size=min(options.batch_size, len(gold.taste.shoppers)),
-        rng=np.random.default_rng([seed, 6]),
-        on_step=on_step,
     )
 
 

@@ -138,6 +138,41 @@ def policies(goods: Assortment, fitted: World) -> list[Learner]:
     ]
 
 
+def play_season(
+    policy: Learner,
+    goods: Assortment,
+    gold: World,
+    fitted: World,
+    catalogue: tuple[Product, ...],
+    options: BanditSettings,
+    seed: int,
+    on_step: Callable[[int, int], None] | None = None,
+) -> BanditRun:
+    """One policy's season.
+
+    Args:
+        policy: chooses and learns; it is changed.
+        goods: what is on show.
+        gold: the truth.
+        fitted: the belief.
+        catalogue: gives the prices.
+        options: impressions, days and batch size.
+        seed: of visits, responses and choices.
+        on_step: called with impressions done and in all after each batch.
+    """
+    season = Shop(
+        gold, fitted, goods, catalogue, seed=seed, n_impressions=options.n_impressions, days=options.days
+    )
+    return run_bandit(
+        policy,
+        season,
+        n_impressions=options.n_impressions,
+        batch_size=min(options.batch_size, len(gold.taste.shoppers)),
+        rng=np.random.default_rng([seed, 6]),
+        on_step=on_step,
+    )
+
+
 def play(
     approved: Approved,
     gold: World,
@@ -152,20 +187,7 @@ def play(
     goods = assortment(approved, gold, fitted)
 
     def run(policy: Learner, shown: Assortment, world: World = gold) -> BanditRun:
-        shop = Shop(
-            world,
-            fitted,
-            shown,
-            catalogue,
-            seed=seed,
-            n_impressions=settings.n_impressions,
-            days=settings.days,
-        )
-        rng = np.random.default_rng([seed, 6])
-        size = min(settings.batch_size, len(gold.taste.shoppers))
-        return run_bandit(
-            policy, shop, n_impressions=settings.n_impressions, batch_size=size, rng=rng, on_step=on_step
-        )
+        return play_season(policy, shown, world, fitted, catalogue, settings, seed, on_step)
 
     report: dict[str, Any] = {
         "policy": settings.policy,
