@@ -1,9 +1,10 @@
 """Can the response model be fooled? Texts that no reader would reward, against the median human copy.
 
 An attacker knows the model's score. He starts from human copy at or below the median and keeps his best attempt; an attack
-succeeds where its lower bound (mean minus deviations of the members) is above the median human copy's. The searches make
-texts of nothing but words, or runs of three words, that people use, or of what the project's own writers can say: rhetorical
-moves filled with the facts of products. Such text reads like copy, so it may do well without being odd; a row says both.
+succeeds where the lower bound of its gain over the median human copy, the number that tuning optimises, is above zero. The
+searches make texts of nothing but words, or runs of three words, that people use, or of what the project's own writers can
+say: rhetorical moves filled with the facts of products. Such text reads like copy, so it may do well without being odd; a
+row says both.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from copybandit.generators.grammar import moves, write
-from copybandit.sim.guarded import Guarded
+from copybandit.sim.guarded import Guarded, lower_bound
 from copybandit.sim.search import cross_entropy_search, frequent_phrases, frequent_words
 from copybandit.sim.support import ALPHA
 from copybandit.sim.types import Brief, DataError, Floats, Ints, Product, Segment
@@ -43,8 +44,9 @@ class AttackRow:
         score: mean over members, in log-odds.
         doubt: standard deviation over members, in log-odds.
         lower_bound: score minus deviations times doubt, in log-odds.
+        gain_bound: the same of the gain over the median human copy, member by member, in log-odds.
         p_value: share of held-out human copy at least as odd, a mean of a mean row; nan for a model that does not say.
-        succeeded: an attack whose lower bound is above the median human copy's.
+        succeeded: an attack whose gain bound is above zero.
     """
 
     name: str
@@ -53,6 +55,7 @@ class AttackRow:
     score: float
     doubt: float
     lower_bound: float
+    gain_bound: float
     p_value: float
     succeeded: bool
 
@@ -68,7 +71,7 @@ class AttackReport:
 
     Attributes:
         rows: the rows.
-        median: lower bound of the median human copy, in log-odds.
+        median: lower bound of the median human copy by itself, in log-odds.
         deviations: members' standard deviations that a lower bound subtracts.
     """
 
@@ -88,11 +91,13 @@ class _Judge:
 
     wording: Wording
     deviations: float
-    median: float = 0.0
+    reference: str
 
     def bounds(self, texts: Sequence[str]) -> Floats:
-        found = self.wording.members(texts)
-        return np.asarray(found.mean(axis=0) - self.deviations * found.std(axis=0))
+        """Lower bounds of gains over the reference, shape (n,)."""
+        found = self.wording.members([self.reference, *texts])
+        gain = found[:, 1:] - found[:, :1]
+        return np.asarray(gain.mean(axis=0) - self.deviations * gain.std(axis=0))
 
     def p_value(self, texts: Sequence[str]) -> float:
         if not isinstance(self.wording, Guarded):
@@ -101,18 +106,19 @@ class _Judge:
 
     def row(self, name: str, kind: str, texts: Sequence[str]) -> AttackRow:
         """The best of several texts."""
-        text = texts[int(self.bounds(texts).argmax())]
-        found = self.wording.members([text])[:, 0]
-        bound = float(found.mean() - self.deviations * found.std())
+        bounds = self.bounds(texts)
+        best = int(bounds.argmax())
+        found = self.wording.members([texts[best]])[:, 0]
         return AttackRow(
             name=name,
             kind=kind,
-            text=text,
+            text=texts[best],
             score=float(found.mean()),
             doubt=float(found.std()),
-            lower_bound=bound,
-            p_value=self.p_value([text]),
-            succeeded=kind == "attack" and bound > self.median,
+            lower_bound=float(found.mean() - self.deviations * found.std()),
+            gain_bound=float(bounds[best]),
+            p_value=self.p_value([texts[best]]),
+            succeeded=kind == "attack" and bounds[best] > 0,
         )
 
 
@@ -142,22 +148,22 @@ def attack_report(
     """
     if len(human) < 20:
         raise DataError(f"attacks: at least 20 human texts are needed, got {len(human)}; give more copy")
-    bounds = _Judge(wording=wording, deviations=deviations).bounds(human)
-    order = np.argsort(bounds, kind="stable")
+    alone = lower_bound(wording, human, deviations)
+    order = np.argsort(alone, kind="stable")
     middle = order[(len(order) - 1) // 2]
-    judge = _Judge(wording=wording, deviations=deviations, median=float(bounds[middle]))
+    judge = _Judge(wording=wording, deviations=deviations, reference=human[middle])
     rows = [
         judge.row("median human copy", "human", [human[middle]]),
         judge.row("best constant", "baseline", human),
     ]
     if product is not None:
-        rows.append(_best_for_each(judge, human, bounds, np.asarray(product)))
+        rows.append(_best_for_each(judge, human, np.asarray(product)))
     lower = order[: (len(order) + 1) // 2]
     bases = [human[i] for i in rng.choice(lower, min(BASES, len(lower)), replace=False).tolist()]
     rows += _attacks(judge, human, bases, rivals, rng)
     if len(catalogue):
         rows.append(judge.row(WRITERS, "attack", _written(catalogue, rng)))
-    return AttackReport(rows=tuple(rows), median=judge.median, deviations=deviations)
+    return AttackReport(rows=tuple(rows), median=float(alone[middle]), deviations=deviations)
 
 
 def _attacks(
@@ -190,7 +196,7 @@ def _written(catalogue: Sequence[Product], rng: np.random.Generator) -> list[str
 
 def render(report: AttackReport) -> tuple[tuple[str, ...], ...]:
     """Header and rows of a table, ready to print."""
-    head = ("copy", "kind", "score", "doubt", "lower bound", "p", "verdict", "text")
+    head = ("copy", "kind", "score", "doubt", "lower bound", "gain bound", "p", "verdict", "text")
     body = [
         (
             row.name,
@@ -198,6 +204,7 @@ def render(report: AttackReport) -> tuple[tuple[str, ...], ...]:
             f"{row.score:+.3f}",
             f"{row.doubt:.3f}",
             f"{row.lower_bound:+.3f}",
+            f"{row.gain_bound:+.3f}",
             f"{row.p_value:.3f}",
             verdict(row),
             row.text if len(row.text) <= 60 else row.text[:57] + "...",
@@ -214,8 +221,9 @@ def verdict(row: AttackRow) -> str:
     return ("SUCCEEDED" if row.succeeded else "held") + (", flagged" if row.flagged else "")
 
 
-def _best_for_each(judge: _Judge, human: Sequence[str], bounds: Floats, product: Ints) -> AttackRow:
+def _best_for_each(judge: _Judge, human: Sequence[str], product: Ints) -> AttackRow:
     """Mean over products of the best copy of each: the best that is not personal."""
+    bounds = judge.bounds(human)
     order = np.lexsort((-bounds, product))
     first = order[np.unique(product[order], return_index=True)[1]]
     texts = [human[i] for i in first.tolist()]
@@ -226,7 +234,8 @@ def _best_for_each(judge: _Judge, human: Sequence[str], bounds: Floats, product:
         text="",
         score=float(found.mean()),
         doubt=float(found.std(axis=0).mean()),
-        lower_bound=float(bounds[first].mean()),
+        lower_bound=float(lower_bound(judge.wording, texts, judge.deviations).mean()),
+        gain_bound=float(bounds[first].mean()),
         p_value=judge.p_value(texts),
         succeeded=False,
     )

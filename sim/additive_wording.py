@@ -58,7 +58,7 @@ def fit_additive(
     encoders: Sequence[Encoder],
     rng: np.random.Generator,
     *,
-    pairs: int = 4,
+    pairs: int = 64,
     without_length: bool = False,
 ) -> AdditiveFit:
     """Fit to arms of A/B tests.

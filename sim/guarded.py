@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,23 +28,26 @@ FRAMES = ("Title: {}", "{} | {}", "Please write an ad. {}", "Headline for a shop
 
 @dataclass(frozen=True, kw_only=True)
 class Guarded:
-    """A wording model that knows what it does not know: each member is split in two, `apart` both ways.
+    """A wording model that knows what it does not know: each member is split in two, `spread` both ways.
 
-    The mean stays, and the variance over members becomes the model's own plus the square of `apart`; so all that reads
-    members, `World.gain` and the tuners' reward among it, sees the doubt. A flagged text is worth no more than `ceiling` in
-    a lower bound of at least `STRICT` deviations, and less the odder it is; doubt fades out from p-value `ALPHA` to `SURE`.
+    The mean stays, and the variance over members becomes the model's own plus the square of `spread`, whose sign is
+    every text's own; so all that reads members, `World.gain` and the tuners' reward among it, sees the doubt, of a
+    difference of two texts too. A flagged text is worth no more than `ceiling` in a lower bound of at least `STRICT`
+    deviations, and less the odder it is; doubt of oddness fades out from p-value `ALPHA` to `SURE`.
 
     Attributes:
         inner: the model.
         support: of the texts it was fitted on.
         unit: doubt of one width of oddness beyond what is flagged, in log-odds.
         ceiling: of a flagged text, in log-odds: below most human copy.
+        own: standard deviation of what no encoder sees of a new text, in log-odds.
     """
 
     inner: Wording
     support: Support
     unit: float = UNIT
     ceiling: float = 0.0
+    own: float = 0.0
 
     @property
     def n_members(self) -> int:
@@ -53,11 +57,11 @@ class Guarded:
     def members(self, texts: Sequence[str]) -> Floats:
         """Scores, shape (n_members, n)."""
         found = self.inner.members(texts)
-        apart = self.apart(texts, found.mean(axis=0))
-        return np.concatenate([found + apart, found - apart])
+        spread = signs(texts, len(found)) * np.hypot(self.own, self.apart(texts, found.mean(axis=0)))
+        return np.concatenate([found + spread, found - spread])
 
     def apart(self, texts: Sequence[str], score: Floats) -> Floats:
-        """Doubt of texts with the given mean scores, in log-odds, shape (n,)."""
+        """Doubt of the oddness of texts with the given mean scores, in log-odds, shape (n,)."""
         odd = self.support.odd(texts)
         p = self.support.p_value_of(odd)
         share = np.clip((SURE - p) / (SURE - ALPHA), 0, 1)
@@ -69,21 +73,23 @@ class Guarded:
 def fit_guarded(
     wording: Wording,
     texts: Sequence[str],
-    encoder: Encoder,
+    encoders: Sequence[Encoder],
     rng: np.random.Generator,
     rounds: int = FOLDS,
     *,
     group: Ints | None = None,
+    own: float = 0.0,
 ) -> Guarded:
     """Guard a fitted model, against searches for its own weak places too.
 
     Args:
         wording: the model.
         texts: the human copy it was fitted on.
-        encoder: of the support.
+        encoders: of the support, one test of naturalness each.
         rng: of the support and of the searches.
         rounds: searches that the support learns from.
         group: shape (n,), texts that resemble each other; see `Support.fit`.
+        own: standard deviation of what no encoder sees of a new text, in log-odds.
     """
     ceiling = float(np.quantile(wording.members(texts).mean(axis=0), LOW))
 
@@ -99,8 +105,16 @@ def fit_guarded(
         tried.append(_stuffed(wording, human, words, rng))
         return list(dict.fromkeys(text for several in tried for text in several))
 
-    support = Support.fit(texts, encoder, rng, group=group, attack=attack, rounds=rounds)
-    return Guarded(inner=wording, support=support, ceiling=ceiling)
+    support = Support.fit(texts, encoders, rng, group=group, attack=attack, rounds=rounds)
+    return Guarded(inner=wording, support=support, ceiling=ceiling, own=own)
+
+
+def signs(texts: Sequence[str], n: int) -> Floats:
+    """+1 or -1 for each of n members and each text, shape (n, len(texts)): bits of a hash, the same again and again."""
+    size = -(-n // 8)
+    drawn = [hashlib.shake_128(text.encode("utf-8", "surrogatepass")).digest(size) for text in texts]
+    bits = np.unpackbits(np.frombuffer(b"".join(drawn), np.uint8).reshape(len(texts), size), axis=1)
+    return np.where(bits[:, :n].T, 1.0, -1.0)
 
 
 def _stuffed(

@@ -1,7 +1,7 @@
 """Is a text like the human copy that a wording model was fitted on? Where it is not, its score deserves doubt.
 
-Three tests, each a number that is higher for odder texts: of the surface and the distance of the meaning (beyond what
-99% of human copy keeps to), of the features (log-odds of disorder against human copy) and of the order of words
+Several tests, each a number that is higher for odder texts: of the surface and the distance of the meaning (beyond what
+99% of human copy keeps to), of each encoder's features (log-odds of disorder against human copy) and of the order of words
 (the same from surprisal under a trigram model): noise-contrastive estimation (Gutmann and Hyvarinen, 2010), whose noise is
 human words in disorder and what searches for weak places find. A text is as odd as its oddest test says, so that
 none makes up for another. Held-out human copy turns oddness into a conformal p-value (Vovk et al., 2005): whoever calls copy
@@ -34,7 +34,6 @@ RANGED = (
     "strange",
     "distance",
 )
-MEASURES = (*RANGED, "unnatural", "surprising")
 TAIL, UNUSUAL = 0.005, 0.1
 """Shares of human copy beyond each end of a range, and a width or more beyond the median of the other tests."""
 ALPHA, SURE = 0.1, 0.5
@@ -49,26 +48,38 @@ _TOKEN = re.compile(r"[^\W\d_][\w'’]*|\d+|[^\w\s]")
 
 
 @dataclass(frozen=True, kw_only=True)
+class View:
+    """One encoder's test of naturalness.
+
+    Attributes:
+        block: places a text, shape (d,).
+        unnatural: shape (d + 2 q + 1,), log-odds of disorder from features, surprisal and its squares, the constant last.
+    """
+
+    block: Block
+    unnatural: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
 class Support:
     """What human copy is like.
 
     Attributes:
-        block: places a text, shape (d,).
+        views: one per encoder; the first also measures distance.
         axes: shape (d, r), whiten the leading axes of human copy.
         letters: that human copy uses; others are strange.
         surprisal: of human copy, from fine words to coarse ones.
-        unnatural: shape (d + 1,), log-odds of disorder from features, the constant last.
-        surprising: shape (2 q + 1,), the same from surprisal and its squares, the constant last.
-        median, width: shape (2,), of these two over human copy; the width is how far the highest tenth lies above.
+        surprising: shape (2 q + 1,), log-odds of disorder from surprisal and its squares, the constant last.
+        median, width: shape (len(views) + 1,), of these tests over human copy; the width is how far the highest tenth
+            lies above.
         low, high: shape (len(RANGED),), ends of each range.
         oddness: shape (m,), of held-out human copy, sorted.
     """
 
-    block: Block
+    views: tuple[View, ...]
     axes: Floats
     letters: str
     surprisal: tuple[Surprisal, ...]
-    unnatural: Floats
     surprising: Floats
     median: Floats
     width: Floats
@@ -80,7 +91,7 @@ class Support:
     def fit(
         cls,
         texts: Sequence[str],
-        encoder: Encoder,
+        encoders: Sequence[Encoder],
         rng: np.random.Generator,
         *,
         group: Ints | None = None,
@@ -91,7 +102,7 @@ class Support:
 
         Args:
             texts: n texts, of the fit split only.
-            encoder: a fitted encoder; the test of features is as good as what it knows of word order.
+            encoders: fitted encoders, one test each; a test is as good as what its encoder knows of word order.
             rng: parts the texts and puts words into disorder.
             group: shape (n,), texts that resemble each other, e.g. of one test; they stay together.
             attack: makes texts that pass for human under what was learned so far; they are learned as not human.
@@ -102,47 +113,52 @@ class Support:
         """
         folds, unseen = _parted(texts, group, rng)
         learned = [text for own in folds for text in own]
-        block = Block.fit(encoder, learned)
+        blocks = [Block.fit(encoder, learned) for encoder in encoders]
         rest = [[text for own in folds if own is not fold for text in own] for fold in folds]
         models = [_surprisal(others) for others in rest]
         wrong = [disordered(fold, rng) for fold in folds]
-        found = cls._learned(block, models, folds, wrong)
+        found = cls._learned(blocks, models, folds, wrong)
         for k in (i % FOLDS for i in range(rounds if attack else 0)):
             assert attack is not None
             naive = replace(found, surprisal=models[k])._calibrated(folds[k])
             wrong[k] += attack(naive, folds[k])
-            found = cls._learned(block, models, folds, wrong)
+            found = cls._learned(blocks, models, folds, wrong)
         return replace(found, surprisal=_surprisal(learned))._calibrated(unseen)
 
     @classmethod
     def _learned(
         cls,
-        block: Block,
+        blocks: Sequence[Block],
         models: Sequence[tuple[Surprisal, ...]],
         folds: Sequence[list[str]],
         wrong: Sequence[list[str]],
     ) -> Support:
         """All but surprisal and p-values; surprisal is measured by models that did not see the fold."""
         learned = [text for fold in folds for text in fold]
-        x, noise = block.encode(learned), block.encode([text for fold in wrong for text in fold])
+        spoilt = [text for fold in wrong for text in fold]
         order, disorder = (
             np.concatenate([_squares(model, fold) for model, fold in zip(models, side, strict=True)])
             for side in (folds, wrong)
         )
-        axes = _whitening(x)
-        place = x @ axes
-        x, noise = np.hstack([x, order]), np.hstack([noise, disorder])
-        unnatural, surprising = _classifier(x, noise, 0.01), _classifier(order, disorder, 0.1)
+        x = [block.encode(learned) for block in blocks]
+        views = tuple(
+            View(
+                block=block,
+                unnatural=_classifier(
+                    np.hstack([own, order]), np.hstack([block.encode(spoilt), disorder]), 0.01
+                ),
+            )
+            for block, own in zip(blocks, x, strict=True)
+        )
+        axes, surprising = _whitening(x[0]), _classifier(order, disorder, 0.1)
         letters = "".join(sorted(set("".join(learned))))
-        low, high = np.quantile(_ranged(learned, place, frozenset(letters)), [TAIL, 1 - TAIL], axis=0)
-        tests = np.column_stack([_log_odds(unnatural, x), _log_odds(surprising, order)])
-        median, tail = np.quantile(tests, [0.5, 1 - UNUSUAL], axis=0)
+        low, high = np.quantile(_ranged(learned, x[0] @ axes, frozenset(letters)), [TAIL, 1 - TAIL], axis=0)
+        median, tail = np.quantile(_tests(views, surprising, x, order), [0.5, 1 - UNUSUAL], axis=0)
         return cls(
-            block=block,
+            views=views,
             axes=axes,
             letters=letters,
             surprisal=models[0],
-            unnatural=unnatural,
             surprising=surprising,
             median=median,
             width=np.maximum(tail - median, 1e-3),
@@ -154,16 +170,21 @@ class Support:
     def _calibrated(self, unseen: Sequence[str]) -> Support:
         return replace(self, oddness=np.sort(self.odd(unseen)))
 
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of what `beyond` tells."""
+        return (*RANGED, *(f"unnatural_{k}" for k in range(len(self.views))), "surprising")
+
     def beyond(self, texts: Sequence[str]) -> Floats:
-        """What each of `MEASURES` says against a text, in widths, shape (n, len(MEASURES)); ranges say 0 inside."""
+        """What each of `measures` says against a text, in widths, shape (n, len(measures)); ranges say 0 inside."""
         if not len(texts):
-            return np.zeros((0, len(MEASURES)))
-        x, order = self.block.encode(texts), _squares(self.surprisal, texts)
-        found = _ranged(texts, x @ self.axes, frozenset(self.letters))
+            return np.zeros((0, len(self.measures)))
+        x, order = [view.block.encode(texts) for view in self.views], _squares(self.surprisal, texts)
+        found = _ranged(texts, x[0] @ self.axes, frozenset(self.letters))
         half = np.maximum((self.high - self.low) / 2, 0.02)
         ranged = np.maximum(np.maximum(found - self.high, self.low - found), 0) / half
-        tests = [_log_odds(self.unnatural, np.hstack([x, order])), _log_odds(self.surprising, order)]
-        return np.column_stack([ranged, (np.column_stack(tests) - self.median) / self.width])
+        tests = _tests(self.views, self.surprising, x, order)
+        return np.column_stack([ranged, (tests - self.median) / self.width])
 
     def odd(self, texts: Sequence[str]) -> Floats:
         """How odd texts are, in widths, shape (n,): the oddest of the tests."""
@@ -222,6 +243,12 @@ def _classifier(human: Floats, noise: Floats, c: float) -> Floats:
     model.fit((x - mean) * scale, np.repeat([0, 1], [len(human), len(noise)]))
     slope = model.coef_[0] * scale
     return np.append(slope, model.intercept_ - slope @ mean)
+
+
+def _tests(views: Sequence[View], surprising: Floats, x: Sequence[Floats], order: Floats) -> Floats:
+    """Log-odds of disorder by each view and by surprisal, shape (n, len(views) + 1)."""
+    odds = [_log_odds(view.unnatural, np.hstack([own, order])) for view, own in zip(views, x, strict=True)]
+    return np.column_stack([*odds, _log_odds(surprising, order)])
 
 
 def _log_odds(classifier: Floats, x: Floats) -> Floats:

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 from copybandit.sim.tables import ids, integer_column, read_table, refuse, text_column
 from copybandit.sim.types import Bools, DataError, Floats, Ints
+from copybandit.sim.wording import Arms
 
 COLUMNS = ("clickability_test_id", "headline", "eyecatcher_id", "impressions", "clicks", "test_week")
 BAD_WEEKS = (201325, 201402)
@@ -86,6 +87,11 @@ class AbTests:
         names = ("test", "image", "impressions", "clicks", "week")
         columns = {name: getattr(self, name)[index] for name in names}
         return replace(self, text=tuple(self.text[i] for i in index.tolist()), **columns)
+
+    def arms(self) -> Arms:
+        """Return the rows as arms; a group is one test with one image."""
+        group = np.unique(np.stack([self.test, self.image]), axis=1, return_inverse=True)[1].ravel()
+        return Arms(texts=self.text, group=group, clicks=self.clicks, impressions=self.impressions)
 
     def pairs(self) -> AbPairs:
         """Return all pairs of different headlines within one test and one image."""

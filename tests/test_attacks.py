@@ -37,7 +37,7 @@ def slice_models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Wording, Gua
     split = split_groups(tests.groups(), seed=0)
     arms, rng = arms_of(tests.take(split.fit)), np.random.default_rng(0)
     plain = fit_additive(arms, usual_encoders(arms.texts, None), rng).wording
-    guarded = fit_guarded(plain, arms.texts, CharGrams(size=256), rng, rounds=1)
+    guarded = fit_guarded(plain, arms.texts, [CharGrams(size=256)], rng, rounds=1)
     return plain, guarded, tests.take(split.judge)
 
 

@@ -20,7 +20,6 @@ from copybandit.sim.store import load_record, save_record
 from copybandit.sim.support import (  # groups are kept apart inside
     ALPHA,
     FOLDS,
-    MEASURES,
     RANGED,
     SURE,
     Support,
@@ -41,7 +40,7 @@ def headlines() -> tuple[str, ...]:
 
 @cache
 def support() -> Support:
-    return Support.fit(headlines()[:600], CharGrams(size=256), np.random.default_rng(0))
+    return Support.fit(headlines()[:600], [CharGrams(size=256)], np.random.default_rng(0))
 
 
 def wording() -> LinearWording:
@@ -53,7 +52,7 @@ def wording() -> LinearWording:
 
 def test_unseen_human_copy_lies_inside() -> None:
     beyond = support().beyond(headlines()[600:])
-    assert beyond.shape == (len(headlines()) - 600, len(MEASURES))
+    assert beyond.shape == (len(headlines()) - 600, len(support().measures))
     assert (beyond[:, : len(RANGED)].sum(axis=1) > 0).mean() < 0.15  # nine ranges of 99% each
     p = support().p_value(headlines()[600:])
     assert (p < ALPHA).mean() < 2 * ALPHA and 0.3 < (p < 0.5).mean() < 0.7
@@ -75,7 +74,7 @@ def test_unseen_human_copy_lies_inside() -> None:
 def test_spoilt_copy_lies_outside_and_the_reason_is_named(spoil, measure: str) -> None:  # type: ignore[no-untyped-def]  # one of several lambdas
     texts = headlines()[600:640]
     beyond = support().beyond([spoil(text) for text in texts])
-    assert (beyond[:, MEASURES.index(measure)] > 0.2).all()
+    assert (beyond[:, support().measures.index(measure)] > 0.2).all()
     assert (support().excess([spoil(text) for text in texts]) > support().excess(texts)).all()
 
 
@@ -124,7 +123,7 @@ def test_a_world_and_its_reward_see_the_doubt() -> None:
     shop = small_world()
     texts, product = list(shop.sample.texts[:30]), shop.sample.product[:30]
     spoilt = [text.upper() + "!!!!!!!!" for text in texts]
-    found = Support.fit(shop.sample.texts, CharGrams(size=256), np.random.default_rng(0))
+    found = Support.fit(shop.sample.texts, [CharGrams(size=256)], np.random.default_rng(0))
     world = replace(shop.fitted, wording=Guarded(inner=shop.fitted.wording, support=found))
     leaning = shop.fitted.leaning(np.arange(40))
     for copy, least in ((texts, 0.0), (spoilt, 0.5)):
@@ -155,18 +154,18 @@ def test_a_search_finds_what_is_asked_for() -> None:
 
 
 def test_learning_from_attacks_makes_them_unnatural() -> None:
-    encoder, rng = CharGrams(size=256), np.random.default_rng(4)
+    encoder, rng = [CharGrams(size=256)], np.random.default_rng(4)
     made = [headlines()[350]] * 30  # a text that passes for human
 
     plain = Support.fit(headlines()[:300], encoder, np.random.default_rng(4))
     warned = Support.fit(headlines()[:300], encoder, rng, attack=lambda found, human: made, rounds=1)
-    place = MEASURES.index("unnatural")
+    place = support().measures.index("unnatural_0")
     assert warned.beyond(made[:1])[0, place] > plain.beyond(made[:1])[0, place]
 
 
 def test_files_bring_it_back(tmp_path: Path) -> None:
     guarded = fit_guarded(
-        wording(), headlines()[:200], CharGrams(size=64), np.random.default_rng(0), rounds=1
+        wording(), headlines()[:200], [CharGrams(size=64)], np.random.default_rng(0), rounds=1
     )
     save_record(tmp_path / "guarded", guarded)
     again = load_record(tmp_path / "guarded", Guarded)
@@ -178,4 +177,4 @@ def test_too_little_copy_is_refused() -> None:
     with pytest.raises(
         DataError, match="support: at least 40 different texts in 10 groups are needed, got 2 in 2"
     ):
-        Support.fit(["a", "b", "a"], CharGrams(size=8), np.random.default_rng(0))
+        Support.fit(["a", "b", "a"], [CharGrams(size=8)], np.random.default_rng(0))
