@@ -160,7 +160,13 @@ def bench(
 
 @app.command()
 def fit(
-    log: Annotated[str, typer.Argument(help="The log: a file, or ta-feng or instacart where installed.")],
+    context: typer.Context,
+    log: Annotated[
+        str,
+        typer.Argument(
+            help="The log: a file, or ta-feng or instacart where installed. With --resume: the run folder."
+        ),
+    ],
     format_: Annotated[
         str, typer.Option("--format", help="How it is written: events, retail, ta-feng or instacart.")
     ] = "events",
@@ -178,19 +184,38 @@ def fit(
     ] = False,
     sequence: Annotated[bool, typer.Option(help="Train the sequence model too.")] = True,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder to make; runs/fit-LOG-SEED if not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder to make; runs/fit-LOG-SEED if not given.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished stage.")] = False,
 ) -> None:
     """Fit a shop to your own files and say how far to believe it."""
     from copybandit.cli.errors import one_line
-    from copybandit.cli.fit_command import fit_shop_files, format_of
+    from copybandit.cli.fit_command import execute, format_of, new_folder, old_folder
     from copybandit.evaluation.fit_inputs import FitRequest
 
     with one_line("copybandit fit"):
-        request = FitRequest(
-            log=log, format=format_of(format_, log), products=products, panels=tuple(panel or ()),
-            ab_tests=ab_tests, attack=attack, grocery=grocery, sequence=sequence, seed=seed,
-        )  # fmt: skip
-    fit_shop_files(request, out)
+        if resume:
+            folder = old_folder(Path(log), _given(context, beside=("log", "resume")))
+        else:
+            request = FitRequest(
+                log=log, format=format_of(format_, log), products=products, panels=tuple(panel or ()),
+                ab_tests=ab_tests, attack=attack, grocery=grocery, sequence=sequence, seed=seed,
+            )  # fmt: skip
+            folder = new_folder(request, out)
+    execute(folder)
+
+
+def _given(context: typer.Context, *, beside: tuple[str, ...]) -> list[str]:
+    """Options that stand on the command line, other than those named."""
+    return [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name is not None
+        and parameter.name not in beside
+        and (source := context.get_parameter_source(parameter.name)) is not None
+        and source.name == "COMMANDLINE"
+    ]
 
 
 @app.command()

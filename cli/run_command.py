@@ -20,7 +20,7 @@ from copybandit.evaluation.run_folder import RunFolder, stored_settings
 from copybandit.evaluation.settings import RunSettings
 from copybandit.sim.types import DataError
 
-Pipeline = Callable[[RunSettings, RunFolder, Progress], Mapping[str, Any]]
+Pipeline = Callable[[RunSettings, RunFolder[RunSettings], Progress], Mapping[str, Any]]
 DEFAULT_CONFIG = "quickstart"
 
 
@@ -75,13 +75,13 @@ def execute(request: Request, pipeline: Pipeline | None = None) -> None:
     with one_line(f"copybandit run --resume {shlex.quote(str(path))}"):
         folder = open_folder(request, path)
         with folder, progress(Console(stderr=True)) as display:
-            for name, (then, now) in folder.changed_versions().items():
-                display.note(f"warning: {name} was {then} when this run began and is {now} now")
+            for line in folder.version_notes():
+                display.note(line)
             report = (pipeline or _pipeline())(folder.settings, folder, display)
         _print_result(report, path)
 
 
-def open_folder(request: Request, path: Path) -> RunFolder:
+def open_folder(request: Request, path: Path) -> RunFolder[RunSettings]:
     """Make the run folder, or open it to go on with the settings it was made with."""
     given = request.overrides()
     if not request.resume:

@@ -22,6 +22,7 @@ Format = Literal["events", "retail", "ta-feng", "instacart"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 INSTALLED = ("ta-feng", "instacart")
 """Logs that come with an installed package: their name may stand for a path."""
+STAGES = tuple("read interest sequence judge baskets policies funnel demand wording attack".split())
 LEAST_SHOPPERS = 50
 LEAST_PRODUCTS = 10
 
@@ -51,6 +52,16 @@ class FitRequest:
     grocery: bool = False
     sequence: bool = True
     seed: int = 0
+
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages that this asks for, in order."""
+        asked = {
+            "sequence": self.sequence,
+            "demand": bool(self.panels),
+            "wording": self.ab_tests is not None,
+            "attack": self.attack,
+        }
+        return tuple(name for name in STAGES if asked.get(name, True))
 
     def __post_init__(self) -> None:
         if self.attack and self.ab_tests is None:

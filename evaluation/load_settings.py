@@ -1,4 +1,4 @@
-"""From a config's name or path to `RunSettings`, with one line for whoever wrote it wrong.
+"""From a config's name or path to `RunSettings`, or another record, with one line for whoever wrote it wrong.
 
 YAML here is read as YAML 1.2 reads numbers, so that `1e-4` is a number, and a key given twice is an error
 instead of the last one winning.
@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar, get_type_hints
 
 import msgspec
 import yaml
@@ -18,6 +18,8 @@ import yaml
 from copybandit.configs import read_shipped, shipped
 from copybandit.evaluation.settings import RunSettings
 from copybandit.sim.types import DataError
+
+Settings = TypeVar("Settings")
 
 MIN_CELL = 20
 """Shoppers below which a segment is too small to write for."""
@@ -65,7 +67,16 @@ def read_settings(name_or_path: str, overrides: Mapping[str, object] | None = No
     given = dict(overrides or {})
     for key, value in given.items():
         _put(raw, key, value)
-    return _convert(raw, name_or_path, given)
+    return _convert(raw, RunSettings, name_or_path, given)
+
+
+def read_config(path: Path, kind: type[Settings]) -> Settings:
+    """A record that `to_yaml` wrote.
+
+    Raises:
+        DataError: the file is broken, or holds another kind of record.
+    """
+    return _convert(_parse(*_read(str(path))), kind, str(path), {})
 
 
 def parse_override(text: str) -> tuple[str, object]:
@@ -83,18 +94,31 @@ def parse_override(text: str) -> tuple[str, object]:
         raise DataError(f"--set {key.strip()}: {value!r} is not a YAML value; quote it") from error
 
 
-def flatten(settings: RunSettings) -> dict[str, object]:
+def flatten(settings: object) -> dict[str, object]:
     """Dotted key to plain value, in the order of the fields.
 
     >>> flatten(RunSettings(name="x"))["tune.seeds"]
     (0,)
     """
-    return dict(_leaves(msgspec.to_builtins(settings), ""))
+    return dict(_leaves(msgspec.to_builtins(settings, enc_hook=_path_to_text), ""))
 
 
-def to_yaml(settings: RunSettings) -> str:
-    """The settings as YAML that `load_settings` reads back unchanged."""
-    return yaml.safe_dump(msgspec.to_builtins(settings), sort_keys=False, allow_unicode=True, width=1000)
+def to_yaml(settings: object) -> str:
+    """A record as YAML that `read_config` reads back unchanged."""
+    plain = msgspec.to_builtins(settings, enc_hook=_path_to_text)
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _path_to_text(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(f"a {type(value).__name__} has no form in YAML")
+
+
+def _text_to_path(kind: type[Any], value: object) -> Path:
+    if kind is Path:
+        return Path(str(value))
+    raise NotImplementedError(f"a {kind.__name__} cannot be read from YAML")
 
 
 def _leaves(tree: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object]]:
@@ -148,11 +172,13 @@ def _put(raw: dict[str, Any], key: str, value: object) -> None:
     node[last] = value
 
 
-def _convert(raw: dict[str, Any], source: str, overrides: Mapping[str, object]) -> RunSettings:
+def _convert(
+    raw: dict[str, Any], kind: type[Settings], source: str, overrides: Mapping[str, object]
+) -> Settings:
     try:
-        settings = msgspec.convert(raw, RunSettings)
+        settings = msgspec.convert(raw, kind, dec_hook=_text_to_path)
     except msgspec.ValidationError as error:
-        raise DataError(_explain(str(error), raw, source, overrides)) from error
+        raise DataError(_explain(str(error), raw, kind, source, overrides)) from error
     for key, value in flatten(settings).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise DataError(
@@ -161,7 +187,9 @@ def _convert(raw: dict[str, Any], source: str, overrides: Mapping[str, object]) 
     return settings
 
 
-def _explain(message: str, raw: dict[str, Any], source: str, overrides: Mapping[str, object]) -> str:
+def _explain(
+    message: str, raw: dict[str, Any], kind: type[Any], source: str, overrides: Mapping[str, object]
+) -> str:
     """One line out of msgspec's message, which ends in "- at `$.path`" unless the path is the root."""
     message, _, _ = message.partition(" - at `key` in")
     problem, _, path = message.partition(" - at `$")
@@ -173,14 +201,14 @@ def _explain(message: str, raw: dict[str, Any], source: str, overrides: Mapping[
     unknown = re.search(r"unknown field `(.*)`", problem)
     if unknown:
         name = ".".join([*keys, unknown[1]])
-        allowed = ", ".join(_fields(keys))
+        allowed = ", ".join(get_type_hints(_type_at(kind, keys)))
         return f"{_place(source, name, overrides)}: unknown key {name}; allowed here: {allowed}"
     missing = re.search(r"missing required field `(.*)`", problem)
     if missing:
         return f"{source}: key {missing[1]} is missing; add {missing[1]}: VALUE"
     rule = re.sub(r",? got `.*`$", "", problem.removeprefix("Expected ")).replace("`", "").rstrip(",")
     if problem.startswith("Invalid enum value"):
-        rule = "one of " + ", ".join(_choices(keys))
+        rule = "one of " + ", ".join(map(str, _type_at(kind, keys).__args__))
     rule = rule.replace("object", "a group of keys")
     place = _place(source, name, overrides)
     return f"{place}: {name or 'every key'} must be {rule}, got {node!r}; correct the value"
@@ -193,19 +221,10 @@ def _place(source: str, key: str, overrides: Mapping[str, object]) -> str:
     )
 
 
-def _type_at(keys: list[str]) -> Any:
-    kind: Any = RunSettings
+def _type_at(kind: Any, keys: list[str]) -> Any:
     for key in keys:
-        kind = next(field.type for field in msgspec.structs.fields(kind) if field.name == key)
+        kind = get_type_hints(kind)[key]
     return kind
-
-
-def _fields(keys: list[str]) -> list[str]:
-    return [field.name for field in msgspec.structs.fields(_type_at(keys))]
-
-
-def _choices(keys: list[str]) -> list[str]:
-    return [str(choice) for choice in _type_at(keys).__args__]
 
 
 def _check_together(settings: RunSettings, source: str) -> None:

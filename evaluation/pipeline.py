@@ -39,7 +39,7 @@ ATTRIBUTION = {
 }
 
 
-def run(settings: RunSettings, folder: RunFolder, progress: Progress) -> Mapping[str, Any]:
+def run(settings: RunSettings, folder: RunFolder[RunSettings], progress: Progress) -> Mapping[str, Any]:
     """Run or go on with a run; returns what report.json holds.
 
     Args:
@@ -57,7 +57,7 @@ def run(settings: RunSettings, folder: RunFolder, progress: Progress) -> Mapping
 class Pipeline:
     """The stages of one run; each reads what the stages before it saved and writes into the folder it is given."""
 
-    def __init__(self, settings: RunSettings, folder: RunFolder, progress: Progress) -> None:
+    def __init__(self, settings: RunSettings, folder: RunFolder[RunSettings], progress: Progress) -> None:
         self.settings, self.folder, self.progress = settings, folder, progress
 
     def data(self, stage: Path) -> None:

@@ -13,61 +13,68 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from types import TracebackType
+from typing import Generic, TypeVar
 
-from copybandit.evaluation.load_settings import flatten, read_settings, to_yaml
+from copybandit.evaluation.load_settings import flatten, read_config, to_yaml
+from copybandit.evaluation.machine import peak_memory_mb, reset_peak, versions
 from copybandit.evaluation.settings import RunSettings
 from copybandit.evaluation.storage import load_json, plain, save_json, write_bytes
 from copybandit.sim.types import DataError
 
+Settings = TypeVar("Settings")
+
 
 @dataclass(kw_only=True)
-class RunFolder:
+class RunFolder(Generic[Settings]):
     """A run's folder. As a context manager it removes itself when the run fails before any stage is done."""
 
     path: Path
-    settings: RunSettings
-    fresh: bool
-    """Whether this process made the folder."""
+    settings: Settings
+    """What the run was told: `RunSettings` of `run`, `FitRequest` of `fit`."""
+    made: tuple[Path, ...] = ()
+    """Folders that this process made, the run's own first; none where the run is resumed."""
     clock: Callable[[], float] = time.perf_counter
     """Seconds; only differences are used."""
     _reran: bool = field(default=False, init=False)
 
     @classmethod
-    def create(cls, path: Path, settings: RunSettings) -> RunFolder:
+    def create(cls, path: Path, settings: Settings) -> RunFolder[Settings]:
         """Make a new folder for a run.
 
         Raises:
             DataError: something of that name exists, or the folder cannot be made.
         """
+        made = (path, *(parent for parent in path.parents if not parent.exists()))
         try:
             path.mkdir(parents=True)
         except FileExistsError as error:
             raise DataError(f"{path} exists; pass --resume to go on or --out another") from error
         except OSError as error:
             raise DataError(f"{path} cannot be made ({error.strerror}); pass --out another") from error
-        write_bytes(path / "config.yaml", to_yaml(settings).encode())
-        save_json(path / "versions.json", versions())
-        (path / "stages").mkdir()
-        return cls(path=path, settings=settings, fresh=True)
+        try:
+            write_bytes(path / "config.yaml", to_yaml(settings).encode())
+            save_json(path / "versions.json", versions())
+            (path / "stages").mkdir()
+        except OSError as error:
+            _remove(made)
+            raise DataError(f"{path} cannot be filled ({error.strerror}); pass --out another") from error
+        return cls(path=path, settings=settings, made=made)
 
     @classmethod
-    def resume(cls, path: Path, settings: RunSettings) -> RunFolder:
+    def resume(cls, path: Path, settings: Settings) -> RunFolder[Settings]:
         """Open a run's folder to go on.
 
         Raises:
             DataError: there is no such run, or it was told something else.
         """
-        before, now = flatten(stored_settings(path)), flatten(settings)
+        before, now = flatten(stored(path, type(settings))), flatten(settings)
         for key, value in before.items():
             if value != now[key]:
                 raise DataError(
@@ -75,15 +82,16 @@ class RunFolder:
                     "give the run's own value or pass --out another"
                 )
         (path / "stages").mkdir(exist_ok=True)
-        return cls(path=path, settings=settings, fresh=False)
+        return cls(path=path, settings=settings)
 
-    def __enter__(self) -> RunFolder:
+    def __enter__(self) -> RunFolder[Settings]:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: object, __: TracebackType | None) -> None:
-        failed = kind is not None and issubclass(kind, Exception)  # an interrupt keeps the folder to resume
-        if failed and self.fresh and not self.done():
-            shutil.rmtree(self.path, ignore_errors=True)
+        # An interrupt and a full disk keep the folder to resume.
+        failed = kind is not None and issubclass(kind, Exception) and not issubclass(kind, OSError)
+        if failed and self.made and not self.done():
+            _remove(self.made)
 
     def done(self) -> tuple[str, ...]:
         """Names of the finished stages, sorted."""
@@ -112,7 +120,7 @@ class RunFolder:
         shutil.rmtree(self.output(name), ignore_errors=True)
         partial.mkdir()
         self._forget_metrics(name)
-        _reset_peak()
+        reset_peak()
         start = self.clock()
         work(partial)
         save_json(partial / "timing.json", {"seconds": self.clock() - start, "peak_mb": peak_memory_mb()})
@@ -134,6 +142,13 @@ class RunFolder:
         """Rows that a stage has logged, in order."""
         return [row for row in self._rows() if row["stage"] == stage]
 
+    def version_notes(self) -> tuple[str, ...]:
+        """A line for each package whose version is not the one that the run began with."""
+        return tuple(
+            f"warning: {name} was {then} when this run began and is {now} now"
+            for name, (then, now) in self.changed_versions().items()
+        )
+
     def changed_versions(self) -> dict[str, tuple[str, str]]:
         """Packages whose version differs from when the run began: name to (then, now)."""
         then, now = load_json(self.path / "versions.json"), versions()
@@ -143,8 +158,11 @@ class RunFolder:
 
     def _rows(self) -> list[dict[str, object]]:
         path = self.path / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
-        return [json.loads(line) for line in lines]
+        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise DataError(f"{path}: every line must be JSON, got {error}; remove the file") from error
 
     def _forget_metrics(self, stage: str) -> None:
         """Drop what an interrupted attempt logged, a line cut short included: no row may count twice."""
@@ -153,39 +171,30 @@ class RunFolder:
 
 
 def stored_settings(path: Path) -> RunSettings:
-    """Settings that a run's folder was made with.
+    """Settings that the folder of a `run` was made with; see `stored`."""
+    return stored(path, RunSettings)
+
+
+def stored(path: Path, kind: type[Settings]) -> Settings:
+    """What a run's folder was made with.
 
     Raises:
-        DataError: there is no run in that folder.
+        DataError: there is no run in that folder, or one of another command.
     """
     if not (path / "config.yaml").is_file():
         raise DataError(f"{path} holds no run to resume; start one without --resume or pass --out another")
-    return read_settings(str(path / "config.yaml"))
+    try:
+        return read_config(path / "config.yaml", kind)
+    except DataError as error:
+        raise DataError(
+            f"{path} must hold a run of this command, got a config that does not fit ({error}); "
+            "name the run's own folder, or start one without --resume"
+        ) from error
 
 
-def versions() -> dict[str, str]:
-    """Version of Python and of each package the project names, where installed."""
-    names = {re.split(r"[^A-Za-z0-9._-]", line)[0] for line in requires("copybandit") or ()}
-    found = {"python": platform.python_version()}
-    for name in sorted(names | {"copybandit"}):
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
-
-
-def peak_memory_mb() -> float:
-    """Most memory this process held, in MiB: since the stage began on Linux, since the start elsewhere."""
-    with suppress(OSError):
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        peak = re.search(r"VmHWM:\s+(\d+) kB", status)
-        if peak:
-            return int(peak[1]) / 1024
-    import resource  # absent on Windows, like nothing else in this module
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # bytes on macOS
-
-
-def _reset_peak() -> None:
-    """Ask Linux to count the peak anew, so that one stage's peak is not laid at the next one's door."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+def _remove(made: tuple[Path, ...]) -> None:
+    """Remove a run's folder, and the folders above it that were made for it, unless something else is in them."""
+    shutil.rmtree(made[0], ignore_errors=True)
+    for parent in made[1:]:
+        with suppress(OSError):
+            parent.rmdir()

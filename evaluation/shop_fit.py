@@ -1,302 +1,185 @@
-"""Fits a shop to a user's own files and says how far to believe it: `copybandit fit`.
+"""`copybandit fit`: fits a shop to a user's own files, stage by stage, each stage resumable, and says how far to believe it.
+
+read -> interest -> sequence -> judge -> baskets -> policies -> funnel -> demand -> wording -> attack -> report
 
 Everything that is reported comes from shoppers, households or tests that nothing was fitted on, the interest also from
-later time. What is fitted is written to ``models``; what is said of it, with the gates it is held to, to report.json and
+later time. Every stage draws from a generator of its own, so a resumed fit gives the report of an uninterrupted one, byte
+for byte. What is fitted is written to ``models``; what is said of it, with the gates it is held to, to report.json and
 report.html.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from copybandit.evaluation import attacks
-from copybandit.evaluation.fit_attack import FittedAttack, attack_tests
-from copybandit.evaluation.fit_gates import gates
+from copybandit.evaluation import fit_saved, fit_stages
+from copybandit.evaluation.fit_attack import attack_tests
 from copybandit.evaluation.fit_inputs import FitRequest, ShopLog, read_log, read_panels, read_tests
-from copybandit.evaluation.fit_parts import (
-    FittedDemand,
-    FittedFunnel,
-    FittedWording,
-    fit_funnel,
-    fit_panel,
-    fit_tests,
-)
-from copybandit.evaluation.policy_ranking import PolicyRanking, rank_policies
+from copybandit.evaluation.fit_parts import fit_funnel, fit_panel, fit_tests
+from copybandit.evaluation.fit_saved import Judged
+from copybandit.evaluation.fit_told import gather, metrics, save_models, told
+from copybandit.evaluation.policy_ranking import rank_policies
 from copybandit.evaluation.progress import Progress
-from copybandit.evaluation.run_folder import versions
-from copybandit.evaluation.storage import plain, save_json
-from copybandit.sim.baskets import BasketModel, real_marginals
+from copybandit.evaluation.run_folder import RunFolder
+from copybandit.evaluation.storage import load_json, save_json
 from copybandit.sim.interest import InterestModel, fit_interest
-from copybandit.sim.interest_judge import (
-    Factorised,
-    ItemKnn,
-    JudgedInterest,
-    OwnPurchases,
-    Scorer,
-    WithOwnPurchases,
-    judge_interest,
-    known_part,
-)
-from copybandit.sim.panels import Panel
-from copybandit.sim.realism import LogElasticity, MarginalGap, compare_marginals, log_elasticity
-from copybandit.sim.sequence import SequenceModel, SequenceScorer
+from copybandit.sim.interest_judge import known_part
+from copybandit.sim.sequence import SequenceModel
 from copybandit.sim.split import Split, split_groups
-from copybandit.sim.store import save_record
-from copybandit.sim.types import DataError, Floats
-from copybandit.sim.upworthy import AbTests
+from copybandit.sim.types import Floats
+
+SEEDS = {"interest": 7, "sequence": 8, "judge": 13, "baskets": 14, "policies": 15}
+"""Second number of the seed of a stage that draws; those of panels, tests and attacks are in their own files."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FittedFiles:
-    """Everything that was fitted, and judged.
+def fit_files(folder: RunFolder[FitRequest], progress: Progress) -> Mapping[str, Any]:
+    """Fit or go on with a fit; returns what report.json holds.
 
-    Attributes:
-        shop: the log.
-        interest: the factorised model; `x` its product vectors, shape (m, d).
-        sequence: None where it was not asked for.
-        judged: of every interest model under both schemes.
-        baskets: the model that is simulated.
-        marginals: simulated against real.
-        elasticity: of the log; None where its prices are made up.
-        ranking: of policies in two halves.
-        funnel: rates and delays.
-        demand, wording: of what was given beside the log.
-        attack: on a guarded wording model; None where it was not asked for.
-    """
-
-    shop: ShopLog
-    interest: InterestModel
-    x: Floats
-    sequence: SequenceModel | None
-    judged: tuple[JudgedInterest, ...]
-    baskets: BasketModel
-    marginals: tuple[MarginalGap, ...]
-    elasticity: LogElasticity | None
-    ranking: PolicyRanking
-    funnel: FittedFunnel
-    demand: tuple[FittedDemand, ...]
-    wording: FittedWording | None
-    attack: FittedAttack | None
-
-
-def fit_files(request: FitRequest, out: Path, progress: Progress) -> Mapping[str, Any]:
-    """Fit, judge, and write the folder `out`, which must not exist.
-
-    Returns:
-        What report.json holds.
+    Args:
+        folder: finished stages in it are not done again.
+        progress: told where the fit stands.
 
     Raises:
-        DataError: for unusable input, or a folder that exists; then nothing is written.
+        DataError: for unusable input, or a stage of the folder that cannot be read.
     """
-    from copybandit.evaluation.fit_report import write_fit_report
-
-    if out.exists():
-        raise DataError(f"{out} exists; pass --out another")
-    progress.stage("read")
-    shop, panels, tests = read_log(request), read_panels(request), read_tests(request)
-    for reason, count in shop.dropped:
-        if count:
-            progress.note(f"{request.log}: {count:,} rows left out: {reason}")
-    found = _fit(request, shop, panels, tests, progress)
+    fit = ShopFit(folder, progress)
+    for name in folder.settings.stages():
+        folder.run_stage(name, getattr(fit, name))
     progress.stage("report")
-    report = _report(request, found)
-    _save(request, out, found)
-    save_json(out / "report.json", report)
-    write_fit_report(out, report)
-    return report
+    return fit.report()
 
 
-def _fit(
-    request: FitRequest,
-    shop: ShopLog,
-    panels: tuple[tuple[str, Panel], ...],
-    tests: AbTests | None,
-    progress: Progress,
-) -> FittedFiles:
-    rng = np.random.default_rng([request.seed, 7])
-    split = split_groups(np.array(shop.events.shopper_ids), request.seed)
-    progress.stage("interest")
-    interest, _ = fit_interest(known_part(shop.events)[0], shop.products, split.fit, split.select, rng)
-    x = interest.features.products(shop.products)
-    sequence = _sequence(request, shop, split, x, progress)
-    judged = _judge(shop, split, Factorised(model=interest, products=x), sequence, rng)
-    progress.stage("baskets")
-    baskets, marginals = _baskets(shop, split, interest, x, rng)
-    progress.stage("policies")
-    ranking = rank_policies(shop.events, shop.products, split, rng)
-    progress.stage("funnel")
-    funnel = fit_funnel(shop, split, interest, x)
-    progress.stage("demand", total=len(panels))
-    demand = _demand(panels, request.seed, progress)
-    progress.stage("wording")
-    wording = fit_tests(tests, request.seed) if tests is not None else None
-    return FittedFiles(
-        shop=shop,
-        interest=interest,
-        x=x,
-        sequence=sequence,
-        judged=judged,
-        baskets=baskets,
-        marginals=marginals,
-        elasticity=log_elasticity(shop.events) if shop.prices_real else None,
-        ranking=ranking,
-        funnel=funnel,
-        demand=demand,
-        wording=wording,
-        attack=_attack(request, shop, tests, progress),
-    )
+class ShopFit:
+    """The stages of one fit; each reads what the stages before it saved and writes into the folder it is given."""
 
+    def __init__(self, folder: RunFolder[FitRequest], progress: Progress) -> None:
+        self.folder, self.request, self.progress = folder, folder.settings, progress
 
-def _judge(
-    shop: ShopLog,
-    split: Split,
-    factorised: Factorised,
-    sequence: SequenceModel | None,
-    rng: np.random.Generator,
-) -> tuple[JudgedInterest, ...]:
-    known, _ = known_part(shop.events)
-    scorers: dict[str, Scorer] = {
-        "own purchases": OwnPurchases(),
-        "item-kNN": ItemKnn.fit(known, split.fit),
-        "factorised": factorised,
-        "factorised + own purchases": WithOwnPurchases(inner=factorised),
-    }
-    if sequence is not None:
-        scorers["sequence"] = SequenceScorer(model=sequence, x=factorised.products)
-        scorers["sequence + own purchases"] = WithOwnPurchases(inner=scorers["sequence"])
-    return judge_interest(shop.events, split, scorers, rng)
+    def read(self, stage: Path) -> None:
+        """Read and check every file."""
+        self.progress.stage("read")
+        shop, panels, tests = read_log(self.request), read_panels(self.request), read_tests(self.request)
+        for reason, count in shop.dropped:
+            if count:
+                self.progress.note(f"{self.request.log}: {count:,} rows left out: {reason}")
+        fit_saved.keep_inputs(stage, shop, panels, tests)
 
+    def interest(self, stage: Path) -> None:
+        """The factorised model of interest."""
+        self.progress.stage("interest")
+        shop, split = self.shop, self.split
+        known, _ = known_part(shop.events)
+        rng = self._rng("interest")
+        model, report = fit_interest(known, shop.products, split.fit, split.select, rng)
+        self._keep(stage, model, {"auc_select": report.auc, "n_pairs": report.n_pairs})
 
-def _demand(panels: tuple[tuple[str, Panel], ...], seed: int, progress: Progress) -> tuple[FittedDemand, ...]:
-    found = []
-    for name, panel in panels:
-        found.append(fit_panel(name, panel, seed))
-        progress.advance()
-    return tuple(found)
+    def sequence(self, stage: Path) -> None:
+        """The sequence model of interest; it needs torch."""
 
+        def begin(passes: int) -> Callable[[], None]:
+            self.progress.stage("sequence", total=passes)
+            return self.progress.advance
 
-def _attack(
-    request: FitRequest, shop: ShopLog, tests: AbTests | None, progress: Progress
-) -> FittedAttack | None:
-    if not request.attack or tests is None:
-        return None
-    progress.stage("attack")
-    return attack_tests(tests, request.seed, catalogue=shop.products)
+        model = fit_stages.train_sequence(self.shop, self.split, self.x, self._rng("sequence"), begin)
+        self._keep(stage, model)
 
+    def judge(self, stage: Path) -> None:
+        """Every model of interest on new shoppers and later time."""
+        self.progress.stage("judge")
+        sequence = fit_saved.asked(self.folder, "sequence", SequenceModel)
+        rng = self._rng("judge")
+        rows = fit_stages.judge_models(self.shop, self.split, self._interest(), self.x, sequence, rng)
+        self._keep(stage, Judged(rows=rows), *metrics(rows))
 
-def _sequence(
-    request: FitRequest, shop: ShopLog, split: Split, x: Floats, progress: Progress
-) -> SequenceModel | None:
-    if not request.sequence:
-        return None
-    try:
-        from copybandit.agents.sequence_trainer import SequenceSettings, fit_sequence
-    except ModuleNotFoundError as error:
-        raise DataError(
-            f"the sequence model needs {error.name}, which is not installed; "
-            "run: pip install 'copybandit[train]', or pass --no-sequence"
-        ) from None
-    settings = SequenceSettings()
-    progress.stage("sequence", total=settings.epochs)
-    known, _ = known_part(shop.events)
-    rng = np.random.default_rng([request.seed, 8])
-    return fit_sequence(known, x, split.fit, rng, settings, progress.advance)
+    def baskets(self, stage: Path) -> None:
+        """Visits and baskets, simulated against real."""
+        self.progress.stage("baskets")
+        interest, rng = self._interest(), self._rng("baskets")
+        found = fit_stages.fit_baskets(self.shop, self.split, interest, self.x, rng)
+        self._keep(stage, found, *metrics(found.marginals))
 
+    def policies(self, stage: Path) -> None:
+        """Policies ranked in shops of two halves of the log."""
+        self.progress.stage("policies")
+        shop, rng = self.shop, self._rng("policies")
+        found = rank_policies(shop.events, shop.products, self.split, rng)
+        self._keep(stage, found, *metrics((found,)))
 
-def _baskets(
-    shop: ShopLog, split: Split, interest: InterestModel, x: Floats, rng: np.random.Generator
-) -> tuple[BasketModel, tuple[MarginalGap, ...]]:
-    price = np.array([product.price for product in shop.products])
-    model = BasketModel.fit(shop.events, split.fit, price)
-    known, _ = known_part(shop.events)
-    vectors = interest.shopper_vectors(known, x)
-    simulated = model.simulate(shop.events, split.judge, (vectors, x), rng)
-    real, floor = (real_marginals(shop.events, people) for people in (split.judge, split.fit))
-    return model, compare_marginals(real, simulated, floor)
+    def funnel(self, stage: Path) -> None:
+        """Rates and delays."""
+        self.progress.stage("funnel")
+        found = fit_funnel(self.shop, self.split, self._interest(), self.x)
+        self._keep(stage, found, *metrics(found.steps))
 
+    def demand(self, stage: Path) -> None:
+        """Demand of every panel."""
+        panels = fit_saved.kept_panels(self.folder.output("read"))
+        self.progress.stage("demand", total=len(panels))
+        for index, (name, panel) in enumerate(panels):
+            found = fit_panel(name, panel, self.request.seed)
+            fit_saved.keep(stage / f"demand-{index}", found)
+            self._log("demand", *metrics((found.summary,)))
+            self.progress.advance()
 
-def _report(request: FitRequest, found: FittedFiles) -> Mapping[str, Any]:
-    lines = gates(
-        judged=found.judged,
-        marginals=found.marginals,
-        elasticity=found.elasticity,
-        grocery=found.shop.grocery,
-        ranking=found.ranking,
-        demand=found.demand,
-        wording=found.wording,
-        attack=found.attack,
-    )
-    failed_first = sorted(lines, key=lambda line: {False: 0, True: 1, None: 2}[line.passed])
-    report = {
-        "data": _data(request, found.shop),
-        "gates_failed": sum(line.passed is False for line in lines),
-        "validation": failed_first,
-        "interest": found.judged,
-        "marginals": found.marginals,
-        "elasticity": found.elasticity,
-        "policy_ranking": found.ranking,
-        "funnel": found.funnel.steps,
-        "conversion": found.funnel.conversion,
-        "demand": [part.summary for part in found.demand],
-        "wording": found.wording.report if found.wording else None,
-        "attack": attack_told(found.attack) if found.attack else None,
-        "seed": request.seed,
-    }
-    told: Mapping[str, Any] = plain(report)
-    return told
+    def wording(self, stage: Path) -> None:
+        """Wording of the A/B tests."""
+        self.progress.stage("wording")
+        tests = fit_saved.kept_tests(self.folder.output("read"))
+        assert tests is not None
+        found = fit_tests(tests, self.request.seed)
+        self._keep(stage, found, *metrics((found.report,)))
 
+    def attack(self, stage: Path) -> None:
+        """A guarded wording model, and texts that try to fool it."""
+        self.progress.stage("attack")
+        tests = fit_saved.kept_tests(self.folder.output("read"))
+        assert tests is not None
+        found = attack_tests(tests, self.request.seed, catalogue=self.shop.products)
+        self._keep(stage, found, *metrics(found.attacks.rows))
 
-def attack_told(found: FittedAttack) -> Mapping[str, object]:
-    """What report.json says of the attacks; those that succeeded first."""
-    rows = sorted(found.attacks.rows, key=lambda row: not row.succeeded)
-    return {
-        "encoder": found.encoder,
-        "median": found.attacks.median,
-        "deviations": found.attacks.deviations,
-        "succeeded": found.attacks.succeeded,
-        "rows": [{**plain(row), "flagged": row.flagged, "verdict": attacks.verdict(row)} for row in rows],
-        "human_cost": found.cost,
-    }
+    def report(self) -> Mapping[str, Any]:
+        """Put what the stages found together; write models, report.json and report.html."""
+        from copybandit.evaluation.fit_report import write_fit_report
 
+        found, out = gather(self.folder, self.shop), self.folder.path
+        save_models(out / "models", found)
+        save_json(out / "report.json", told(self.request, found))
+        report: Mapping[str, Any] = load_json(out / "report.json")
+        write_fit_report(out, report)
+        return report
 
-def _data(request: FitRequest, shop: ShopLog) -> Mapping[str, object]:
-    return {
-        "source": request.log,
-        "format": request.format,
-        "n_shoppers": len(shop.events.shopper_ids),
-        "n_products": len(shop.events.product_ids),
-        "n_interactions": len(shop.events),
-        "dropped": dict(shop.dropped),
-        "prices_real": shop.prices_real,
-    }
+    @cached_property
+    def shop(self) -> ShopLog:
+        """The log as it was read."""
+        return fit_saved.kept_shop(self.folder.output("read"))
 
+    @cached_property
+    def split(self) -> Split:
+        """The log's shoppers."""
+        return split_groups(np.array(self.shop.events.shopper_ids), self.request.seed)
 
-def _save(request: FitRequest, out: Path, found: FittedFiles) -> None:
-    try:
-        (out / "models").mkdir(parents=True)
-    except OSError as error:
-        raise DataError(f"{out} cannot be made ({error.strerror}); pass --out another") from error
-    save_json(out / "config.json", _strings(request))
-    save_json(out / "versions.json", versions())
-    save_record(out / "models" / "interest", found.interest)
-    save_record(out / "models" / "baskets", found.baskets)
-    for part in found.demand:
-        save_record(out / "models" / f"demand-{Path(part.summary.name).stem}", part.model)
-    if found.sequence is not None:
-        save_record(out / "models" / "sequence", found.sequence)
-    if found.funnel.model is not None:
-        save_record(out / "models" / "conversion", found.funnel.model)
-    if found.wording is not None:
-        save_record(out / "models" / "wording", found.wording.model)
-    if found.attack is not None:
-        save_record(out / "models" / "guarded-wording", found.attack.model)
+    @cached_property
+    def x(self) -> Floats:
+        """Features of the catalogue, shape (m, d)."""
+        return self._interest().features.products(self.shop.products)
 
+    def _rng(self, stage: str) -> np.random.Generator:
+        return np.random.default_rng([self.request.seed, SEEDS[stage]])
 
-def _strings(request: FitRequest) -> dict[str, object]:
-    values = {name: getattr(request, name) for name in FitRequest.__dataclass_fields__}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+    def _keep(self, stage: Path, record: object, *rows: Mapping[str, object]) -> None:
+        """Save what a stage found, under the stage's own name, and its rows of metrics.jsonl."""
+        name = stage.name.removeprefix(".").removesuffix(".partial")
+        fit_saved.keep(stage / name, record)
+        self._log(name, *rows)
+
+    def _log(self, name: str, *rows: Mapping[str, object]) -> None:
+        for row in rows:
+            self.folder.log(name, row)
+
+    def _interest(self) -> InterestModel:
+        return fit_saved.found(self.folder, "interest", InterestModel)

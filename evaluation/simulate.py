@@ -16,7 +16,7 @@ from copybandit.agents.bandit import BanditRun
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder
-from copybandit.evaluation.settings import BanditSettings, PolicyName
+from copybandit.evaluation.settings import BanditSettings, PolicyName, RunSettings
 from copybandit.evaluation.shop_data import ShopData
 from copybandit.evaluation.stage_bandit import Approved, assortment, play_season, policies
 from copybandit.evaluation.stage_fit import FittedShop
@@ -29,7 +29,7 @@ CAMPAIGN = "all"
 """Name of the one campaign in the Open Bandit layout."""
 
 
-def simulate(folder: RunFolder, policy: str | None, form: str, progress: Progress) -> Path:
+def simulate(folder: RunFolder[RunSettings], policy: str | None, form: str, progress: Progress) -> Path:
     """Run a policy over the season of a run folder's config and write its log; finished stages are not done again.
 
     Args:

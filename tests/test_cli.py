@@ -38,7 +38,9 @@ class TwoStages:
         self.stop, self.stop_in = stop, stop_in
         self.ran: list[str] = []
 
-    def __call__(self, settings: RunSettings, folder: RunFolder, display: Progress) -> Mapping[str, Any]:
+    def __call__(
+        self, settings: RunSettings, folder: RunFolder[RunSettings], display: Progress
+    ) -> Mapping[str, Any]:
         for name in ("first", "second"):
 
             def work(out: Path, name: str = name) -> None:

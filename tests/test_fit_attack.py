@@ -12,8 +12,8 @@ from copybandit.evaluation.fit_attack import FittedAttack, attack_tests
 from copybandit.evaluation.fit_gates import gates
 from copybandit.evaluation.fit_inputs import FitRequest
 from copybandit.evaluation.fit_report import attack_section
+from copybandit.evaluation.fit_told import attack_told
 from copybandit.evaluation.policy_ranking import PolicyRanking
-from copybandit.evaluation.shop_fit import attack_told
 from copybandit.evaluation.storage import plain
 from copybandit.sim.types import DataError
 from copybandit.sim.upworthy import load_ab_tests

@@ -18,8 +18,6 @@ from copybandit.evaluation.fit_gates import gates
 from copybandit.evaluation.fit_inputs import FitRequest, read_log
 from copybandit.evaluation.fit_report import render_fit, verdict
 from copybandit.evaluation.policy_ranking import POLICIES
-from copybandit.evaluation.progress import Silent
-from copybandit.evaluation.shop_fit import fit_files
 from copybandit.sim.baskets import BasketModel
 from copybandit.sim.demand import DemandModel
 from copybandit.sim.interest import InterestModel
@@ -27,33 +25,7 @@ from copybandit.sim.panels import load_panel
 from copybandit.sim.store import load_record
 from copybandit.sim.types import DataError
 from tests.slices import write_retail, write_upworthy
-from tests.small_world import small_world
-
-
-def write_events(folder: Path, n_shoppers: int = 600) -> tuple[Path, Path]:
-    """The synthetic shop's log with views, carts, purchases, returns and searches, and its catalogue."""
-    world = small_world(n_products=60, n_shoppers=n_shoppers)
-    table = world.events.to_arrow().to_pandas()
-    table["kind"] = table["kind"].astype(str)
-    path, catalogue = folder / "events.csv", folder / "products.csv"
-    table.to_csv(path, index=False)
-    columns = ("product_id", "name", "title", "category", "brand", "price")
-    rows = [{**{c: getattr(p, c) for c in columns}, "facts": ";".join(p.facts)} for p in world.products]
-    pd.DataFrame(rows).to_csv(catalogue, index=False)
-    return path, catalogue
-
-
-def write_panel(path: Path, seed: int = 0) -> Path:
-    rng = np.random.default_rng(seed)
-    household = np.repeat(np.arange(80), 12)
-    price = rng.choice([1.0, 1.2, 1.5], size=(len(household), 2))
-    utility = np.log(price) * -3 + rng.normal(size=(80, 2))[household] + rng.gumbel(size=price.shape)
-    choice = np.array(["red", "blue"])[utility.argmax(axis=1)]
-    frame = pd.DataFrame(
-        {"id": household, "choice": choice, "price.red": price[:, 0], "price.blue": price[:, 1]}
-    )
-    frame.to_csv(path, index=False)
-    return path
+from tests.small_fit import fit_quietly, write_events, write_panel
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +37,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     request = FitRequest(
         log=str(log), products=catalogue, panels=(str(panel),), ab_tests=tests, sequence=False
     )
-    fit_files(request, folder / "run", Silent())
+    fit_quietly(request, folder / "run")
     return folder
 
 
@@ -132,7 +104,7 @@ def test_the_same_request_gives_the_same_report(done: Path) -> None:
         ab_tests=done / "tests.csv.gz",
         sequence=False,
     )
-    again = fit_files(request, done / "again", Silent())
+    again = fit_quietly(request, done / "again")
     assert json.loads(json.dumps(again)) == report
 
 
@@ -163,7 +135,10 @@ def test_the_command_shows_progress_and_prints_the_verdict(tmp_path: Path) -> No
     assert "interest: begun" in ran.stderr and "policies: done" in ran.stderr
     assert "gates" in ran.stdout and "report: run/report.html" in ran.stdout
     again = command(str(path), "--format", "retail", "--no-sequence", "--out", "run", cwd=tmp_path)
-    assert again.returncode == 2 and again.stderr.strip() == "error: run exists; pass --out another"
+    assert (
+        again.returncode == 2
+        and again.stderr.strip() == "error: run exists; pass --resume to go on or --out another"
+    )
 
 
 EVENTS = {
@@ -295,5 +270,5 @@ def test_the_command_exits_2_with_one_line(tmp_path: Path, arguments: tuple[str,
 
 def test_the_real_log_passes_its_gates(data_dir: Path, tmp_path: Path) -> None:
     request = FitRequest(log=str(data_dir / "online_retail.parquet"), format="retail", sequence=False)
-    report = fit_files(request, tmp_path / "run", Silent())
+    report = fit_quietly(request, tmp_path / "run")
     assert report["gates_failed"] == 0, verdict(report)

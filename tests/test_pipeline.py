@@ -16,6 +16,7 @@ from copybandit.evaluation.load_settings import load_settings
 from copybandit.evaluation.pipeline import Pipeline, run
 from copybandit.evaluation.progress import Silent
 from copybandit.evaluation.run_folder import RunFolder
+from copybandit.evaluation.settings import RunSettings
 from copybandit.evaluation.stage_tune import select_reward
 from copybandit.generators.lm import CausalLM
 from tests.slices import write_retail, write_upworthy
@@ -121,7 +122,7 @@ def test_no_shown_copy_states_a_number_that_its_product_does_not_have(finished: 
                 assert numbers(text) <= numbers(said), (text, product)
 
 
-def _opened(path: Path) -> tuple[Any, RunFolder]:
+def _opened(path: Path) -> tuple[Any, RunFolder[RunSettings]]:
     chosen = load_settings(str(path / "config.yaml"))
     return chosen, RunFolder.resume(path, chosen)
 

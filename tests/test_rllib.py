@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,7 +23,7 @@ from ray.rllib.connectors.env_to_module import FlattenObservations
 import copybandit.envs
 from copybandit.envs.rllib import make_rllib_env
 
-ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _temp_dir=sys.argv[1])
 tune.register_env("copy-selection", make_rllib_env)
 found = []
 for env, config in (("copy-selection", {"plan": {"visits": 5}}), ("copybandit/CopySelection-v0", {})):
@@ -35,16 +40,40 @@ for env, config in (("copy-selection", {"plan": {"visits": 5}}), ("copybandit/Co
         vector = type(algorithm.env_runner.env.unwrapped).__name__
         found.append([env, mode, vector, int(result["num_env_steps_sampled"])])
         algorithm.stop()
+ray.shutdown()
 print(json.dumps(found))
 """
 
 
+def processes_of(folder: Path) -> list[str]:
+    """Command lines of running processes that name a folder."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it ended meanwhile
+            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in lines if str(folder) in line]
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Ray puts sockets into its folder, whose paths may have 107 bytes; pytest's own folders are longer."""
+    with TemporaryDirectory(prefix="ray-") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.slow
-def test_rllib_trains_in_both_modes() -> None:
+def test_rllib_trains_in_both_modes_and_leaves_nothing(short_folder: Path) -> None:
     if find_spec("ray") is None:
         pytest.skip('RAY ABSENT: run pip install "copybandit[rllib]" to play with RLlib')
+    # RLlib keeps its results in the home folder, and ray tells its makers of each session unless it is told not to.
+    (short_folder / "home").mkdir()
+    own = {"HOME": str(short_folder / "home"), "RAY_USAGE_STATS_ENABLED": "0"}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", CODE], capture_output=True, text=True, check=False
+        [sys.executable, "-W", "ignore", "-c", CODE, str(short_folder / "r")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | own,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     rows = json.loads(done.stdout.splitlines()[-1])
@@ -52,3 +81,5 @@ def test_rllib_trains_in_both_modes() -> None:
     assert len(rows) == 4
     for _, mode, vector, steps in rows:
         assert vector == names[mode] and steps >= 64
+    assert any((short_folder / "r").iterdir()) and (short_folder / "home" / "ray_results").is_dir()
+    assert processes_of(short_folder) == []

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from copybandit.evaluation.load_settings import load_settings
-from copybandit.evaluation.run_folder import RunFolder, peak_memory_mb, stored_settings, versions
+from copybandit.evaluation.machine import peak_memory_mb, versions
+from copybandit.evaluation.run_folder import RunFolder, stored_settings
 from copybandit.evaluation.storage import load_json
 from copybandit.sim.types import DataError
 
