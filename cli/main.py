@@ -176,6 +176,15 @@ def fit(
         typer.Option(help="Scanner panel, a file or Catsup, Cracker or Yogurt; may be repeated."),
     ] = None,
     ab_tests: Annotated[Path | None, typer.Option(help="Upworthy headline tests: csv or csv.gz.")] = None,
+    encoder: Annotated[
+        str,
+        typer.Option(
+            help="Reads --ab-tests: auto (MiniLM where installed), none, minilm or a model's folder."
+        ),
+    ] = "auto",
+    length: Annotated[
+        bool, typer.Option("--length/--no-length", help="Let the length of a text move its clicks.")
+    ] = True,
     attack: Annotated[
         bool, typer.Option("--attack", help="Try to fool the wording model of --ab-tests.")
     ] = False,
@@ -200,7 +209,8 @@ def fit(
         else:
             request = FitRequest(
                 log=log, format=format_of(format_, log), products=products, panels=tuple(panel or ()),
-                ab_tests=ab_tests, attack=attack, grocery=grocery, sequence=sequence, seed=seed,
+                ab_tests=ab_tests, encoder=encoder, length=length, attack=attack, grocery=grocery, sequence=sequence,
+                seed=seed,
             )  # fmt: skip
             folder = new_folder(request, out)
     execute(folder)

@@ -17,6 +17,7 @@ from copybandit.generators.smollm2 import converted_folder, has_smollm2
 from copybandit.sim.encoders import Encoder, Joined, Lsa, Style
 from copybandit.sim.guarded import Guarded, fit_guarded, lower_bound
 from copybandit.sim.reader import Reader
+from copybandit.sim.sentence import Sentence
 from copybandit.sim.split import split_groups
 from copybandit.sim.support import ALPHA, FOLDS
 from copybandit.sim.types import Product
@@ -46,10 +47,10 @@ class HumanCost:
 
 @dataclass(frozen=True, kw_only=True)
 class FittedAttack:
-    """A guarded model, the attacks on it, and what the guard costs; `encoder` names what reads texts for it."""
+    """A guarded model, the attacks on it, and what the guard costs; `readers` name what reads texts for the guard."""
 
     model: Guarded
-    encoder: str
+    readers: tuple[str, ...]
     attacks: AttackReport
     cost: HumanCost
 
@@ -64,8 +65,8 @@ def attack_wording(
 ) -> FittedAttack:
     """Guard a wording model with the fit components of A/B tests, attack it on the judge components.
 
-    A text is read for the guard by the model's sentence encoder, or by style and words where it has none, and by SmolLM2
-    where that is installed.
+    A text is read for the guard by the model's sentence encoder and, where it is installed, by SmolLM2; by style and words
+    alone where the model has no sentence encoder.
 
     Args:
         wording: fitted to the same components with the same seed.
@@ -77,22 +78,29 @@ def attack_wording(
     split = split_groups(tests.groups(), seed)
     fit, judge = tests.take(split.fit), tests.take(split.judge)
     rng = np.random.default_rng([seed, 12])
-    reader = Reader.load(converted_folder()) if has_smollm2() else None
-    own: Encoder = wording.sentence or Joined(encoders=(Style.fit(fit.text), Lsa.fit(fit.text, 64)))
-    views = [own] if reader is None else [own, reader]
+    views = _views(wording.sentence, fit.text)
     model = fit_guarded(
-        wording.model, fit.text, views, rng, rounds, group=fit.components(), own=wording.report.own_sd
-    )
-    names = (
-        "style and words" if wording.sentence is None else wording.sentence.name,
-        *["SmolLM2"][: len(views) - 1],
+        wording.model,
+        fit.text,
+        [view for _, view in views],
+        rng,
+        rounds,
+        group=fit.components(),
+        own=wording.report.own_sd,
     )
     return FittedAttack(
         model=model,
-        encoder=" and ".join(names),
+        readers=tuple(name for name, _ in views),
         attacks=attack_report(model, judge.text, rng, product=judge.test, catalogue=catalogue),
         cost=human_cost(model, judge),
     )
+
+
+def _views(sentence: Sentence | None, texts: Sequence[str]) -> list[tuple[str, Encoder]]:
+    if sentence is None:
+        return [("style and words", Joined(encoders=(Style.fit(texts), Lsa.fit(texts, 64))))]
+    views: list[tuple[str, Encoder]] = [(sentence.name, sentence)]
+    return [*views, ("smollm2", Reader.load(converted_folder()))] if has_smollm2() else views
 
 
 def human_cost(model: Guarded, tests: AbTests) -> HumanCost:

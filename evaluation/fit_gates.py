@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from copybandit.evaluation.fit_attack import FittedAttack
-from copybandit.evaluation.fit_parts import FittedDemand, FittedWording
+from copybandit.evaluation.fit_parts import FittedDemand
+from copybandit.evaluation.fit_wording import FittedWording
 from copybandit.evaluation.policy_ranking import PolicyRanking
 from copybandit.sim.interest_judge import JudgedInterest
 from copybandit.sim.realism import LogElasticity, MarginalGap
 
 SLOPE = (0.8, 1.25)
+WORDING_SLOPE = (0.8, 1.2)
 ECE = 0.03
 KS, JS = 0.1, 0.05
 TAU = 0.7
@@ -73,9 +75,7 @@ def gates(
     for part in demand:
         lines += _demand(part)
     if wording is not None:
-        low = wording.report.slope_interval[0]
-        lines.append(_least("wording: low end of the calibration slope on held-out tests", low, 0.0))
-        lines.append(Line(name="wording: pairs ordered rightly", value=wording.report.pair_accuracy))
+        lines += _wording(wording)
     if attack is not None:
         lines += _attacks(attack)
     return tuple(lines)
@@ -136,12 +136,22 @@ def _demand(part: FittedDemand) -> list[Line]:
     ]
 
 
+def _wording(found: FittedWording) -> list[Line]:
+    told = found.report
+    return [
+        _within("wording: calibration slope on held-out tests", told.pairs.calibration_slope, WORDING_SLOPE),
+        _least("wording: pairs ordered rightly", told.pairs.pair_accuracy, 0.5),
+        _least("wording: clicks won by its favourite over a random pick", told.favourite_gain, 0.0),
+        Line(name="wording: correlation with length within tests", value=told.correlation_with_length),
+    ]
+
+
 def _attacks(found: FittedAttack) -> list[Line]:
     """No attack may do better than the median human copy, and the guard must leave human copy alone."""
     rows = [row for row in found.attacks.rows if row.kind == "attack"]
-    name = "attack, {}: lower bound in log-odds, at most the median human copy's"
+    name = "attack, {}: lower bound of the gain over the median human copy, in log-odds"
     return [
-        *(_most(name.format(row.name), row.lower_bound, found.attacks.median) for row in rows),
+        *(_most(name.format(row.name), row.gain_bound, 0.0) for row in rows),
         _most("attack: share of human copy flagged", found.cost.flagged, FLAGGED * found.cost.alpha),
     ]
 

@@ -37,6 +37,9 @@ class FitRequest:
         products: catalogue of a log of format ``events``.
         panels: paths, or names of `ECDAT`.
         ab_tests: path of Upworthy's archive or of a file in its columns.
+        encoder: reads texts beside style and words: `auto` (MiniLM where installed), `none`, `minilm` or the folder of a
+            sentence-transformers model.
+        length: whether the length of a text may move its clicks.
         attack: try to fool the wording model of the A/B tests.
         grocery: the log sells groceries, whose price elasticity is known to lie in a range.
         sequence: train the sequence model too; it needs torch.
@@ -48,6 +51,8 @@ class FitRequest:
     products: Path | None = None
     panels: tuple[str, ...] = ()
     ab_tests: Path | None = None
+    encoder: str = "auto"
+    length: bool = True
     attack: bool = False
     grocery: bool = False
     sequence: bool = True

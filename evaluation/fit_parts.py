@@ -10,14 +10,11 @@ from copybandit.evaluation.fit_inputs import ShopLog
 from copybandit.sim.conversion import ConversionModel, fit_conversion
 from copybandit.sim.demand import ChoiceReport, Coefficient, DemandModel, judge_choices, judge_demand
 from copybandit.sim.demand_fit import fit_demand
-from copybandit.sim.encoders import Lsa, Style
 from copybandit.sim.funnel import Step, click_outcomes, funnel
 from copybandit.sim.interest import InterestModel, paired
 from copybandit.sim.panels import Panel
 from copybandit.sim.split import Split, split_groups
-from copybandit.sim.types import Bools, DataError, Floats
-from copybandit.sim.upworthy import AbTests
-from copybandit.sim.wording import Arms, LinearWording, PairReport, fit_wording, judge_wording
+from copybandit.sim.types import DataError, Floats
 
 CONVERSION_FEATURES = ("intercept", "interest", "log price")
 LEAST_CONVERSIONS = 50
@@ -153,30 +150,3 @@ def _own_elasticity(model: DemandModel, panel: Panel) -> float:
     own = np.diagonal(model.elasticity(panel), axis1=1, axis2=2)
     weight = np.where(np.isnan(own), 0.0, model.choice_probs(panel)[:, : own.shape[1]])
     return float((np.nan_to_num(own) * weight).sum() / weight.sum())
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedWording:
-    """A wording model and how it ranks held-out tests."""
-
-    model: LinearWording
-    report: PairReport
-
-
-def fit_tests(tests: AbTests, seed: int) -> FittedWording:
-    """Fit wording to the fit components of A/B tests and judge it on the judge components."""
-    split = split_groups(tests.groups(), seed)
-    arms = _arms(tests, split.fit)
-    encoders = (Style.fit(arms.texts), Lsa.fit(arms.texts, 64))
-    model = fit_wording(arms, encoders, np.random.default_rng([seed, 10]))
-    held = tests.take(split.judge)
-    pairs = held.pairs()
-    score = model.members(held.text).mean(axis=0)
-    judged = _arms(held, np.ones(len(held), np.bool_))
-    return FittedWording(model=model, report=judge_wording(score, judged, pairs.left, pairs.right, pairs.z))
-
-
-def _arms(tests: AbTests, rows: Bools) -> Arms:
-    part = tests.take(rows)
-    group = np.unique(np.stack([part.test, part.image]), axis=1, return_inverse=True)[1].ravel()
-    return Arms(texts=part.text, group=group, clicks=part.clicks, impressions=part.impressions)

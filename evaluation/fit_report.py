@@ -174,14 +174,24 @@ def _wording(report: Report) -> Html:
     found = report["wording"]
     if not found:
         return Html()
+    pairs = found["pairs"]
     rows = [
-        ("pairs ordered rightly", share(found["pair_accuracy"])),
-        ("the same, pairs that clearly differ", share(found["pair_accuracy_significant"])),
-        ("calibration slope", number(found["calibration_slope"])),
-        ("95% interval of it", span(found["slope_interval"])),
+        ("pairs ordered rightly", share(pairs["pair_accuracy"])),
+        ("the same, pairs that clearly differ", share(pairs["pair_accuracy_significant"])),
+        ("the same, pairs as long as each other", share(found["equal_length_accuracy"])),
+        ("clicks won by its favourite over a random pick", share(found["favourite_gain"])),
+        ("calibration slope", number(pairs["calibration_slope"])),
+        ("95% interval of it", span(pairs["slope_interval"])),
+        ("correlation with length within tests", number(found["correlation_with_length"])),
     ]
+    parts = zip(found["encoders"], found["effect_sd"], strict=True)
+    sizes = [*((name, number(sd)) for name, sd in parts), ("what no encoder sees", number(found["own_sd"]))]
     return section(
-        "Wording", table("Held-out A/B tests", ("what", "value"), rows, numeric=(1,)), anchor="wording"
+        "Wording",
+        el("p", "Length may speak." if found["length_allowed"] else "What length says is taken out."),
+        table("Held-out A/B tests", ("what", "value"), rows, numeric=(1,)),
+        table("What moves log CTR", ("part", "standard deviation"), sizes, numeric=(1,)),
+        anchor="wording",
     )
 
 
@@ -194,18 +204,18 @@ def attack_section(report: Report) -> Html:
     rows = [
         (
             row["name"],
-            *(number(row[key]) for key in ("score", "doubt", "lower_bound", "p_value")),
+            *(number(row[key]) for key in ("gain_bound", "score", "doubt", "lower_bound", "p_value")),
             row["verdict"] or row["kind"],
             row["text"] or DASH,
         )
         for row in order
     ]
-    head = ("what", "score", "doubt", "lower bound", "p-value", "verdict", "best text")
+    head = ("what", "gain bound", "score", "doubt", "lower bound", "p-value", "verdict", "best text")
     return section(
         "Can the wording model be fooled?",
         el("p", el("b", _attack_verdict(found))),
         el("p", _attack_cost(found)),
-        table("Attacks, those that succeeded first", head, rows, numeric=range(1, 5)),
+        table("Attacks, those that succeeded first", head, rows, numeric=range(1, 6)),
         anchor="attack",
     )
 
@@ -214,19 +224,24 @@ def _attack_verdict(found: Report) -> str:
     tried = [row for row in found["rows"] if row["kind"] == "attack"]
     won = [row for row in tried if row["succeeded"]]
     if not won:
-        return f"None of {len(tried)} attacks scores above the median human copy."
+        return f"None of {len(tried)} attacks beats the median human copy."
     names = ", ".join(
         f"{row['name']} ({'flagged' if row['flagged'] else 'not flagged'} as odd)" for row in won
     )
-    return f"{len(won)} of {len(tried)} attacks score ABOVE the median human copy: {names}."
+    return f"{len(won)} of {len(tried)} attacks BEAT the median human copy: {names}."
 
 
 def _attack_cost(found: Report) -> str:
     cost = found["human_cost"]
+    tried = [row for row in found["rows"] if row["kind"] == "attack"]
+    above = sum(row["lower_bound"] > found["median"] for row in tried)
     right, free = (share(cost[key]) for key in ("pair_accuracy", "pair_accuracy_unguarded"))
     return (
-        f"Lower bounds are scores minus {number(found['deviations'], 1)} doubts, in log-odds, of a model that reads with "
-        f"{found['encoder']}. The p-value is the share of held-out human copy at least as odd; below "
+        f"Lower bounds are scores minus {number(found['deviations'], 1)} doubts, in log-odds; the doubt is of the model's "
+        "coefficients, of what no encoder sees of a text, and of odd text. The gain bound is that of the difference to the "
+        "median human copy: it is what tuning optimises, and above 0 an attack has won. By its own lower bound alone "
+        f"{number(above)} of {len(tried)} attacks lie above the median human copy. Texts are read for the guard by "
+        f"{' and '.join(found['readers'])}. The p-value is the share of held-out human copy at least as odd; below "
         f"{number(cost['alpha'], 2)} a text is flagged, as is {share(cost['flagged'])} of {cost['n']:,} judged human "
         "texts. Lower bounds with and without the doubt rank these with correlation "
         f"{number(cost['rank_correlation'], 2)}, and order {right} and {free} of the pairs rightly."

@@ -11,8 +11,9 @@ from copybandit.evaluation import attacks
 from copybandit.evaluation.fit_attack import FittedAttack
 from copybandit.evaluation.fit_gates import gates
 from copybandit.evaluation.fit_inputs import FitRequest, ShopLog
-from copybandit.evaluation.fit_parts import FittedDemand, FittedFunnel, FittedWording
+from copybandit.evaluation.fit_parts import FittedDemand, FittedFunnel
 from copybandit.evaluation.fit_saved import FittedBaskets, Judged, asked, found, kept
+from copybandit.evaluation.fit_wording import FittedWording
 from copybandit.evaluation.policy_ranking import PolicyRanking
 from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.storage import plain
@@ -107,7 +108,7 @@ def attack_told(found: FittedAttack) -> Mapping[str, object]:
     """What report.json says of the attacks; those that succeeded first."""
     rows = sorted(found.attacks.rows, key=lambda row: not row.succeeded)
     return {
-        "encoder": found.encoder,
+        "readers": found.readers,
         "median": found.attacks.median,
         "deviations": found.attacks.deviations,
         "succeeded": found.attacks.succeeded,

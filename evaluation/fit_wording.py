@@ -134,7 +134,7 @@ def _equal_length_accuracy(score: Floats, tests: AbTests) -> float:
 def _with_length(score: Floats, arms: Arms) -> float:
     even = np.ones(len(score))
     a, b = (centred(value, arms.group, even) for value in (score, _log_length(arms.texts)))
-    return float(a @ b / max(np.sqrt((a @ a) * (b @ b)), 1e-12))
+    return float(a @ b / np.maximum(np.sqrt((a @ a) * (b @ b)), 1e-12))
 
 
 def _log_length(texts: Sequence[str]) -> Floats:

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from copybandit.evaluation import fit_saved, fit_stages
-from copybandit.evaluation.fit_attack import attack_tests
+from copybandit.evaluation.fit_attack import attack_wording
 from copybandit.evaluation.fit_inputs import FitRequest, ShopLog, read_log, read_panels, read_tests
-from copybandit.evaluation.fit_parts import fit_funnel, fit_panel, fit_tests
+from copybandit.evaluation.fit_parts import fit_funnel, fit_panel
 from copybandit.evaluation.fit_saved import Judged
 from copybandit.evaluation.fit_told import gather, metrics, save_models, told
+from copybandit.evaluation.fit_wording import FittedWording, fit_tests
 from copybandit.evaluation.policy_ranking import rank_policies
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder
@@ -131,15 +132,17 @@ class ShopFit:
         self.progress.stage("wording")
         tests = fit_saved.kept_tests(self.folder.output("read"))
         assert tests is not None
-        found = fit_tests(tests, self.request.seed)
+        request = self.request
+        found = fit_tests(tests, request.seed, request.encoder, length=request.length)
         self._keep(stage, found, *metrics((found.report,)))
 
     def attack(self, stage: Path) -> None:
-        """A guarded wording model, and texts that try to fool it."""
+        """The wording model under guard, and texts that try to fool it."""
         self.progress.stage("attack")
         tests = fit_saved.kept_tests(self.folder.output("read"))
         assert tests is not None
-        found = attack_tests(tests, self.request.seed, catalogue=self.shop.products)
+        wording = fit_saved.found(self.folder, "wording", FittedWording)
+        found = attack_wording(wording, tests, self.request.seed, catalogue=self.shop.products)
         self._keep(stage, found, *metrics(found.attacks.rows))
 
     def report(self) -> Mapping[str, Any]:

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from copybandit.evaluation.fit_attack import FittedAttack, attack_tests
+from copybandit.evaluation.fit_attack import FittedAttack, attack_wording
 from copybandit.evaluation.fit_gates import gates
 from copybandit.evaluation.fit_inputs import FitRequest
 from copybandit.evaluation.fit_report import attack_section
 from copybandit.evaluation.fit_told import attack_told
+from copybandit.evaluation.fit_wording import NONE, fit_tests
 from copybandit.evaluation.policy_ranking import PolicyRanking
 from copybandit.evaluation.storage import plain
 from copybandit.sim.types import DataError
@@ -25,7 +26,8 @@ from tests.test_fit_command import command
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> FittedAttack:
     tests = load_ab_tests(write_upworthy(tmp_path_factory.mktemp("ab") / "ab.csv", n_tests=300))
-    return attack_tests(tests, 0, catalogue=small_world().products[:5], minilm=False, rounds=1)
+    wording = fit_tests(tests, 0, NONE)
+    return attack_wording(wording, tests, 0, catalogue=small_world().products[:5], rounds=1)
 
 
 def test_every_attack_is_held_to_the_median(found: FittedAttack) -> None:
@@ -38,14 +40,14 @@ def test_every_attack_is_held_to_the_median(found: FittedAttack) -> None:
     assert len(told) == len(tried) + 1 and len(tried) == 10
     for row in tried:
         assert [held for name, held in told.items() if f"attack, {row.name}:" in name] == [not row.succeeded]
-    assert found.encoder == "lsa + style"
+    assert found.readers == ("style and words",)
 
 
 def test_the_section_says_first_what_succeeded(found: FittedAttack) -> None:
     rows = [replace(row, succeeded=row.name == "capitals", text="<b>") for row in found.attacks.rows]
     fooled = replace(found, attacks=replace(found.attacks, rows=tuple(rows)))
     page = str(attack_section({"attack": plain(attack_told(fooled))}))
-    assert "1 of 10 attacks score ABOVE the median human copy: capitals" in page
+    assert "1 of 10 attacks BEAT the median human copy: capitals" in page
     assert page.index(">SUCCEEDED") < page.index(">held") and "&lt;b&gt;" in page and "<b><" not in page
     held = replace(
         found, attacks=replace(found.attacks, rows=tuple(replace(r, succeeded=False) for r in rows))

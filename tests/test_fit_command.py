@@ -54,7 +54,7 @@ def test_the_report_holds_every_part(done: Path) -> None:
     ]  # fmt: skip
     assert len(report["policy_ranking"]["policies"]) == len(POLICIES) >= 6
     assert report["demand"][0]["elasticity"] < -1
-    assert report["wording"]["pair_accuracy"] > 0.55
+    assert report["wording"]["pairs"]["pair_accuracy"] > 0.55
     steps = {(s["start"], s["end"]): s for s in report["funnel"]}
     assert steps["view", "purchase"]["n"] > 0
     assert report["conversion"]["expected"] == pytest.approx(report["conversion"]["seen"], abs=0.03)

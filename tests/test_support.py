@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from copybandit.sim.disorder import disordered
 from copybandit.sim.encoders import CharGrams, Style
-from copybandit.sim.guarded import STRICT, Guarded, doubt, fit_guarded, lower_bound
+from copybandit.sim.guarded import STRICT, Guarded, doubt, fit_guarded, lower_bound, signs
 from copybandit.sim.search import cross_entropy_search, frequent_phrases, frequent_words
 from copybandit.sim.store import load_record, save_record
 from copybandit.sim.support import (  # groups are kept apart inside
@@ -178,3 +178,20 @@ def test_too_little_copy_is_refused() -> None:
         DataError, match="support: at least 40 different texts in 10 groups are needed, got 2 in 2"
     ):
         Support.fit(["a", "b", "a"], [CharGrams(size=8)], np.random.default_rng(0))
+
+
+def test_what_no_encoder_sees_is_every_texts_own() -> None:
+    texts, n = list(headlines()[:40]), 64
+    block = np.tile(wording().coefficients[0], (n, 1))
+    inner = replace(wording(), coefficients=(block,))
+    free = replace(support(), oddness=np.full(99, 1e9))  # nothing is odd
+    guarded = Guarded(inner=inner, support=free, own=0.3)
+    found = guarded.members(texts) - np.concatenate([inner.members(texts)] * 2)
+    np.testing.assert_allclose(np.abs(found), 0.3)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-12)
+    gains = found[:, 1:] - found[:, :1]
+    assert (
+        abs(gains.var(axis=0).mean() / (2 * 0.3**2) - 1) < 0.1
+    )  # of a difference both count, each by itself
+    np.testing.assert_array_equal(signs(texts[::-1], n), signs(texts, n)[:, ::-1])
+    assert signs([], 5).shape == (5, 0) and set(np.unique(signs(texts, 5))) == {-1.0, 1.0}
