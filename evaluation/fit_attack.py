@@ -5,7 +5,7 @@ Nothing is fitted on the judged tests; the report also says what the guard costs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,7 @@ def attack_wording(
     *,
     catalogue: Sequence[Product] = (),
     rounds: int = FOLDS,
+    advance: Callable[[], None] = lambda: None,
 ) -> FittedAttack:
     """Guard a wording model with the fit components of A/B tests, attack it on the judge components.
 
@@ -74,6 +75,7 @@ def attack_wording(
         seed: of split, guard and attacks.
         catalogue: products that the project's writers are searched for.
         rounds: searches that the guard learns from.
+        advance: called after each of these searches, and when the attacks are done.
     """
     split = split_groups(tests.groups(), seed)
     fit, judge = tests.take(split.fit), tests.take(split.judge)
@@ -87,11 +89,14 @@ def attack_wording(
         rounds,
         group=fit.components(),
         own=wording.report.own_sd,
+        advance=advance,
     )
+    attacks = attack_report(model, judge.text, rng, product=judge.test, catalogue=catalogue)
+    advance()
     return FittedAttack(
         model=model,
         readers=tuple(name for name, _ in views),
-        attacks=attack_report(model, judge.text, rng, product=judge.test, catalogue=catalogue),
+        attacks=attacks,
         cost=human_cost(model, judge),
     )
 

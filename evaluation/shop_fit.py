@@ -32,6 +32,7 @@ from copybandit.sim.interest import InterestModel, fit_interest
 from copybandit.sim.interest_judge import known_part
 from copybandit.sim.sequence import SequenceModel
 from copybandit.sim.split import Split, split_groups
+from copybandit.sim.support import FOLDS
 from copybandit.sim.types import Floats
 
 SEEDS = {"interest": 7, "sequence": 8, "judge": 13, "baskets": 14, "policies": 15}
@@ -138,11 +139,13 @@ class ShopFit:
 
     def attack(self, stage: Path) -> None:
         """The wording model under guard, and texts that try to fool it."""
-        self.progress.stage("attack")
+        self.progress.stage("attack", total=FOLDS + 1)
         tests = fit_saved.kept_tests(self.folder.output("read"))
         assert tests is not None
         wording = fit_saved.found(self.folder, "wording", FittedWording)
-        found = attack_wording(wording, tests, self.request.seed, catalogue=self.shop.products)
+        found = attack_wording(
+            wording, tests, self.request.seed, catalogue=self.shop.products, advance=self.progress.advance
+        )
         self._keep(stage, found, *metrics(found.attacks.rows))
 
     def report(self) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +79,7 @@ def fit_guarded(
     *,
     group: Ints | None = None,
     own: float = 0.0,
+    advance: Callable[[], None] = lambda: None,
 ) -> Guarded:
     """Guard a fitted model, against searches for its own weak places too.
 
@@ -90,6 +91,7 @@ def fit_guarded(
         rounds: searches that the support learns from.
         group: shape (n,), texts that resemble each other; see `Support.fit`.
         own: standard deviation of what no encoder sees of a new text, in log-odds.
+        advance: called after each search.
     """
     ceiling = float(np.quantile(wording.members(texts).mean(axis=0), LOW))
 
@@ -103,6 +105,7 @@ def fit_guarded(
         tried = [cross_entropy_search(bound, words, slots, rng) for slots in (8, 14)]
         tried += [cross_entropy_search(bound, phrases, slots, rng) for slots in (3, 5)]
         tried.append(_stuffed(wording, human, words, rng))
+        advance()
         return list(dict.fromkeys(text for several in tried for text in several))
 
     support = Support.fit(texts, encoders, rng, group=group, attack=attack, rounds=rounds)
