@@ -25,6 +25,9 @@ INSTALLED = ("ta-feng", "instacart")
 STAGES = tuple("read interest sequence judge baskets policies funnel demand wording attack".split())
 LEAST_SHOPPERS = 50
 LEAST_PRODUCTS = 10
+LEAST_HOUSEHOLDS = 20
+LEAST_TESTS = 20
+"""Groups of tests that share no headline and no image, in each of which two headlines were compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,12 @@ class FitRequest:
         if self.attack and self.ab_tests is None:
             raise DataError(
                 "--attack needs headline tests to fit the model that is attacked, got none; pass --ab-tests FILE"
+            )
+        names = [Path(name).stem for name in self.panels]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise DataError(
+                f"--panel must give each panel once, under a name of its own, got {twice[0]!r} twice; rename a file"
             )
 
 
@@ -175,10 +184,53 @@ def _check(events: EventTable, log: str) -> None:
 
 
 def read_panels(request: FitRequest) -> tuple[tuple[str, Panel], ...]:
-    """Panels by name; a name of `ECDAT` is read from the installed package."""
-    return tuple((name, load_ecdat(name) if name in ECDAT else load_panel(name)) for name in request.panels)
+    """Panels by name; a name of `ECDAT` is read from the installed package.
+
+    Raises:
+        DataError: for an unusable file or value, or a panel too small to be split and fitted.
+    """
+    panels = tuple((name, load_ecdat(name) if name in ECDAT else load_panel(name)) for name in request.panels)
+    for name, panel in panels:
+        _check_panel(name, panel)
+    return panels
+
+
+def _check_panel(name: str, panel: Panel) -> None:
+    """Refuse a panel from which nothing could be learned."""
+    households, bought = len(panel.household_ids), len(np.unique(panel.choice[panel.choice >= 0]))
+    varied = (np.nanmax(panel.price, axis=0) > np.nanmin(panel.price, axis=0)).any()
+    rules = (
+        (
+            households >= LEAST_HOUSEHOLDS,
+            f"at least {LEAST_HOUSEHOLDS} households",
+            f"{households}",
+            "households",
+        ),
+        (bought >= 2, "purchases of at least two alternatives", f"{bought}", "trips"),
+        (bool(varied), "a price that changes from trip to trip", "none", "trips"),
+    )
+    for right, what, got, more in rules:
+        if not right:
+            raise DataError(f"{name}: the panel must hold {what}, got {got}; export more {more}")
 
 
 def read_tests(request: FitRequest) -> AbTests | None:
-    """The A/B tests, where a file is given."""
-    return load_ab_tests(request.ab_tests) if request.ab_tests else None
+    """The A/B tests, where a file is given.
+
+    Raises:
+        DataError: for an unusable file or value, or tests too few to be split and fitted.
+    """
+    if request.ab_tests is None:
+        return None
+    tests = load_ab_tests(request.ab_tests)
+    compared = np.unique(tests.components()[tests.pairs().left])
+    if len(compared) < LEAST_TESTS:
+        raise DataError(
+            f"{request.ab_tests}: must hold at least {LEAST_TESTS} groups of tests that share no headline and no "
+            f"image, each with two headlines on one image, got {len(compared)}; export more tests"
+        )
+    if not tests.clicks.any():
+        raise DataError(
+            f"{request.ab_tests}: must hold clicks, got 0 in {len(tests)} rows; export the clicks"
+        )
+    return tests

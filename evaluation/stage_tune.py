@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt
 from copybandit.sim.types import Floats
 from copybandit.sim.world import World
+
+if TYPE_CHECKING:
+    from copybandit.agents.reward_seam import RewardFn
 
 CHECKPOINTS = 4
 """Steps of a run among which the select split chooses."""
@@ -56,13 +60,15 @@ def tune_seed(
         out: receives the chosen writer under `writer`.
         on_update: told the restart and every update of it; False stops.
     """
-    start = SelectRow(seed=seed, restart=0, update=0, reward=select_reward(writer, world, select, seed))
+    prompts, reward = _distinct_prompts(CellReward(world, fit))
+    judge = CellReward(world, select)
+    start = SelectRow(seed=seed, restart=0, update=0, reward=select_reward(writer, judge, seed))
     rows, best = [start], None
     for restart in range(settings.restarts):
-        steps = _run(writer, world, fit, settings, seed, restart, out, partial(on_update, restart))
+        steps = _run(writer, prompts, reward, settings, seed, restart, out, partial(on_update, restart))
         for step, candidate in steps:
             row = SelectRow(
-                seed=seed, restart=restart, update=step, reward=select_reward(candidate, world, select, seed)
+                seed=seed, restart=restart, update=step, reward=select_reward(candidate, judge, seed)
             )
             rows.append(row)
             if best is None or row.reward >= best[0]:
@@ -74,8 +80,8 @@ def tune_seed(
 
 def _run(
     writer: CausalLM,
-    world: World,
-    fit: Cells,
+    prompts: list[str],
+    reward: RewardFn,
     settings: TuneSettings,
     seed: int,
     restart: int,
@@ -84,13 +90,10 @@ def _run(
 ) -> list[tuple[int, CausalLM]]:
     """One run of PPO: its steps to choose from, in order, the last one included."""
     updates = -(-settings.episodes // settings.batch_size)
-    prompts = [field_prompt(brief) for brief in fit.briefs]
-    reward = CellReward(world, fit)
-    unique = _first_of_each(prompts)
     result = tune_ppo(
         writer,
-        [prompts[row] for row in unique],
-        lambda index, texts: reward(unique[index], texts),
+        prompts,
+        reward,
         _options(settings, updates),
         seed + RESTART_STRIDE * restart,
         out / f"ppo-{restart}",
@@ -117,15 +120,17 @@ def _options(settings: TuneSettings, updates: int) -> PPOSettings:
     )
 
 
-def _first_of_each(prompts: list[str]) -> np.ndarray:
-    """Rows of the first occurrence of each prompt; two cells of one prompt would be told apart by nothing."""
-    return np.sort(np.unique(prompts, return_index=True)[1])
+def _distinct_prompts(reward: CellReward) -> tuple[list[str], RewardFn]:
+    """The first cell of each prompt, and the reward of those: cells of one prompt would be told apart by nothing."""
+    prompts = [field_prompt(brief) for brief in reward.cells.briefs]
+    first = np.sort(np.unique(prompts, return_index=True)[1])
+    return [prompts[row] for row in first], lambda index, texts: reward(first[index], texts)
 
 
-def select_reward(writer: CausalLM, world: World, select: Cells, seed: int) -> float:
-    """Mean reward of one text per cell on a fixed draw of select cells."""
-    rng = np.random.default_rng([seed, 77])
-    rows = np.sort(rng.permutation(len(select))[:SELECT_CELLS])
-    proposals = writer.propose([select.briefs[row] for row in rows], 1, rng)
-    total: Floats = CellReward(world, select)(rows, [variants[0].text for variants in proposals]).total
+def select_reward(writer: CausalLM, reward: CellReward, seed: int) -> float:
+    """Mean reward of one text per cell on a fixed draw of the reward's cells."""
+    rng, briefs = np.random.default_rng([seed, 77]), reward.cells.briefs
+    rows = np.sort(rng.permutation(len(briefs))[:SELECT_CELLS])
+    proposals = writer.propose([briefs[row] for row in rows], 1, rng)
+    total: Floats = reward(rows, [variants[0].text for variants in proposals]).total
     return float(total.mean())

@@ -22,6 +22,9 @@ from copybandit.sim.types import Bools, Product
 
 __all__ = ["read_events", "read_products", "read_table"]
 
+MOST_PRICE = 1e12
+"""In any currency; what costs more is a mistake, and overflows."""
+
 
 def read_events(path: Path | str) -> EventTable:
     """Read behaviour events; the columns are those of `Event`, `query` may be absent, `currency` may be there.
@@ -41,6 +44,7 @@ def read_events(path: Path | str) -> EventTable:
     unpriced = (kind >= ADD_TO_CART) & ~(price > 0)
     rule = "above 0 where something was carted, bought or returned"
     refuse(path, unpriced | (price <= 0), "price", frame["price"], rule)
+    refuse(path, price > MOST_PRICE, "price", frame["price"], f"at most {MOST_PRICE:.0e}")
     quantity = integer_column(frame, "quantity", path)
     refuse(path, quantity < 1, "quantity", frame["quantity"], "at least 1")
     shopper, shopper_ids = ids(_ids_of(frame, "shopper_id", path, np.zeros(len(frame), np.bool_)))
@@ -84,7 +88,13 @@ def read_products(path: Path | str) -> tuple[Product, ...]:
     names = pd.Series(columns["name"])
     refuse(path, (names == "").to_numpy(), "name", names, "a name")
     price = number_column(frame, "price", path)
-    refuse(path, price <= 0, "price", frame["price"], "above 0")
+    refuse(
+        path,
+        (price <= 0) | (price > MOST_PRICE),
+        "price",
+        frame["price"],
+        f"above 0, at most {MOST_PRICE:.0e}",
+    )
     facts = [_facts(value) for value in frame["facts"]] if "facts" in frame else [()] * len(frame)
     rows = zip(*columns.values(), price.tolist(), facts, strict=True)
     return tuple(

@@ -28,6 +28,9 @@ SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet", ".xlsx")
 MOST_COLUMNS = 5_000
 """A table with more is refused before it is parsed: it is transposed, or a matrix."""
 
+MOST_INTEGER = 10**15
+"""Beyond about nine times that, float64 skips whole numbers."""
+
 _MISSING = ("", "nan", "na", "n/a", "null", "none")
 
 
@@ -55,9 +58,7 @@ def read_table(
         raise DataError(
             f"{path}: suffix must be one of {', '.join(SUFFIXES)}, got {suffix!r}; convert the file"
         )
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; check the path")
-    if path.stat().st_size == 0:
+    if _size(path) == 0:
         raise DataError(f"{path}: the file is empty (0 bytes); copy or export it again")
     if suffix.lower() == ".parquet":
         _few_columns(path, _parquet_width(path))
@@ -71,7 +72,7 @@ def read_table(
     frame = frame.rename(columns=dict(aliases or {}))
     missing = [name for name in required if name not in frame.columns]
     if missing:
-        present = ", ".join(map(str, list(frame.columns)[:20]))
+        present = ", ".join(str(name)[:40] for name in list(frame.columns)[:20])
         raise DataError(
             f"{path}: missing column {', '.join(map(repr, missing))}; present are {present}; "
             "add or rename the column"
@@ -79,6 +80,17 @@ def read_table(
     if frame.empty:
         raise DataError(f"{path}: the file is empty (a header without rows); copy or export it again")
     return frame.reset_index(drop=True)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file that may be read."""
+    try:
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; check the path")
+        with path.open("rb"):
+            return path.stat().st_size
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); give a file you may read") from None
 
 
 def _few_columns(path: Path, n: int) -> None:
@@ -110,6 +122,11 @@ def _utf8(path: Path) -> bytes:
             f"{path}: byte {error.start} (line {line}) is not UTF-8 text, got {content[error.start]:#04x}; "
             "convert the file, e.g. iconv -f latin1 -t utf-8"
         ) from None
+    if b"\0" in content:
+        line = content.count(b"\n", 0, content.index(b"\0")) + 1
+        raise DataError(
+            f"{path}: line {line} must be text, got a zero byte; give a text file, not a binary one"
+        )
     return content.removeprefix(b"\xef\xbb\xbf")
 
 
@@ -189,6 +206,7 @@ def integer_column(frame: pd.DataFrame, column: str, path: Path | str) -> Ints:
     """
     numbers = number_column(frame, column, path)
     refuse(path, numbers != np.round(numbers), column, frame[column], "a whole number")
+    refuse(path, np.abs(numbers) > MOST_INTEGER, column, frame[column], f"at most {MOST_INTEGER:.0e}")
     return numbers.astype(np.int64)
 
 

@@ -10,9 +10,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
+from hypothesis import settings
 
 from copybandit.evaluation.pipeline import Pipeline
 from tests.small_run import small_pipeline
+
+settings.register_profile("untimed", deadline=None)  # how long an example takes says nothing of the code
+settings.load_profile("untimed")
 
 VARIABLE = "COPYBANDIT_DATA"
 DEFAULT = Path(__file__).parents[1].parent / "shared" / "data"

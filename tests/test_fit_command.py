@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from copybandit.evaluation.fit_gates import gates
-from copybandit.evaluation.fit_inputs import FitRequest, read_log
+from copybandit.evaluation.fit_inputs import FitRequest, read_log, read_panels, read_tests
 from copybandit.evaluation.fit_report import render_fit, verdict
 from copybandit.evaluation.policy_ranking import POLICIES
 from copybandit.sim.baskets import BasketModel
@@ -168,6 +168,8 @@ def small_log(folder: Path, **changes: object) -> tuple[Path, Path]:
         ({"price": [1.0, 2.0, -3.0, 2.0]}, "row 3, column 'price': must be above 0"),
         ({"price": [1.0, "x", 1.0, 2.0]}, "row 2, column 'price': must be a finite number, got 'x'"),
         ({"price": [1.0, None, 1.0, 2.0]}, "row 2, column 'price': must be above 0"),
+        ({"price": [1.0, 2.0, 1e13, 2.0]}, "row 3, column 'price': must be at most 1e+12"),
+        ({"quantity": [1, 1, 1, 2**63 - 1]}, "row 4, column 'quantity': must be at most 1e+15"),
         (
             {"currency": ["GBP", "GBP", "XXQ", "GBP"]},
             "row 3, column 'currency': must be an ISO 4217 code, got 'XXQ'",
@@ -227,6 +229,68 @@ def test_repeated_events_count_once_and_order_does_not_matter(tmp_path: Path) ->
     for name in ("kind", "shopper", "product"):
         one, two = (np.bincount(getattr(shop.events, name) + 1) for shop in (plain, read))
         np.testing.assert_array_equal(one, two)
+
+
+def small_tests(**changes: object) -> pd.DataFrame:
+    """30 tests of two headlines, nothing shared."""
+    n = 60
+    rows = {
+        "clickability_test_id": [f"t{i // 2}" for i in range(n)],
+        "headline": [f"headline {i}" for i in range(n)],
+        "eyecatcher_id": [f"e{i // 2}" for i in range(n)],
+        "impressions": 1000,
+        "clicks": np.arange(n) % 7 + 5,
+        "test_week": 201401,
+    }
+    return pd.DataFrame({**rows, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"eyecatcher_id": "same"}, "at least 20 groups of tests that share no headline and no image"),
+        ({"clickability_test_id": "one"}, "each with two headlines on one image, got 1; export more tests"),
+        ({"clickability_test_id": [f"t{i}" for i in range(60)]}, "two headlines on one image, got 0"),
+        ({"clicks": 0}, "must hold clicks, got 0 in 60 rows; export the clicks"),
+        ({"test_week": 201326}, "no row has a headline, impressions and a week not in 201325-201402"),
+    ],
+)
+def test_tests_that_teach_nothing_are_refused(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    path = tmp_path / "tests.csv"
+    small_tests(test_week=201420).to_csv(path, index=False)
+    request = FitRequest(log="log.csv", ab_tests=path)
+    tests = read_tests(request)
+    assert tests is not None and len(tests) == 60
+    small_tests(**{"test_week": 201420, **changes}).to_csv(path, index=False)
+    with pytest.raises(DataError, match=re.escape(message)) as caught:
+        read_tests(request)
+    assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"id": lambda f: np.arange(len(f)) % 5}, "at least 20 households, got 5; export more households"),
+        ({"choice": "red"}, "purchases of at least two alternatives, got 1; export more trips"),
+        ({"price.red": 1.0, "price.blue": 1.5}, "a price that changes from trip to trip, got none"),
+    ],
+)
+def test_panels_that_teach_nothing_are_refused(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    path = write_panel(tmp_path / "panel.csv")
+    request = FitRequest(log="log.csv", panels=(str(path),))
+    assert len(read_panels(request)[0][1]) == 960
+    pd.read_csv(path).assign(**changes).to_csv(path, index=False)  # type: ignore[arg-type]  # values or functions
+    with pytest.raises(DataError, match=re.escape(f"{path}: the panel must hold {message}")):
+        read_panels(request)
+
+
+def test_two_panels_of_one_name_are_refused() -> None:
+    with pytest.raises(DataError, match="each panel once, under a name of its own, got 'one' twice"):
+        FitRequest(log="log.csv", panels=("a/one.csv", "b/one.csv"))
 
 
 def test_a_million_columns_are_refused_before_they_are_parsed(tmp_path: Path) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -21,6 +25,45 @@ def one_line(action: Callable[[], object]) -> str:
         action()
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Be somebody who may read nothing that is closed, even where the tests run as root."""
+    user = os.geteuid()
+    if not user:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if not user:
+            os.seteuid(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
+@pytest.mark.parametrize("name", ["e.csv", "e.jsonl", "e.parquet", "e.xlsx", "closed/e.csv"])
+def test_a_file_that_may_not_be_read_says_so(name: str) -> None:
+    with TemporaryDirectory() as folder:  # pytest's own are closed to others already
+        path = Path(folder) / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"kind\n")
+        Path(folder).chmod(0o755)
+        closed = path.parent if "/" in name else path
+        closed.chmod(0)
+        with as_nobody():
+            line = one_line(lambda: read_table(path, ("kind",)))
+        closed.chmod(0o755)
+        assert line == f"{path}: cannot be read (Permission denied); give a file you may read"
+
+
+def test_a_binary_file_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    path = tmp_path / "e.csv"
+    path.write_bytes(b"kind\n" + b"\0" * 9999)
+    assert one_line(lambda: read_events(path)) == (
+        f"{path}: line 2 must be text, got a zero byte; give a text file, not a binary one"
+    )
+    path.write_bytes(b"x" * 9999 + b"\n1\n")
+    assert len(one_line(lambda: read_events(path))) < 300 + len(str(path))
 
 
 EVENTS = pd.DataFrame(
