@@ -212,7 +212,7 @@ def _baskets(
     shop: ShopLog, split: Split, interest: InterestModel, x: Floats, rng: np.random.Generator
 ) -> tuple[BasketModel, tuple[MarginalGap, ...]]:
     price = np.array([product.price for product in shop.products])
-    model = BasketModel.fit(shop.events, split.fit, price)
+    model = BasketModel.fit(shop.events, (split.fit, split.select), price, rng, shop.longest_gap)
     known, _ = known_part(shop.events)
     vectors = interest.shopper_vectors(known, x)
     simulated = model.simulate(shop.events, split.judge, (vectors, x), rng)
