@@ -18,6 +18,7 @@ from copybandit.evaluation import attacks
 from copybandit.evaluation.fit_attack import FittedAttack, attack_tests
 from copybandit.evaluation.fit_gates import gates
 from copybandit.evaluation.fit_inputs import FitRequest, ShopLog, read_log, read_panels, read_tests
+from copybandit.evaluation.fit_interest import FittedInterest, fit_interests
 from copybandit.evaluation.fit_parts import (
     FittedDemand,
     FittedFunnel,
@@ -31,23 +32,12 @@ from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import versions
 from copybandit.evaluation.storage import plain, save_json
 from copybandit.sim.baskets import BasketModel, real_marginals
-from copybandit.sim.interest import InterestModel, fit_interest
-from copybandit.sim.interest_judge import (
-    Factorised,
-    ItemKnn,
-    JudgedInterest,
-    OwnPurchases,
-    Scorer,
-    WithOwnPurchases,
-    judge_interest,
-    known_part,
-)
+from copybandit.sim.interest_judge import JudgedInterest, known_part
 from copybandit.sim.panels import Panel
 from copybandit.sim.realism import LogElasticity, MarginalGap, compare_marginals, log_elasticity
-from copybandit.sim.sequence import SequenceModel, SequenceScorer
 from copybandit.sim.split import Split, split_groups
 from copybandit.sim.store import save_record
-from copybandit.sim.types import DataError, Floats
+from copybandit.sim.types import DataError
 from copybandit.sim.upworthy import AbTests
 
 
@@ -57,8 +47,7 @@ class FittedFiles:
 
     Attributes:
         shop: the log.
-        interest: the factorised model; `x` its product vectors, shape (m, d).
-        sequence: None where it was not asked for.
+        interest: the models of it.
         judged: of every interest model under both schemes.
         baskets: the model that is simulated.
         marginals: simulated against real.
@@ -70,9 +59,7 @@ class FittedFiles:
     """
 
     shop: ShopLog
-    interest: InterestModel
-    x: Floats
-    sequence: SequenceModel | None
+    interest: FittedInterest
     judged: tuple[JudgedInterest, ...]
     baskets: BasketModel
     marginals: tuple[MarginalGap, ...]
@@ -118,19 +105,15 @@ def _fit(
     tests: AbTests | None,
     progress: Progress,
 ) -> FittedFiles:
-    rng = np.random.default_rng([request.seed, 7])
+    rng = np.random.default_rng([request.seed, 12])
     split = split_groups(np.array(shop.events.shopper_ids), request.seed)
-    progress.stage("interest")
-    interest, _ = fit_interest(known_part(shop.events)[0], shop.products, split.fit, split.select, rng)
-    x = interest.features.products(shop.products)
-    sequence = _sequence(request, shop, split, x, progress)
-    judged = _judge(shop, split, Factorised(model=interest, products=x), sequence, rng)
+    interest, judged = fit_interests(request, shop, split, progress)
     progress.stage("baskets")
-    baskets, marginals = _baskets(shop, split, interest, x, rng)
+    baskets, marginals = _baskets(shop, split, interest, rng)
     progress.stage("policies")
     ranking = rank_policies(shop.events, shop.products, split, rng)
     progress.stage("funnel")
-    funnel = fit_funnel(shop, split, interest, x)
+    funnel = fit_funnel(shop, split, interest.text, interest.x)
     progress.stage("demand", total=len(panels))
     demand = _demand(panels, request.seed, progress)
     progress.stage("wording")
@@ -138,8 +121,6 @@ def _fit(
     return FittedFiles(
         shop=shop,
         interest=interest,
-        x=x,
-        sequence=sequence,
         judged=judged,
         baskets=baskets,
         marginals=marginals,
@@ -150,26 +131,6 @@ def _fit(
         wording=wording,
         attack=_attack(request, shop, tests, progress),
     )
-
-
-def _judge(
-    shop: ShopLog,
-    split: Split,
-    factorised: Factorised,
-    sequence: SequenceModel | None,
-    rng: np.random.Generator,
-) -> tuple[JudgedInterest, ...]:
-    known, _ = known_part(shop.events)
-    scorers: dict[str, Scorer] = {
-        "own purchases": OwnPurchases(),
-        "item-kNN": ItemKnn.fit(known, split.fit),
-        "factorised": factorised,
-        "factorised + own purchases": WithOwnPurchases(inner=factorised),
-    }
-    if sequence is not None:
-        scorers["sequence"] = SequenceScorer(model=sequence, x=factorised.products)
-        scorers["sequence + own purchases"] = WithOwnPurchases(inner=scorers["sequence"])
-    return judge_interest(shop.events, split, scorers, rng)
 
 
 def _demand(panels: tuple[tuple[str, Panel], ...], seed: int, progress: Progress) -> tuple[FittedDemand, ...]:
@@ -189,33 +150,14 @@ def _attack(
     return attack_tests(tests, request.seed, catalogue=shop.products)
 
 
-def _sequence(
-    request: FitRequest, shop: ShopLog, split: Split, x: Floats, progress: Progress
-) -> SequenceModel | None:
-    if not request.sequence:
-        return None
-    try:
-        from copybandit.agents.sequence_trainer import SequenceSettings, fit_sequence
-    except ModuleNotFoundError as error:
-        raise DataError(
-            f"the sequence model needs {error.name}, which is not installed; "
-            "run: pip install 'copybandit[train]', or pass --no-sequence"
-        ) from None
-    settings = SequenceSettings()
-    progress.stage("sequence", total=settings.epochs)
-    known, _ = known_part(shop.events)
-    rng = np.random.default_rng([request.seed, 8])
-    return fit_sequence(known, x, split.fit, rng, settings, progress.advance)
-
-
 def _baskets(
-    shop: ShopLog, split: Split, interest: InterestModel, x: Floats, rng: np.random.Generator
+    shop: ShopLog, split: Split, interest: FittedInterest, rng: np.random.Generator
 ) -> tuple[BasketModel, tuple[MarginalGap, ...]]:
     price = np.array([product.price for product in shop.products])
     model = BasketModel.fit(shop.events, (split.fit, split.select), price, rng, shop.longest_gap)
     known, _ = known_part(shop.events)
-    vectors = interest.shopper_vectors(known, x)
-    simulated = model.simulate(shop.events, split.judge, (vectors, x), rng)
+    vectors = interest.text.shopper_vectors(known, interest.x)
+    simulated = model.simulate(shop.events, split.judge, (vectors, interest.x), rng)
     real, floor = (real_marginals(shop.events, people) for people in (split.judge, split.fit))
     return model, compare_marginals(real, simulated, floor)
 
@@ -283,12 +225,13 @@ def _save(request: FitRequest, out: Path, found: FittedFiles) -> None:
         raise DataError(f"{out} cannot be made ({error.strerror}); pass --out another") from error
     save_json(out / "config.json", _strings(request))
     save_json(out / "versions.json", versions())
-    save_record(out / "models" / "interest", found.interest)
+    save_record(out / "models" / "interest", found.interest.text)
+    save_record(out / "models" / "repeat-interest", found.interest.repeat)
     save_record(out / "models" / "baskets", found.baskets)
     for part in found.demand:
         save_record(out / "models" / f"demand-{Path(part.summary.name).stem}", part.model)
-    if found.sequence is not None:
-        save_record(out / "models" / "sequence", found.sequence)
+    if found.interest.sequence is not None:
+        save_record(out / "models" / "sequence", found.interest.sequence)
     if found.funnel.model is not None:
         save_record(out / "models" / "conversion", found.funnel.model)
     if found.wording is not None:

@@ -129,7 +129,9 @@ class _Histories:
         """Of MBG/CNBD-k, summed over shoppers; theta = (r, alpha, a, b)."""
         r, alpha, a, b = theta
         events = r + k * self.x
-        common = (k - 1) * self.log_waits - self.x * gammaln(k) - gammaln(r) + r * np.log(alpha) - betaln(a, b)
+        common = (
+            (k - 1) * self.log_waits - self.x * gammaln(k) - gammaln(r) + r * np.log(alpha) - betaln(a, b)
+        )
         left = betaln(a + 1, b + self.x) + gammaln(events) - events * np.log(alpha + self.t_x)
         # Alive, and fewer than k of the rate's events since the last visit.
         j = np.arange(k)[:, None]

@@ -23,6 +23,7 @@ from copybandit.evaluation.shop_fit import fit_files
 from copybandit.sim.baskets import BasketModel
 from copybandit.sim.demand import DemandModel
 from copybandit.sim.interest import InterestModel
+from copybandit.sim.interest_repeat import RepeatInterest
 from copybandit.sim.panels import load_panel
 from copybandit.sim.store import load_record
 from copybandit.sim.types import DataError
@@ -81,7 +82,9 @@ def test_the_report_holds_every_part(done: Path) -> None:
         "session_length", "basket_size", "days_between_baskets", "price_paid",
     ]  # fmt: skip
     assert len(report["policy_ranking"]["policies"]) == len(POLICIES) >= 6
-    assert report["demand"][0]["elasticity"] < -1
+    told = report["demand"][0]
+    assert told["conditional"] and told["elasticity"] == pytest.approx(np.mean(told["response"]["long_run"]))
+    assert told["elasticity"] < -0.5 and told["response"]["brands"] == ["red", "blue"]
     assert report["wording"]["pair_accuracy"] > 0.55
     steps = {(s["start"], s["end"]): s for s in report["funnel"]}
     assert steps["view", "purchase"]["n"] > 0
@@ -94,6 +97,9 @@ def test_the_report_holds_every_part(done: Path) -> None:
 def test_what_was_fitted_can_be_read_again(done: Path) -> None:
     model = load_record(done / "run" / "models" / "interest", InterestModel)
     assert np.isfinite(model.matrix).all()
+    repeat = load_record(done / "run" / "models" / "repeat-interest", RepeatInterest)
+    assert repeat.own_weight > 0
+    np.testing.assert_array_equal(repeat.text.matrix, model.matrix)
     demand = load_record(done / "run" / "models" / "demand-panel", DemandModel)
     panel = load_panel(done / "panel.csv")
     assert np.isfinite(demand.choice_probs(panel)).all() and len(demand.households) < 80

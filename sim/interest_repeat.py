@@ -1,0 +1,80 @@
+"""Interest that knows repeat buying: groceries and supplies are bought again, whatever their words say.
+
+    logit(u, p) = intercept + text_weight * logit_text(u, p) + own_weight * log(1 + times u bought p)
+
+logit_text is the factorised model of `copybandit.sim.interest`. The weights are a logistic regression on shoppers whom that
+model was not fitted on: what they bought in the last part of the log against products drawn as often as they are bought,
+given their history before it. Since the text can like what was bought before too, its weight falls below 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from copybandit.sim.calibration import fit_platt
+from copybandit.sim.events import EventTable
+from copybandit.sim.interest import InterestModel, cut_in_time, purchase_pairs
+from copybandit.sim.interest_scorers import Factorised, OwnPurchases, WithOwnPurchases
+from copybandit.sim.types import Bools, Floats, Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepeatInterest:
+    """A fitted model of interest and repeat buying, in the terms of the module's formula.
+
+    Attributes:
+        text: the factorised model.
+        text_weight: of its logit.
+        own_weight: of the logarithm of one plus the purchases of this very product, in log-odds.
+        intercept: in log-odds.
+    """
+
+    text: InterestModel
+    text_weight: float
+    own_weight: float
+    intercept: float
+
+    def score(self, events: EventTable, products: Floats, shopper: Ints, product: Ints) -> Floats:
+        """Logits of pairs of shopper and product, each of shape (n,), given histories and product vectors (m, d)."""
+        own = OwnPurchases().score(events, shopper, product)
+        text = self.text.score(events, products, shopper, product)
+        return np.asarray(self.intercept + self.text_weight * text + self.own_weight * own)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepeatScorer:
+    """A `RepeatInterest` over a catalogue whose product vectors are `products`, shape (m, d)."""
+
+    model: RepeatInterest
+    products: Floats
+
+    def score(self, history: EventTable, shopper: Ints, product: Ints) -> Floats:
+        """See `copybandit.sim.interest_scorers.Scorer`."""
+        return self.model.score(history, self.products, shopper, product)
+
+
+def fit_repeat(
+    text: InterestModel, products: Floats, events: EventTable, shoppers: Bools, rng: np.random.Generator
+) -> RepeatInterest:
+    """Weigh the text against own purchases.
+
+    Args:
+        text: fitted on other shoppers.
+        products: shape (m, d), product vectors.
+        events: what may be seen.
+        shoppers: shape (n_shoppers,), whose later purchases set the weights.
+        rng: draws what was not bought.
+
+    Raises:
+        DataError: when these shoppers bought nothing in the last part of the log.
+    """
+    before, after = cut_in_time(events)
+    pairs = purchase_pairs(after, shoppers, len(products), rng)
+    both = WithOwnPurchases(inner=Factorised(model=text, products=products))
+    weights = fit_platt(both.score(before, pairs.shopper, pairs.product), pairs.label)
+    text_weight, own_weight = weights.slopes.tolist()
+    return RepeatInterest(
+        text=text, text_weight=text_weight, own_weight=own_weight, intercept=weights.intercept
+    )
