@@ -16,7 +16,7 @@ import numpy as np
 from copybandit.sim.events import EventTable
 from copybandit.sim.interest import InterestModel, history_shares, interest_text
 from copybandit.sim.interest_repeat import RepeatInterest
-from copybandit.sim.interest_scorers import OwnPurchases
+from copybandit.sim.interest_scorers import RepeatShare
 from copybandit.sim.types import DataError, Floats, Product
 
 Part = Literal[
@@ -94,9 +94,9 @@ def explain_repeat(
 ) -> Explanation:
     """Explain the logit of one shopper and one product where repeat buying counts; arguments and errors as `explain`."""
     text = explain(model.text, events, products, shopper, product)
-    times = OwnPurchases().score(events, np.array([shopper]), np.array([product]))
+    bought = RepeatShare().score(events, np.array([shopper]), np.array([product]))
     own = Contribution(
-        part="own purchases", name=products[product].name, value=model.own_weight * float(times[0])
+        part="own purchases", name=products[product].name, value=model.own_weight * float(bought[0])
     )
     base = Contribution(part="intercept", name="(of repeat buying)", value=model.intercept)
     return Explanation(

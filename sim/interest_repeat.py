@@ -1,10 +1,11 @@
 """Interest that knows repeat buying: groceries and supplies are bought again, whatever their words say.
 
-    logit(u, p) = intercept + text_weight * logit_text(u, p) + own_weight * log(1 + times u bought p)
+    logit(u, p) = intercept + text_weight * logit_text(u, p) + own_weight * log(1 + share(u, p) / .02),
 
-logit_text is the factorised model of `copybandit.sim.interest`. The weights are a logistic regression on shoppers whom that
-model was not fitted on: what they bought in the last part of the log against products drawn as often as they are bought,
-given their history before it. Since the text can like what was bought before too, its weight falls below 1.
+share = days on which u bought p / days on which u bought anything. logit_text is the factorised model of
+`copybandit.sim.interest`. The weights are a logistic regression on shoppers whom that model was not fitted on: what they
+bought in the last part of the log against products drawn as often as they are bought, given their history before it.
+Since the text can like what was bought before too, its weight falls below 1.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from copybandit.sim.calibration import fit_platt
 from copybandit.sim.events import EventTable
 from copybandit.sim.interest import InterestModel, cut_in_time, purchase_pairs
-from copybandit.sim.interest_scorers import Factorised, OwnPurchases, WithOwnPurchases
+from copybandit.sim.interest_scorers import Factorised, RepeatShare
 from copybandit.sim.types import Bools, Floats, Ints
 
 
@@ -27,7 +28,7 @@ class RepeatInterest:
     Attributes:
         text: the factorised model.
         text_weight: of its logit.
-        own_weight: of the logarithm of one plus the purchases of this very product, in log-odds.
+        own_weight: of `RepeatShare`, in log-odds.
         intercept: in log-odds.
     """
 
@@ -38,7 +39,7 @@ class RepeatInterest:
 
     def score(self, events: EventTable, products: Floats, shopper: Ints, product: Ints) -> Floats:
         """Logits of pairs of shopper and product, each of shape (n,), given histories and product vectors (m, d)."""
-        own = OwnPurchases().score(events, shopper, product)
+        own = RepeatShare().score(events, shopper, product)
         text = self.text.score(events, products, shopper, product)
         return np.asarray(self.intercept + self.text_weight * text + self.own_weight * own)
 
@@ -72,8 +73,9 @@ def fit_repeat(
     """
     before, after = cut_in_time(events)
     pairs = purchase_pairs(after, shoppers, len(products), rng)
-    both = WithOwnPurchases(inner=Factorised(model=text, products=products))
-    weights = fit_platt(both.score(before, pairs.shopper, pairs.product), pairs.label)
+    terms = (Factorised(model=text, products=products), RepeatShare())
+    scores = [term.score(before, pairs.shopper, pairs.product) for term in terms]
+    weights = fit_platt(np.stack(scores, axis=1), pairs.label)
     text_weight, own_weight = weights.slopes.tolist()
     return RepeatInterest(
         text=text, text_weight=text_weight, own_weight=own_weight, intercept=weights.intercept

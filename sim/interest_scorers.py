@@ -15,6 +15,8 @@ from copybandit.sim.types import Floats, Ints
 
 KNN_FLOOR = 0.3
 """c of `ItemKnn`."""
+REPEAT_FLOOR = 0.02
+"""Share of a shopper's days of purchase that is hardly more than none."""
 RARELY = 0.5
 """Shoppers added to the buyers of each product, so that what was never bought has a popularity too."""
 
@@ -112,6 +114,28 @@ class OwnPurchases:
         wanted = shopper * m + product
         place = np.minimum(np.searchsorted(code, wanted), len(code) - 1)
         return np.asarray(np.log1p(np.where(code[place] == wanted, count[place], 0)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepeatShare:
+    """log(1 + share / `REPEAT_FLOOR`) of the shopper's days of purchase on which this very product was bought; else 0.
+
+    Between windows of a log its pull stays the same, while that of a count falls as histories grow: from 2.2 to 1.6 on
+    Online Retail and from 3.2 to 2.6 on Instacart, shares .74 to .73 and 1.56 to 1.64 (fit and select shoppers).
+    """
+
+    def score(self, history: EventTable, shopper: Ints, product: Ints) -> Floats:
+        """See `Scorer`."""
+        bought = history.kind == PURCHASE
+        m = len(history.product_ids)
+        day = history.time[bought].astype("datetime64[D]").astype(np.int64)
+        lines = np.unique(np.stack([history.shopper[bought], day, history.product[bought]]), axis=1)
+        days = np.bincount(np.unique(lines[:2], axis=1)[0], minlength=len(history.shopper_ids))
+        code, count = np.unique(lines[0] * m + lines[2], return_counts=True)
+        share = count / days[code // m]
+        wanted = shopper * m + product
+        place = np.minimum(np.searchsorted(code, wanted), len(code) - 1)
+        return np.asarray(np.log1p(np.where(code[place] == wanted, share[place], 0) / REPEAT_FLOOR))
 
 
 @dataclass(frozen=True, kw_only=True)

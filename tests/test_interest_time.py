@@ -11,7 +11,7 @@ from copybandit.sim.interest import purchase_pairs
 from copybandit.sim.interest_explain import explain_repeat
 from copybandit.sim.interest_judge import early_part, judge_interest, known_part
 from copybandit.sim.interest_repeat import fit_repeat
-from copybandit.sim.interest_scorers import Popularity
+from copybandit.sim.interest_scorers import REPEAT_FLOOR, Popularity, RepeatShare
 from copybandit.sim.split import split_groups
 from copybandit.sim.types import Floats, Ints
 from tests.fitted_interest import fits
@@ -73,20 +73,28 @@ def test_a_catalogue_that_turns_over_does_not_make_popularity_too_sure() -> None
     assert judge_calibration(logit, test.label).slope < 0.8
 
 
+def test_a_repeat_share_counts_days_not_lines() -> None:
+    events = buys(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 1.5, 1.5]))
+    share = (
+        np.expm1(RepeatShare().score(events, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))) * REPEAT_FLOOR
+    )
+    np.testing.assert_allclose(share, [0.5, 0.5, 0, 1], atol=1e-12)
+
+
 def test_a_known_pull_of_own_purchases_is_found_and_told() -> None:
     have, rng = fits(), np.random.default_rng(8)
-    n, m, pull = 3000, 40, 1.5
+    n, m, pull = 3000, 40, 0.8
     products = have.shop.products[:m]
     before = rng.integers(m, size=(n, 7))
     times = np.zeros((n, m))
     np.add.at(times, (np.arange(n)[:, None], before), 1.0)
-    utility = pull * np.log1p(times)[:, None, :] + rng.gumbel(size=(n, 3, m))
+    utility = pull * np.log1p(times / 7 / REPEAT_FLOOR)[:, None, :] + rng.gumbel(size=(n, 3, m))
     chosen = np.concatenate([before, utility.argmax(axis=2)], axis=1)
-    day = np.concatenate([rng.random((n, 7)) * 70, 71 + rng.random((n, 3)) * 29], axis=1)
+    day = np.tile(10.0 * np.arange(10), (n, 1)) + rng.random((n, 10))  # each purchase on a day of its own
     events = buys(np.repeat(np.arange(n), 10), chosen.ravel(), day.ravel())
     x = have.factorised.features.products(products)
     model = fit_repeat(have.factorised, x, events, np.ones(n, np.bool_), rng)
-    assert model.own_weight == pytest.approx(pull, abs=0.15)
+    assert model.own_weight == pytest.approx(pull, abs=0.08)
     assert abs(model.text_weight) < 0.15  # the words say nothing here
     for shopper in (0, 5, 9):
         product = int(before[shopper, 0])
@@ -94,9 +102,9 @@ def test_a_known_pull_of_own_purchases_is_found_and_told() -> None:
         score = model.score(events, x, np.array([shopper]), np.array([product]))[0]
         assert abs(sum(c.value for c in told.contributions) - told.score) < 1e-9
         assert abs(float(score) - told.score) < 1e-9
-        count = (chosen[shopper] == product).sum()
+        share = (chosen[shopper] == product).mean()
         own = [c.value for c in told.contributions if c.part == "own purchases"]
-        assert own == [pytest.approx(model.own_weight * np.log1p(count))]
+        assert own == [pytest.approx(model.own_weight * np.log1p(share / REPEAT_FLOOR))]
         text = {"history", "search", "average shopper"}
         wanted = sum(c.value for c in told.contributions if c.part in text)
         assert abs(sum(c.value for c in told.words) - wanted) < 1e-9
