@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,8 +25,8 @@ class FittedInterest:
 
     Attributes:
         text: the factorised model.
-        x: its product vectors, shape (m, d).
-        repeat: the factorised model with own purchases beside it.
+        x: its product vectors, shape (m, d), which depend on the catalogue alone.
+        repeat: the factorised model with own purchases beside it, weighed on the calibration window.
         sequence: None where it was not asked for.
     """
 
@@ -60,25 +60,23 @@ def fit_interests(
     progress.stage("interest")
     parts = early_part(shop.events)[0], known_part(shop.events)[0]
     texts = [_text(request, shop, split, part) for part in parts]
-    sequences = _sequences(request, split, parts, texts[1][1], progress)
+    x = texts[1].features.products(shop.products)
+    rng = np.random.default_rng([request.seed, 11])
+    repeat = fit_repeat(texts[0], x, early_part(shop.events), split.select, rng)
+    sequences = _sequences(request, split, parts, x, progress)
     fits = [
-        FittedInterest(text=text, x=x, repeat=repeat, sequence=sequence)
-        for (text, x, repeat), sequence in zip(texts, sequences, strict=True)
+        FittedInterest(text=text, x=x, repeat=replace(repeat, text=text), sequence=sequence)
+        for text, sequence in zip(texts, sequences, strict=True)
     ]
     progress.stage("calibration")
     early, late = (fit.scorers(part, split) for fit, part in zip(fits, parts, strict=True))
     rows = {name: Origins(early=early[name], late=late[name]) for name in late}
-    rng = np.random.default_rng([request.seed, 11])
     return fits[1], judge_interest(shop.events, split, rows, rng)
 
 
-def _text(
-    request: FitRequest, shop: ShopLog, split: Split, part: EventTable
-) -> tuple[InterestModel, Floats, RepeatInterest]:
+def _text(request: FitRequest, shop: ShopLog, split: Split, part: EventTable) -> InterestModel:
     rng = np.random.default_rng([request.seed, 7])
-    text, _ = fit_interest(part, shop.products, split.fit, split.select, rng)
-    x = text.features.products(shop.products)
-    return text, x, fit_repeat(text, x, part, split.select, rng)
+    return fit_interest(part, shop.products, split.fit, split.select, rng)[0]
 
 
 def _sequences(

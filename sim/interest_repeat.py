@@ -4,8 +4,9 @@
 
 share = days on which u bought p / days on which u bought anything. logit_text is the factorised model of
 `copybandit.sim.interest`. The weights are a logistic regression on shoppers whom that model was not fitted on: what they
-bought in the last part of the log against products drawn as often as they are bought, given their history before it.
-Since the text can like what was bought before too, its weight falls below 1.
+bought after the time it was fitted to against products drawn as often as they are bought, given their history before it.
+They stay when the text model is fitted again to a longer log. Since the text can like what was bought before too, its
+weight falls below 1.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from copybandit.sim.calibration import fit_platt
 from copybandit.sim.events import EventTable
-from copybandit.sim.interest import InterestModel, cut_in_time, purchase_pairs
+from copybandit.sim.interest import InterestModel, purchase_pairs
 from copybandit.sim.interest_scorers import Factorised, RepeatShare
 from copybandit.sim.types import Bools, Floats, Ints
 
@@ -57,21 +58,25 @@ class RepeatScorer:
 
 
 def fit_repeat(
-    text: InterestModel, products: Floats, events: EventTable, shoppers: Bools, rng: np.random.Generator
+    text: InterestModel,
+    products: Floats,
+    parts: tuple[EventTable, EventTable],
+    shoppers: Bools,
+    rng: np.random.Generator,
 ) -> RepeatInterest:
     """Weigh the text against own purchases.
 
     Args:
-        text: fitted on other shoppers.
+        text: fitted on other shoppers and the earlier part.
         products: shape (m, d), product vectors.
-        events: what may be seen.
-        shoppers: shape (n_shoppers,), whose later purchases set the weights.
+        parts: the earlier part of a log, which histories come from, and the later part, which purchases come from.
+        shoppers: shape (n_shoppers,), whose purchases set the weights.
         rng: draws what was not bought.
 
     Raises:
-        DataError: when these shoppers bought nothing in the last part of the log.
+        DataError: when these shoppers bought nothing in the later part.
     """
-    before, after = cut_in_time(events)
+    before, after = parts
     pairs = purchase_pairs(after, shoppers, len(products), rng)
     terms = (Factorised(model=text, products=products), RepeatShare())
     scores = [term.score(before, pairs.shopper, pairs.product) for term in terms]

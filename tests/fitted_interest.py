@@ -49,11 +49,10 @@ def fits() -> Fits:
     model, report = fit_interest(known, shop.products, split.fit, split.select, np.random.default_rng(0))
     x = model.features.products(shop.products)
     sequence = fit_sequence(known, x, split.fit, np.random.default_rng(1), FAST)
-    repeat = fit_repeat(model, x, known, split.select, np.random.default_rng(4))
     before, _ = early_part(events)
     first, _ = fit_interest(before, shop.products, split.fit, split.select, np.random.default_rng(0))
     first_sequence = fit_sequence(before, x, split.fit, np.random.default_rng(1), FAST)
-    first_repeat = fit_repeat(first, x, before, split.select, np.random.default_rng(4))
+    repeat = fit_repeat(first, x, early_part(events), split.select, np.random.default_rng(4))
     return Fits(
         shop=shop,
         events=events,
@@ -62,8 +61,8 @@ def fits() -> Fits:
         factorised=model,
         report=report,
         sequence=sequence,
-        repeat=repeat,
-        early=rows(before, split, x, first, first_sequence, first_repeat),
+        repeat=replace(repeat, text=model),
+        early=rows(before, split, x, first, first_sequence, repeat),
     )
 
 

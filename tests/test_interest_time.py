@@ -7,7 +7,7 @@ import pytest
 
 from copybandit.sim.calibration import fit_platt, judge_calibration
 from copybandit.sim.events import PURCHASE, EventTable
-from copybandit.sim.interest import purchase_pairs
+from copybandit.sim.interest import cut_in_time, purchase_pairs
 from copybandit.sim.interest_explain import explain_repeat
 from copybandit.sim.interest_judge import early_part, judge_interest, known_part
 from copybandit.sim.interest_repeat import fit_repeat
@@ -93,7 +93,8 @@ def test_a_known_pull_of_own_purchases_is_found_and_told() -> None:
     day = np.tile(10.0 * np.arange(10), (n, 1)) + rng.random((n, 10))  # each purchase on a day of its own
     events = buys(np.repeat(np.arange(n), 10), chosen.ravel(), day.ravel())
     x = have.factorised.features.products(products)
-    model = fit_repeat(have.factorised, x, events, np.ones(n, np.bool_), rng)
+    parts = cut_in_time(events, 0.7)
+    model = fit_repeat(have.factorised, x, parts, np.ones(n, np.bool_), rng)
     assert model.own_weight == pytest.approx(pull, abs=0.08)
     assert abs(model.text_weight) < 0.15  # the words say nothing here
     for shopper in (0, 5, 9):
