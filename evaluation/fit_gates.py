@@ -4,12 +4,13 @@ Bounds: calibration slopes .8 to 1.25 and calibration error .03 (a shop's coeffi
 Kolmogorov-Smirnov .1 and Jensen-Shannon .05 bits per marginal, Kendall's tau .7.
 
 Own-price elasticity of groceries: -4 to -1.5 of sales. Bijmolt, van Heerde and Pieters (Journal of Marketing Research
-42(2), 2005) find a mean of -2.62 over 1,851 elasticities, one of a brand each. Hence the gate holds the same thing: the
-mean over brands of a brand's own elasticity, all its sizes moving together. It is that of a price that lasts, because
-most of those studies let no habit stand between price and sales. Panels whose every trip buys tell only which brand is
-bought, not whether or how much: of the elasticity of sales, brand choice is 75 per cent on average over 173 brands of
-13 categories (Bell, Chiang and Padmanabhan, Marketing Science 18(4), 1999), so that both ends of their gate are
-three quarters of those above.
+42(2), 2005) find a mean of -2.62 over 1,851 elasticities, in which every brand counts alike; so the gate holds the mean
+over brands, not a mean weighted by sales, and all sizes of a brand move together. (Sizes replace each other more than
+brands do: size by size the mean of Catsup is -3.4.) It is that of a price that lasts: a regression of sales on price holds
+no habit fixed, and neither does a season that is simulated. Panels whose every trip buys tell only which brand is bought,
+not whether or how much: of the elasticity of sales, brand choice is 75 per cent on average over 173 brands of 13
+categories (Bell, Chiang and Padmanabhan, Marketing Science 18(4), 1999), so that both ends of their gate are three
+quarters of those above.
 """
 
 from __future__ import annotations
