@@ -1,8 +1,16 @@
 """The gates of `copybandit fit`: each number of the validation report with the bound it is held to, set in advance.
 
 Bounds: calibration slopes .8 to 1.25 and calibration error .03 (a shop's coefficients would else be off by a quarter),
-Kolmogorov-Smirnov .1 and Jensen-Shannon .05 bits per marginal, Kendall's tau .7, own-price elasticity of groceries -4 to
--1.5 (Bijmolt, van Heerde and Pieters, 2005, find a mean of -2.6).
+Kolmogorov-Smirnov .1 and Jensen-Shannon .05 bits per marginal, Kendall's tau .7.
+
+Own-price elasticity of groceries: -4 to -1.5 of sales. Bijmolt, van Heerde and Pieters (Journal of Marketing Research
+42(2), 2005) find a mean of -2.62 over 1,851 elasticities, in which every brand counts alike; so the gate holds the mean
+over brands, not a mean weighted by sales, and all sizes of a brand move together. (Sizes replace each other more than
+brands do: size by size the mean of Catsup is -3.4.) It is that of a price that lasts: a regression of sales on price holds
+no habit fixed, and neither does a season that is simulated. Panels whose every trip buys tell only which brand is bought,
+not whether or how much: of the elasticity of sales, brand choice is 75 per cent on average over 173 brands of 13
+categories (Bell, Chiang and Padmanabhan, Marketing Science 18(4), 1999), so that both ends of their gate are three
+quarters of those above.
 """
 
 from __future__ import annotations
@@ -25,11 +33,13 @@ ECE = 0.03
 KS, JS = 0.1, 0.05
 TAU = 0.7
 ELASTICITY = (-4.0, -1.5)
+CHOICE_SHARE = 0.75
+"""Of the elasticity of sales, what is the choice of brand."""
 FLAGGED = 2.0
 """Times alpha, of human copy that is flagged."""
 MARGIN = 0.02
 """AUC above popularity alone, where negatives are matched to it."""
-OWN_MODELS = ("factorised", "sequence")
+OWN_MODELS = ("factorised", "factorised + own purchases", "sequence")
 RIVALS = ("popularity", "own purchases", "item-kNN")
 
 
@@ -125,6 +135,13 @@ def _marginal(gap: MarginalGap) -> list[Line]:
 
 def _demand(part: FittedDemand) -> list[Line]:
     told = part.summary
+    scale = CHOICE_SHARE if told.conditional else 1.0
+    what = "own-price elasticity of choice" if told.conditional else "own-price elasticity"
+    response = told.response
+    weighted = {
+        "given habits": float(response.short_run @ response.sales),
+        "in the long run": float(response.long_run @ response.sales),
+    }
     return [
         _least(
             f"demand, {told.name}: log-loss below market shares",
@@ -132,7 +149,15 @@ def _demand(part: FittedDemand) -> list[Line]:
             0.0,
         ),
         _most(f"demand, {told.name}: calibration error", told.report.ece, ECE),
-        _within(f"demand, {told.name}: own-price elasticity", told.elasticity, ELASTICITY),
+        _within(
+            f"demand, {told.name}: {what} in the long run, mean over brands",
+            told.elasticity,
+            (scale * ELASTICITY[0], scale * ELASTICITY[1]),
+        ),
+        *(
+            Line(name=f"demand, {told.name}: {what} {when}, weighted by sales", value=value)
+            for when, value in weighted.items()
+        ),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from copybandit.sim.events import PURCHASE, EventTable
-from copybandit.sim.instacart import load_instacart
+from copybandit.sim.instacart import LONGEST_GAP, load_instacart
 from copybandit.sim.logs import read_events, read_products
 from copybandit.sim.panels import ECDAT, Panel, load_ecdat, load_panel
 from copybandit.sim.retail import RetailData, load_retail
@@ -94,6 +94,7 @@ class ShopLog:
         dropped: rows of the file left out, by reason.
         prices_real: whether prices were paid; those of the Instacart sample are made up.
         grocery: whether the elasticity of groceries applies.
+        longest_gap: days between orders that stand for more; None where the log tells every gap.
     """
 
     products: tuple[Product, ...]
@@ -101,6 +102,7 @@ class ShopLog:
     dropped: tuple[tuple[str, int], ...]
     prices_real: bool = True
     grocery: bool = False
+    longest_gap: int | None = None
 
 
 def read_log(request: FitRequest) -> ShopLog:
@@ -122,7 +124,12 @@ def read_log(request: FitRequest) -> ShopLog:
         }
         data = readers[name]()
         shop = ShopLog(products=data.products, events=data.events, dropped=data.dropped)
-    shop = replace(shop, prices_real=name != "instacart", grocery=request.grocery or name == "ta-feng")
+    shop = replace(
+        shop,
+        prices_real=name != "instacart",
+        grocery=request.grocery or name == "ta-feng",
+        longest_gap=LONGEST_GAP if name == "instacart" else None,
+    )
     _check(shop.events, request.log)
     return shop
 

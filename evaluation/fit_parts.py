@@ -10,9 +10,10 @@ from copybandit.evaluation.fit_inputs import ShopLog
 from copybandit.sim.conversion import ConversionModel, fit_conversion
 from copybandit.sim.demand import ChoiceReport, Coefficient, DemandModel, judge_choices, judge_demand
 from copybandit.sim.demand_fit import fit_demand
+from copybandit.sim.demand_response import PriceResponse, price_response
 from copybandit.sim.funnel import Step, click_outcomes, funnel
 from copybandit.sim.interest import InterestModel, paired
-from copybandit.sim.panels import Panel
+from copybandit.sim.panels import Panel, brands
 from copybandit.sim.split import Split, split_groups
 from copybandit.sim.types import DataError, Floats
 
@@ -102,14 +103,18 @@ class DemandSummary:
         name: of the panel.
         report: log-loss, accuracy and calibration.
         share_log_loss: log-loss of the fit households' market shares.
-        elasticity: own-price, mean over trips and alternatives weighted by the chance of choice.
+        response: of each brand's sales to its price.
+        elasticity: own-price, in the long run, mean over brands.
+        conditional: every trip of the panel buys, so that the elasticity is of the choice alone.
         coefficients: with standard errors.
     """
 
     name: str
     report: ChoiceReport
     share_log_loss: float
+    response: PriceResponse
     elasticity: float
+    conditional: bool
     coefficients: tuple[Coefficient, ...]
 
 
@@ -127,13 +132,16 @@ def fit_panel(name: str, panel: Panel, seed: int) -> FittedDemand:
     split = split_groups(households, seed)
     model = fit_demand(panel, split.fit, np.random.default_rng([seed, 9]))
     held = panel.take(split.judge)
+    response = price_response(model, held, brands(panel.alternatives), np.random.default_rng([seed, 13]))
     return FittedDemand(
         model=model,
         summary=DemandSummary(
             name=name,
             report=judge_demand(model, held),
             share_log_loss=_share_log_loss(panel, split),
-            elasticity=_own_elasticity(model, held),
+            response=response,
+            elasticity=response.mean,
+            conditional=not model.outside,
             coefficients=model.coefficients,
         ),
     )
@@ -144,9 +152,3 @@ def _share_log_loss(panel: Panel, split: Split) -> float:
     count = np.bincount(panel.choice[split.fit] % width, minlength=width) + 0.5
     share = np.broadcast_to(count / count.sum(), (int(split.judge.sum()), width))
     return judge_choices(np.asarray(share), panel.choice[split.judge]).log_loss
-
-
-def _own_elasticity(model: DemandModel, panel: Panel) -> float:
-    own = np.diagonal(model.elasticity(panel), axis1=1, axis2=2)
-    weight = np.where(np.isnan(own), 0.0, model.choice_probs(panel)[:, : own.shape[1]])
-    return float((np.nan_to_num(own) * weight).sum() / weight.sum())

@@ -130,6 +130,7 @@ def _prices(report: Report) -> Html:
     if rows:
         head = ("panel", "log-loss", "of market shares", "calibration error", "own-price elasticity")
         parts.append(table("Demand on held-out households", head, rows, numeric=range(1, 5)))
+        parts.append(_responses(report))
     found = report["elasticity"]
     if found and found["value"] is not None:
         text = (
@@ -141,6 +142,19 @@ def _prices(report: Report) -> Html:
     if not report["data"]["prices_real"]:
         parts.append(el("p", "Prices of this log are made up: nothing is said of elasticity."))
     return section("Prices", *parts, anchor="prices") if parts else Html()
+
+
+def _responses(report: Report) -> Html:
+    """Elasticities by brand: a price that changes for one trip, and one that lasts."""
+    rows = [
+        (f"{told['name']}, {brand}", share(sales), number(short, 2), number(long, 2))
+        for told in report["demand"]
+        for brand, sales, short, long in zip(
+            *(told["response"][key] for key in ("brands", "sales", "short_run", "long_run")), strict=True
+        )
+    ]
+    head = ("panel, brand", "of sales", "given habits", "in the long run")
+    return table("Own-price elasticity of brands", head, rows, numeric=range(1, 4))
 
 
 def _funnel(report: Report) -> Html:

@@ -11,11 +11,9 @@ import msgspec
 from copybandit.evaluation.fit_inputs import FitRequest, ShopLog
 from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.storage import load_json, load_table, save_json, save_table
-from copybandit.sim.baskets import BasketModel
 from copybandit.sim.events import EventTable
 from copybandit.sim.interest_judge import JudgedInterest
 from copybandit.sim.panels import Panel
-from copybandit.sim.realism import LogElasticity, MarginalGap
 from copybandit.sim.store import load_record, record_classes, save_record
 from copybandit.sim.types import DataError, Product
 from copybandit.sim.upworthy import AbTests
@@ -28,21 +26,6 @@ class Judged:
     """Interest models, judged."""
 
     rows: tuple[JudgedInterest, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedBaskets:
-    """The model that is simulated, and what the log looks like beside it.
-
-    Attributes:
-        model: of visits and baskets.
-        marginals: simulated against real.
-        elasticity: of the log; None where its prices are made up.
-    """
-
-    model: BasketModel
-    marginals: tuple[MarginalGap, ...]
-    elasticity: LogElasticity | None
 
 
 def keep(path: Path, record: object) -> None:
@@ -79,6 +62,7 @@ def keep_inputs(
         "dropped": shop.dropped,
         "prices_real": shop.prices_real,
         "grocery": shop.grocery,
+        "longest_gap": shop.longest_gap,
         "panels": [name for name, _ in panels],
         "tests": tests is not None,
     }
@@ -97,6 +81,7 @@ class _Rest:
     dropped: tuple[tuple[str, int], ...]
     prices_real: bool
     grocery: bool
+    longest_gap: int | None
     panels: tuple[str, ...]
     tests: bool
 
@@ -110,6 +95,7 @@ def kept_shop(stage: Path) -> ShopLog:
         dropped=rest.dropped,
         prices_real=rest.prices_real,
         grocery=rest.grocery,
+        longest_gap=rest.longest_gap,
     )
 
 

@@ -9,17 +9,17 @@ from typing import Any
 
 from copybandit.evaluation import attacks
 from copybandit.evaluation.fit_attack import FittedAttack
+from copybandit.evaluation.fit_baskets import FittedBaskets
 from copybandit.evaluation.fit_gates import gates
 from copybandit.evaluation.fit_inputs import FitRequest, ShopLog
+from copybandit.evaluation.fit_interest import FittedInterest, FittedSequence
 from copybandit.evaluation.fit_parts import FittedDemand, FittedFunnel
-from copybandit.evaluation.fit_saved import FittedBaskets, Judged, asked, found, kept
+from copybandit.evaluation.fit_saved import Judged, asked, found, kept
 from copybandit.evaluation.fit_wording import FittedWording
 from copybandit.evaluation.policy_ranking import PolicyRanking
 from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.storage import plain
-from copybandit.sim.interest import InterestModel
 from copybandit.sim.interest_judge import JudgedInterest
-from copybandit.sim.sequence import SequenceModel
 from copybandit.sim.store import save_record
 
 
@@ -29,7 +29,7 @@ class FittedFiles:
 
     Attributes:
         shop: the log.
-        interest: the factorised model.
+        interest: the factorised model, with own purchases beside it.
         sequence: None where it was not asked for.
         judged: of every interest model under both schemes.
         baskets: the model that is simulated, against real shoppers.
@@ -40,8 +40,8 @@ class FittedFiles:
     """
 
     shop: ShopLog
-    interest: InterestModel
-    sequence: SequenceModel | None
+    interest: FittedInterest
+    sequence: FittedSequence | None
     judged: tuple[JudgedInterest, ...]
     baskets: FittedBaskets
     ranking: PolicyRanking
@@ -60,8 +60,8 @@ def gather(folder: RunFolder[FitRequest], shop: ShopLog) -> FittedFiles:
     panels = (folder.output("demand") / f"demand-{index}" for index in range(len(folder.settings.panels)))
     return FittedFiles(
         shop=shop,
-        interest=found(folder, "interest", InterestModel),
-        sequence=asked(folder, "sequence", SequenceModel),
+        interest=found(folder, "interest", FittedInterest),
+        sequence=asked(folder, "sequence", FittedSequence),
         judged=found(folder, "judge", Judged).rows,
         baskets=found(folder, "baskets", FittedBaskets),
         ranking=found(folder, "policies", PolicyRanking),
@@ -146,9 +146,10 @@ def save_models(folder: Path, files: FittedFiles) -> None:
     """Write every model, each a pair of files."""
     folder.mkdir(exist_ok=True)
     models = {
-        "interest": files.interest,
+        "interest": files.interest.text,
+        "repeat-interest": files.interest.repeat,
         "baskets": files.baskets.model,
-        "sequence": files.sequence,
+        "sequence": files.sequence.late if files.sequence else None,
         "conversion": files.funnel.model,
         "wording": files.wording.model if files.wording else None,
         "guarded-wording": files.attack.model if files.attack else None,

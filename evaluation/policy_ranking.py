@@ -15,7 +15,7 @@ from scipy.stats import kendalltau
 
 from copybandit.sim.events import PURCHASE, EventTable
 from copybandit.sim.interest import InterestModel, fit_interest
-from copybandit.sim.interest_judge import ItemKnn, Popularity
+from copybandit.sim.interest_scorers import ItemKnn, Popularity
 from copybandit.sim.split import Split, split_groups
 from copybandit.sim.types import Bools, Floats, Ints, Product
 
@@ -74,7 +74,7 @@ def _fit(
     events: EventTable, products: tuple[Product, ...], fit: Bools, judge: Bools, rng: np.random.Generator
 ) -> HalfShop:
     model, _ = fit_interest(events, products, fit, judge, rng)
-    counts = Popularity.fit(events.take(fit[events.shopper])).log_count
+    counts = Popularity.fit(events.take(fit[events.shopper])).log_share
     return HalfShop(model=model, log_popularity=counts)
 
 
@@ -95,7 +95,7 @@ def _shown(
     """The product that each policy shows each judged shopper, shape (policies, judges)."""
     n, m = len(judges), len(products)
     everyone = events.take(split.select[events.shopper])
-    count = Popularity.fit(everyone).log_count
+    count = Popularity.fit(everyone).log_share
     price = np.array([product.price for product in products])
     last = _last_purchase(events, judges, int(count.argmax()))
     names, category = np.unique([product.category for product in products], return_inverse=True)

@@ -17,9 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from copybandit.evaluation import fit_saved, fit_stages
+from copybandit.evaluation import fit_saved
 from copybandit.evaluation.fit_attack import attack_wording
+from copybandit.evaluation.fit_baskets import fit_baskets
 from copybandit.evaluation.fit_inputs import FitRequest, ShopLog, read_log, read_panels, read_tests
+from copybandit.evaluation.fit_interest import (
+    FittedInterest,
+    FittedSequence,
+    fit_factorised,
+    judge_models,
+    train_sequence,
+)
 from copybandit.evaluation.fit_parts import fit_funnel, fit_panel
 from copybandit.evaluation.fit_saved import Judged
 from copybandit.evaluation.fit_told import gather, metrics, save_models, told
@@ -28,9 +36,6 @@ from copybandit.evaluation.policy_ranking import rank_policies
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.storage import load_json, save_json
-from copybandit.sim.interest import InterestModel, fit_interest
-from copybandit.sim.interest_judge import known_part
-from copybandit.sim.sequence import SequenceModel
 from copybandit.sim.split import Split, split_groups
 from copybandit.sim.support import FOLDS
 from copybandit.sim.types import Floats
@@ -72,13 +77,11 @@ class ShopFit:
         fit_saved.keep_inputs(stage, shop, panels, tests)
 
     def interest(self, stage: Path) -> None:
-        """The factorised model of interest."""
+        """The factorised model of interest, with own purchases beside it."""
         self.progress.stage("interest")
-        shop, split = self.shop, self.split
-        known, _ = known_part(shop.events)
-        rng = self._rng("interest")
-        model, report = fit_interest(known, shop.products, split.fit, split.select, rng)
-        self._keep(stage, model, {"auc_select": report.auc, "n_pairs": report.n_pairs})
+        found = fit_factorised(self.shop, self.split, self._seed("interest"))
+        weights = {"text_weight": found.repeat.text_weight, "own_weight": found.repeat.own_weight}
+        self._keep(stage, found, weights)
 
     def sequence(self, stage: Path) -> None:
         """The sequence model of interest; it needs torch."""
@@ -87,22 +90,21 @@ class ShopFit:
             self.progress.stage("sequence", total=passes)
             return self.progress.advance
 
-        model = fit_stages.train_sequence(self.shop, self.split, self.x, self._rng("sequence"), begin)
-        self._keep(stage, model)
+        self._keep(stage, train_sequence(self.shop, self.split, self.x, self._seed("sequence"), begin))
 
     def judge(self, stage: Path) -> None:
         """Every model of interest on new shoppers and later time."""
         self.progress.stage("judge")
-        sequence = fit_saved.asked(self.folder, "sequence", SequenceModel)
+        sequence = fit_saved.asked(self.folder, "sequence", FittedSequence)
         rng = self._rng("judge")
-        rows = fit_stages.judge_models(self.shop, self.split, self._interest(), self.x, sequence, rng)
+        rows = judge_models(self.shop, self.split, self._interest(), self.x, sequence, rng)
         self._keep(stage, Judged(rows=rows), *metrics(rows))
 
     def baskets(self, stage: Path) -> None:
         """Visits and baskets, simulated against real."""
         self.progress.stage("baskets")
-        interest, rng = self._interest(), self._rng("baskets")
-        found = fit_stages.fit_baskets(self.shop, self.split, interest, self.x, rng)
+        interest, rng = self._interest().text, self._rng("baskets")
+        found = fit_baskets(self.shop, self.split, interest, self.x, rng)
         self._keep(stage, found, *metrics(found.marginals))
 
     def policies(self, stage: Path) -> None:
@@ -115,7 +117,7 @@ class ShopFit:
     def funnel(self, stage: Path) -> None:
         """Rates and delays."""
         self.progress.stage("funnel")
-        found = fit_funnel(self.shop, self.split, self._interest(), self.x)
+        found = fit_funnel(self.shop, self.split, self._interest().text, self.x)
         self._keep(stage, found, *metrics(found.steps))
 
     def demand(self, stage: Path) -> None:
@@ -172,10 +174,13 @@ class ShopFit:
     @cached_property
     def x(self) -> Floats:
         """Features of the catalogue, shape (m, d)."""
-        return self._interest().features.products(self.shop.products)
+        return self._interest().text.features.products(self.shop.products)
+
+    def _seed(self, stage: str) -> tuple[int, int]:
+        return self.request.seed, SEEDS[stage]
 
     def _rng(self, stage: str) -> np.random.Generator:
-        return np.random.default_rng([self.request.seed, SEEDS[stage]])
+        return np.random.default_rng(self._seed(stage))
 
     def _keep(self, stage: Path, record: object, *rows: Mapping[str, object]) -> None:
         """Save what a stage found, under the stage's own name, and its rows of metrics.jsonl."""
@@ -187,5 +192,5 @@ class ShopFit:
         for row in rows:
             self.folder.log(name, row)
 
-    def _interest(self) -> InterestModel:
-        return fit_saved.found(self.folder, "interest", InterestModel)
+    def _interest(self) -> FittedInterest:
+        return fit_saved.found(self.folder, "interest", FittedInterest)

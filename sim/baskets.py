@@ -54,13 +54,27 @@ class BasketModel:
     price_ratio: Floats
 
     @classmethod
-    def fit(cls, events: EventTable, shoppers: Bools, price: Floats) -> BasketModel:
-        """Fit to the shoppers of a mask, shape (n_shoppers,), given catalogue prices (m,).
+    def fit(
+        cls,
+        events: EventTable,
+        people: tuple[Bools, Bools],
+        price: Floats,
+        rng: np.random.Generator,
+        longest_gap: int | None = None,
+    ) -> BasketModel:
+        """Fit to some shoppers of a log.
+
+        Args:
+            events: the log.
+            people: masks of shape (n_shoppers,), who is fitted to and who chooses how regular visits are.
+            price: shape (m,), of the catalogue.
+            rng: simulates for that choice.
+            longest_gap: days between visits that stand for more in this log; None where it tells every gap.
 
         Raises:
             DataError: as `fit_visits`.
         """
-        own = events.take(shoppers[events.shopper])
+        own, held = (events.take(mask[events.shopper]) for mask in people)
         last = int(_day(events).max())
         bought = own.take(own.kind == PURCHASE)
         m = len(price)
@@ -69,8 +83,8 @@ class BasketModel:
         middle = np.minimum(np.cumsum(count) - count + count // 2, max(len(order) - 1, 0))
         usual = np.where(count > 0, bought.price[order][middle], price)
         return cls(
-            baskets=fit_visits(basket_visits(own), last),
-            sessions=fit_visits(session_visits(own), last),
+            baskets=fit_visits(basket_visits(own), basket_visits(held), last, rng, longest_gap),
+            sessions=fit_visits(session_visits(own), session_visits(held), last, rng, longest_gap),
             log_popularity=np.log(count + 0.5),
             usual_price=usual,
             price_ratio=bought.price / usual[bought.product],

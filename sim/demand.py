@@ -9,6 +9,12 @@ The form was chosen by cross-validation among the fit households of the panels C
 the three, 4 folds twice). Last purchase with loyalty beats either alone (.573, .577, .582). Log price does as well as
 price (.572, .573) and needs no unit. Correlated tastes, heavier tails, tastes for ads that differ and a
 posterior that forgets gain no more than noise (.002) and are left out.
+
+Price sensitivity is not shrunk by the form: on the fit and select households (3 folds) one sensitivity for all, a normal
+one, price in levels, or neither display nor feature lose log-loss or gain at most .005 (Catsup .723 against .724, .723,
+.739, .755; Cracker .517 against .524, .522, .517, .521; Yogurt .448 against .446, .443, .451, .455), and the long-run
+elasticity moves by about a fifth at most. Linear regressions within households and brands, without any of it, find the same
+(weighted by sales -1.1 for Cracker and -.8 for Yogurt, against -.97 and -.96 here).
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ COLUMNS = (
     "order_id", "user_id", "order_number", "order_dow", "order_hour_of_day", "days_since_prior_order",
     "product_id",
 )  # fmt: skip
+LONGEST_GAP = 30
+"""Days between orders that stand for 30 or more."""
 LAST_WEEK = np.datetime64("2017-01-01T00:00:00", "us")
 """A Sunday, on which a shopper's last order of weekday 0 is put."""
 

@@ -2,21 +2,26 @@
 
 logit = intercept + (profile - mean profile) M x. The profile is a sum over the history, x one over text, category and price
 band, so the logit is a sum over both; it is told by the history for the text, and whole for category and price band.
-The part of the text is told a second time by the product's own words.
+The part of the text is told a second time by the product's own words. Where repeat buying counts too
+(`copybandit.sim.interest_repeat`), these parts are weighted and how often the shopper bought the product is one more.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from copybandit.sim.events import EventTable
 from copybandit.sim.interest import InterestModel, history_shares, interest_text
+from copybandit.sim.interest_repeat import RepeatInterest
+from copybandit.sim.interest_scorers import RepeatShare
 from copybandit.sim.types import DataError, Floats, Product
 
-Part = Literal["intercept", "history", "search", "average shopper", "category", "price band", "word"]
+Part = Literal[
+    "intercept", "history", "search", "average shopper", "category", "price band", "own purchases", "word"
+]
 BANDS = ("low", "middle", "high")
 
 
@@ -82,6 +87,27 @@ def explain(
     things = [_thing(products, queries, i) for i in index[order].tolist()]
     x = model.features.products([products[product]])[0]
     return _told(model, products[product], x, things, pulls)
+
+
+def explain_repeat(
+    model: RepeatInterest, events: EventTable, products: tuple[Product, ...], shopper: int, product: int
+) -> Explanation:
+    """Explain the logit of one shopper and one product where repeat buying counts; arguments and errors as `explain`."""
+    text = explain(model.text, events, products, shopper, product)
+    bought = RepeatShare().score(events, np.array([shopper]), np.array([product]))
+    own = Contribution(
+        part="own purchases", name=products[product].name, value=model.own_weight * float(bought[0])
+    )
+    base = Contribution(part="intercept", name="(of repeat buying)", value=model.intercept)
+    return Explanation(
+        score=model.intercept + model.text_weight * text.score + own.value,
+        contributions=_sorted((*_weighted(text.contributions, model.text_weight), own, base)),
+        words=_weighted(text.words, model.text_weight),
+    )
+
+
+def _weighted(parts: tuple[Contribution, ...], weight: float) -> tuple[Contribution, ...]:
+    return tuple(replace(part, value=weight * part.value) for part in parts)
 
 
 def _thing(products: tuple[Product, ...], queries: list[str], index: int) -> tuple[Part, str]:

@@ -25,6 +25,8 @@ from copybandit.sim.types import Bools, DataError, Floats, Ints
 NOTHING = "nothing"
 """What ``choice`` says of a trip that bought none of the alternatives."""
 ECDAT = ("Catsup", "Cracker", "Yogurt")
+SIZES = {"heinz41": "heinz", "heinz32": "heinz", "heinz28": "heinz", "hunts32": "hunts"}
+"""Brands of the alternatives of Catsup, which are sizes in ounces; any other alternative is a brand of its own."""
 _PRICE = "price."
 
 
@@ -129,6 +131,11 @@ class Panel:
             feature=feature,
             available=available,
         )
+
+
+def brands(alternatives: Sequence[str]) -> tuple[str, ...]:
+    """The brand of each alternative."""
+    return tuple(SIZES.get(name, name) for name in alternatives)
 
 
 def load_panel(path: Path | str, *, drop_unpriced: bool = False) -> Panel:

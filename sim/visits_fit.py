@@ -1,22 +1,31 @@
 """When shoppers come back and how much they do then: fitted to some shoppers of a log, simulated for others.
 
-Times follow MBG/NBD (Batislam, Denizel and Filiztekin, IJRM 24(3), 2007): a shopper comes at a rate drawn from Gamma(r,
-alpha) and after each visit, the first too, stays away for good with a chance drawn from Beta(a, b). Days being whole, a gap
-is one day and the whole part of an exponential time. The size of a visit follows the sizes seen in the log; a Gaussian
-copula ties the visits of one shopper together. Season and weekday are not modelled.
+Times follow MBG/CNBD-k (Reutterer, Platzer and Schroeder, IJRM 38(1), 2021): the waiting time between visits is Gamma(k,
+rate), more regular than chance where k > 1, the rate of a shopper drawn from Gamma(r, alpha); after each visit, the first
+too, a shopper stays away for good with a chance drawn from Beta(a, b). With k = 1 it is MBG/NBD (Batislam, Denizel and
+Filiztekin, IJRM 24(3), 2007). Each k has its own likeliest r, alpha, a and b; k is the one whose simulated gaps lie nearest
+those of shoppers that were not fitted on. Likelihood alone would take 2 for Online Retail, whose gaps then lie further off
+(Kolmogorov-Smirnov distance .09 against .06 on the select shoppers).
+
+Days being whole, a gap is one day and the whole part of the waiting time. A log may tell gaps up to a longest one that
+stands for more, which is fitted as it is told; then the simulated log tells them so too. The size of a visit follows the
+sizes seen in the log; a Gaussian copula ties the visits of one shopper together. Season and weekday are not modelled.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import betaln, gammaln, ndtr, ndtri
+from scipy.special import betaln, gammaln, logsumexp, ndtr, ndtri
+from scipy.stats import ks_2samp
 
 from copybandit.sim.types import DataError, Floats, Ints
 
 MOST_VISITS = 1000
+REGULARITIES = (1, 2, 3, 4)
+"""Candidates for k."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,17 +53,21 @@ class VisitModel:
 
     Attributes:
         rate_shape, rate_scale: r and alpha of the module's formula; alpha in days.
+        regularity: k of it, at least 1.
         leave_a, leave_b: a and b of it.
         sizes: shape (s,), sorted sizes of the visits it was fitted on.
         tie: correlation of the normal scores of two visits of one shopper, 0 to 1.
+        longest_gap: days that stand for more in the log; None where the log tells every gap.
     """
 
     rate_shape: float
     rate_scale: float
+    regularity: int
     leave_a: float
     leave_b: float
     sizes: Floats
     tie: float
+    longest_gap: int | None = None
 
     def simulate(self, first: Ints, last: int, rng: np.random.Generator) -> Visits:
         """Draw visits of shoppers from their first visit, shape (n,), to the last day of the log."""
@@ -65,8 +78,9 @@ class VisitModel:
         shopper, day = [alive], [first]
         for _ in range(MOST_VISITS):
             alive = alive[rng.random(len(alive)) >= leave[alive]]
-            wait = rng.exponential(1.0, len(alive)) / np.maximum(rate[alive], 1e-9)
-            now[alive] += 1 + np.minimum(wait, 1e6).astype(np.int64)
+            wait = rng.standard_gamma(self.regularity, len(alive)) / np.maximum(rate[alive], 1e-9)
+            gap = 1 + np.minimum(wait, 1e6).astype(np.int64)
+            now[alive] += gap if self.longest_gap is None else np.minimum(gap, self.longest_gap)
             alive = alive[now[alive] <= last]
             if not len(alive):
                 break
@@ -83,8 +97,61 @@ class VisitModel:
         return np.asarray(self.sizes[np.minimum(place, len(self.sizes) - 1)], np.int64)
 
 
-def fit_visits(visits: Visits, last: int) -> VisitModel:
+@dataclass(frozen=True, kw_only=True)
+class _Histories:
+    """What the likelihood needs of each shopper, shape (n,) each.
+
+    Attributes:
+        x: visits after the first.
+        t_x: days waited until the last of them.
+        total: days waited until the log ends.
+        log_waits: sum of the logarithms of the single waiting times.
+    """
+
+    x: Floats
+    t_x: Floats
+    total: Floats
+    log_waits: Floats
+
+    @classmethod
+    def of(cls, visits: Visits, last: int) -> _Histories:
+        """Of each gap, a day is not waited and half a day is lost to the whole part."""
+        _, start, count = np.unique(visits.shopper, return_index=True, return_counts=True)
+        x = (count - 1).astype(np.float64)
+        first = visits.day[start]
+        t_x = (visits.day[start + count - 1] - first) - x / 2
+        total = np.maximum(last - first - x / 2, t_x) + 0.5
+        shopper = np.repeat(np.arange(len(count)), count - 1)
+        log_waits = np.bincount(shopper, np.log(visits.gaps() - 0.5), len(count)).astype(np.float64)
+        return cls(x=x, t_x=t_x, total=total, log_waits=log_waits)
+
+    def log_likelihood(self, theta: Floats, k: int) -> float:
+        """Of MBG/CNBD-k, summed over shoppers; theta = (r, alpha, a, b)."""
+        r, alpha, a, b = theta
+        events = r + k * self.x
+        common = (
+            (k - 1) * self.log_waits - self.x * gammaln(k) - gammaln(r) + r * np.log(alpha) - betaln(a, b)
+        )
+        left = betaln(a + 1, b + self.x) + gammaln(events) - events * np.log(alpha + self.t_x)
+        # Alive, and fewer than k of the rate's events since the last visit.
+        j = np.arange(k)[:, None]
+        since = j * np.log(self.total - self.t_x) - gammaln(j + 1)
+        waiting = since + gammaln(events + j) - (events + j) * np.log(alpha + self.total)
+        alive = betaln(a, b + self.x + 1) + logsumexp(waiting, axis=0)
+        return float((common + np.logaddexp(alive, left)).sum())
+
+
+def fit_visits(
+    visits: Visits, held: Visits, last: int, rng: np.random.Generator, longest_gap: int | None = None
+) -> VisitModel:
     """Fit to the visits of some shoppers, seen until the last day of the log.
+
+    Args:
+        visits: of the shoppers fitted on.
+        held: of others, who choose k; with no return among them it is 1.
+        last: the last day.
+        rng: simulates the others for the choice.
+        longest_gap: days that stand for more in this log, taken as they are told.
 
     Raises:
         DataError: with fewer than 20 visits or none that is a shopper's second.
@@ -94,32 +161,41 @@ def fit_visits(visits: Visits, last: int) -> VisitModel:
             f"visits: needs at least 20 visits and a shopper who came twice, got {len(visits.day)} visits and "
             f"{len(visits.gaps())} returns; give a longer log"
         )
-    _, start, count = np.unique(visits.shopper, return_index=True, return_counts=True)
-    x = (count - 1).astype(np.float64)
-    first = visits.day[start]
-    # Of each gap, a day is not waited and half a day is lost to the whole part.
-    t_x = (visits.day[start + count - 1] - first) - x / 2
-    total = np.maximum(last - first - x / 2, t_x) + 0.5
-    begin = np.log([1.0, max(float(np.median(total)) / 3, 1.0), 1.0, 3.0])
+    seen = _Histories.of(visits, last)
+    plain = VisitModel(
+        rate_shape=1.0,
+        rate_scale=1.0,
+        regularity=1,
+        leave_a=1.0,
+        leave_b=1.0,
+        sizes=np.sort(visits.size).astype(np.float64),
+        tie=_tie(visits),
+        longest_gap=longest_gap,
+    )
+    if not len(held.gaps()):
+        return _likeliest(plain, seen, 1)
+    models = [_likeliest(plain, seen, k) for k in REGULARITIES]
+    return min(models, key=lambda model: _distance(model, held, last, rng))
+
+
+def _likeliest(model: VisitModel, seen: _Histories, k: int) -> VisitModel:
+    """The model with the likeliest times of regularity k."""
+    begin = np.log([1.0, max(float(np.median(seen.total)) / (3 * k), 1.0), 1.0, 3.0])
     found = minimize(
-        lambda theta: -_log_likelihood(np.exp(theta), x, t_x, total) / len(x),
+        lambda theta: -seen.log_likelihood(np.exp(theta), k) / len(seen.x),
         begin,
         method="L-BFGS-B",
         bounds=[(-6.0, 8.0)] * 4,
     )
     r, alpha, a, b = np.exp(found.x).tolist()
-    sizes = np.sort(visits.size).astype(np.float64)
-    tie = _tie(visits)
-    return VisitModel(rate_shape=r, rate_scale=alpha, leave_a=a, leave_b=b, sizes=sizes, tie=tie)
+    return replace(model, rate_shape=r, rate_scale=alpha, regularity=k, leave_a=a, leave_b=b)
 
 
-def _log_likelihood(theta: Floats, x: Floats, t_x: Floats, total: Floats) -> float:
-    """MBG/NBD of repeats x, the last of them at t_x, seen for `total`, each of shape (n,)."""
-    r, alpha, a, b = theta
-    common = gammaln(r + x) - gammaln(r) + r * np.log(alpha) - betaln(a, b)
-    alive = betaln(a, b + x + 1) - (r + x) * np.log(alpha + total)
-    left = betaln(a + 1, b + x) - (r + x) * np.log(alpha + t_x)
-    return float((common + np.logaddexp(alive, left)).sum())
+def _distance(model: VisitModel, held: Visits, last: int, rng: np.random.Generator) -> float:
+    """Kolmogorov-Smirnov distance of simulated gaps and those of `held`; 1 where no gap is simulated."""
+    _, start = np.unique(held.shopper, return_index=True)
+    drawn = model.simulate(held.day[start], last, rng).gaps()
+    return float(ks_2samp(held.gaps(), drawn, method="asymp").statistic) if len(drawn) else 1.0
 
 
 def _tie(visits: Visits) -> float:

@@ -2,72 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from scipy.special import expit
 
-from copybandit.agents.sequence_trainer import SequenceSettings, fit_sequence
+from copybandit.agents.sequence_trainer import fit_sequence
 from copybandit.sim.calibration import fit_platt, judge_calibration, reliability_curve, wilson
-from copybandit.sim.events import SEARCH, EventTable
-from copybandit.sim.interest import InterestModel, InterestReport, fit_interest, purchase_pairs
+from copybandit.sim.interest import purchase_pairs
 from copybandit.sim.interest_explain import explain
-from copybandit.sim.interest_judge import (
+from copybandit.sim.interest_judge import Origins, judge_interest, known_part
+from copybandit.sim.interest_repeat import RepeatInterest
+from copybandit.sim.interest_scorers import (
     Factorised,
-    ItemKnn,
     OwnPurchases,
-    Scorer,
     WithOwnPurchases,
-    judge_interest,
-    known_part,
 )
-from copybandit.sim.retail import RetailData, load_retail
-from copybandit.sim.sequence import SequenceModel, SequenceScorer, sequences
-from copybandit.sim.split import Split, split_groups
+from copybandit.sim.sequence import SequenceModel, sequences
 from copybandit.sim.store import load_record, save_record
-from copybandit.sim.types import DataError, Floats
-from tests.slices import write_retail
-
-FAST = SequenceSettings(width=16, epochs=6, batch_size=32, negatives=64)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fits:
-    """One small shop and both models of it."""
-
-    shop: RetailData
-    events: EventTable
-    split: Split
-    x: Floats
-    factorised: InterestModel
-    report: InterestReport
-    sequence: SequenceModel
-
-
-@cache
-def fits() -> Fits:
-    with TemporaryDirectory() as folder:
-        shop = load_retail(write_retail(Path(folder) / "r.csv", n_customers=900), min_lines=5)
-    events = _searched(shop.events)
-    split = split_groups(np.array(events.shopper_ids), 0)
-    known, _ = known_part(events)
-    model, report = fit_interest(known, shop.products, split.fit, split.select, np.random.default_rng(0))
-    x = model.features.products(shop.products)
-    sequence = fit_sequence(known, x, split.fit, np.random.default_rng(1), FAST)
-    return Fits(
-        shop=shop, events=events, split=split, x=x, factorised=model, report=report, sequence=sequence
-    )
-
-
-def _searched(events: EventTable) -> EventTable:
-    """The same log, the first 40 events of which are searches."""
-    kind, product, query = events.kind.copy(), events.product.copy(), events.query.astype("<U20")
-    kind[:40], product[:40], query[:40] = SEARCH, -1, "red retrospot mug"
-    return replace(events, kind=kind, product=product, query=query)
+from copybandit.sim.types import DataError
+from tests.fitted_interest import FAST, fits, rows
 
 
 def test_the_parts_of_an_explanation_sum_to_the_score() -> None:
@@ -109,26 +65,32 @@ def test_an_index_that_does_not_exist_is_refused() -> None:
 def test_both_models_beat_popularity_where_negatives_are_matched_and_are_calibrated() -> None:
     have = fits()
     known, _ = known_part(have.events)
-    rows: dict[str, Scorer] = {
-        "item-kNN": ItemKnn.fit(known, have.split.fit),
-        "factorised": Factorised(model=have.factorised, products=have.x),
-        "sequence": SequenceScorer(model=have.sequence, x=have.x),
-    }
-    judged = judge_interest(have.events, have.split, rows, np.random.default_rng(3))
+    late = rows(known, have.split, have.x, have.factorised, have.sequence, have.repeat)
+    both = {name: Origins(early=have.early[name], late=late[name]) for name in late}
+    judged = judge_interest(have.events, have.split, both, np.random.default_rng(3))
     assert [(j.negatives, j.model) for j in judged] == [
-        (scheme, name) for scheme in ("uniform", "matched") for name in ("popularity", *rows)
+        (scheme, name) for scheme in ("uniform", "matched") for name in ("popularity", *both)
     ]
     auc = {(j.negatives, j.model): j.report.auc for j in judged}
     assert auc["matched", "popularity"] == pytest.approx(0.5, abs=0.04)
     assert auc["uniform", "popularity"] > auc["matched", "popularity"]
-    for model in rows:
+    for model in both:
         assert auc["matched", model] > auc["matched", "popularity"] + 0.05
     for j in judged:
-        if j.model in rows:
+        if j.model in both:
             assert j.report.slope == pytest.approx(1.0, abs=0.35), (j.model, j.negatives)
             assert j.report.ece < 0.06
             assert j.report.log_loss < j.report.log_loss_constant
     assert have.report.ece < 0.06 and have.report.calibration_slope == pytest.approx(1.0, abs=0.35)
+
+
+def test_a_repeat_model_is_kept(tmp_path: Path) -> None:
+    have = fits()
+    save_record(tmp_path / "r", have.repeat)
+    again = load_record(tmp_path / "r", RepeatInterest)
+    pairs = np.arange(5), np.arange(5)
+    wanted = have.repeat.score(have.events, have.x, *pairs)
+    np.testing.assert_array_equal(again.score(have.events, have.x, *pairs), wanted)
 
 
 def test_own_purchases_are_counted_before_the_cut_and_weighed_beside_a_score() -> None:

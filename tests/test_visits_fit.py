@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from copybandit.sim.visits_fit import VisitModel, Visits, fit_visits
 TRUTH = VisitModel(
     rate_shape=1.5,
     rate_scale=12.0,
+    regularity=1,
     leave_a=0.8,
     leave_b=6.0,
     sizes=np.sort(np.random.default_rng(0).geometric(0.2, 500)).astype(np.float64),
@@ -49,17 +51,34 @@ def log(
     )
 
 
-def test_a_model_fitted_to_its_own_visits_draws_the_same_visits() -> None:
+@pytest.mark.parametrize("regularity", [1, 3])
+def test_a_model_fitted_to_its_own_visits_draws_the_same_visits(regularity: int) -> None:
     rng = np.random.default_rng(1)
     first = rng.integers(60, size=6000)
-    seen = TRUTH.simulate(first, 300, rng)
-    found = fit_visits(seen, 300)
-    assert found.rate_shape / found.rate_scale == pytest.approx(1.5 / 12, rel=0.15)
+    truth = replace(TRUTH, regularity=regularity, rate_scale=12.0 / regularity)
+    seen, held = (truth.simulate(first, 300, rng) for _ in range(2))
+    found = fit_visits(seen, held, 300, rng)
+    assert found.regularity == regularity
+    assert found.rate_shape / found.rate_scale == pytest.approx(1.5 / 12 * regularity, rel=0.15)
     assert found.tie == pytest.approx(0.5, abs=0.06)
     again = found.simulate(first, 300, rng)
     assert len(again.day) == pytest.approx(len(seen.day), rel=0.06)
     assert ks_distance(seen.gaps().astype(float), again.gaps().astype(float)) < 0.03
     assert ks_distance(seen.size.astype(float), again.size.astype(float)) < 0.03
+
+
+def test_a_log_that_tells_gaps_up_to_a_longest_one_is_drawn_so() -> None:
+    rng = np.random.default_rng(2)
+    truth = replace(TRUTH, rate_shape=3.0, rate_scale=6.0, regularity=2, leave_a=0.01, longest_gap=10)
+    first = rng.integers(60, size=3000)
+    seen, held = (truth.simulate(first, 300, rng) for _ in range(2))
+    assert seen.gaps().max() == 10 and 0.05 < (seen.gaps() == 10).mean() < 0.2
+    found = fit_visits(seen, held, 300, rng, longest_gap=10)
+    drawn = found.simulate(first, 300, rng)
+    assert drawn.gaps().max() == 10
+    assert ks_distance(seen.gaps().astype(float), drawn.gaps().astype(float)) < 0.05
+    unaware = replace(found, longest_gap=None).simulate(first, 300, rng)
+    assert unaware.gaps().max() > 20
 
 
 def test_visits_lie_between_the_first_and_the_last_day() -> None:
@@ -72,8 +91,9 @@ def test_visits_lie_between_the_first_and_the_last_day() -> None:
 
 def test_too_few_visits_are_refused() -> None:
     one = np.arange(30)
+    visits = Visits(shopper=one, day=one, size=one + 1)
     with pytest.raises(DataError, match="a shopper who came twice, got 30 visits and 0 returns"):
-        fit_visits(Visits(shopper=one, day=one, size=one + 1), 30)
+        fit_visits(visits, visits, 30, np.random.default_rng(0))
 
 
 def test_baskets_count_products_and_sessions_end_after_half_an_hour() -> None:
@@ -102,7 +122,7 @@ def test_the_simulated_shop_sells_what_is_popular_and_liked_at_its_price() -> No
     price = np.array([1.0, 10.0, 100.0])[product]
     events = log(["purchase"] * n, shopper.tolist(), product.tolist(), rng.integers(90, size=n) * 1.0, price)
     everyone = np.ones(200, np.bool_)
-    model = BasketModel.fit(events, everyone, np.ones(3))
+    model = BasketModel.fit(events, (everyone, everyone), np.ones(3), rng)
     np.testing.assert_allclose(model.usual_price, [1.0, 10.0, 100.0])
     taste = np.stack([np.arange(200) % 2 == 0, np.arange(200) % 2 == 1], axis=1) * 20.0 - 10.0
     likes = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
