@@ -45,7 +45,7 @@ def reliability_chart(rows: Sequence[Mapping[str, Any]], negatives: str) -> Html
         axes.plot([0, top], [0, top], color=INK, lw=0.8, ls=":")
         axes.set_xlabel("predicted probability, ten groups of equal count")
         axes.set_ylabel("share bought")
-        chart.legend(loc="outside upper center", ncols=5, fontsize=9)
+        chart.legend(loc="outside upper center", ncols=3, fontsize=9)
         return svg_of(
             chart, f"reliability-{negatives}", f"Reliability of interest models, {negatives} negatives"
         )
