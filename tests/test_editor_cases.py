@@ -43,7 +43,7 @@ def injections() -> list[Case]:
 
 
 def share(cases: list[Case], part: str = "test") -> float:
-    return sum(case["part"] == part for case in cases) / len(cases)
+    return [case["part"] for case in cases].count(part) / len(cases)
 
 
 def test_ids_and_texts_are_unique(cases: list[Case], injections: list[Case]) -> None:
