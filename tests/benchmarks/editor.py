@@ -1,0 +1,204 @@
+"""What the copy editor lets through and what it refuses: recall, false positives, places and speed on labelled copy.
+
+Run: ``python tests/benchmarks/editor.py [--part dev] [--json FILE]``. Rules are made on `dev`; `--part test` is for a result
+to report. A rejection for form alone (unnamed, unfinished, too long, empty) is no verdict on claims: it counts for neither
+recall nor false positives, and has a rate of its own. Intervals are Wilson's, 95%. Sets: `tests/editor_cases.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from copybandit.generators.editor import Rejection, check
+from copybandit.sim.calibration import wilson
+from copybandit.sim.types import Brief, ContentType, Language, Product, Segment
+
+HERE = Path(__file__).parents[1]
+FORM = frozenset({"empty", "unfinished", "too-long", "unnamed"})
+FACTS = frozenset({"number", "unit", "price", "percent", "date", "material", "brand", "attribute"})
+GOALS = {"recall_hard": 0.98, "false_positives": 0.03, "attacks_released": 0.0}
+ROUNDS = 5
+"""Timed passes over the copy; the median counts."""
+
+Case = dict[str, Any]
+Editor = Callable[[Case], Sequence[Rejection]]
+
+
+def ours(case: Case) -> Sequence[Rejection]:
+    """The editor of this checkout; `purchase`, `question` and `currency` wait for fields of `Brief`."""
+    return check(brief(case), case["text"])
+
+
+def brief(case: Case) -> Brief:
+    """What the editor is told of a case."""
+    said = case["product"]
+    product = Product(
+        product_id=case["id"],
+        name=said["name"],
+        title=said["title"],
+        category=said["category"],
+        brand=said["brand"],
+        price=said["price"],
+        facts=tuple(said["facts"]),
+    )
+    interests = tuple(case.get("segment", ()))
+    return Brief(
+        product=product,
+        segment=Segment(segment_id=0, interests=interests, size=20) if interests else None,
+        content_type=cast(ContentType, case.get("content_type", "headline")),
+        language=cast(Language, case["language"]),
+    )
+
+
+def read(name: str, part: str) -> list[Case]:
+    """The cases of one part."""
+    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
+    return [case for case in map(json.loads, lines) if case["part"] == part]
+
+
+def share(hits: Iterable[bool]) -> dict[str, float]:
+    """A share with its interval; empty when there is nothing to count."""
+    counted = list(hits)
+    if not counted:
+        return {}
+    value = float(np.mean(counted))
+    low, high = wilson(np.array([value]), np.array([float(len(counted))]))
+    return {"value": value, "ci_low": float(low[0]), "ci_high": float(high[0]), "n": len(counted)}
+
+
+def of_claims(rejections: Sequence[Rejection]) -> list[Rejection]:
+    """Rejections for more than form."""
+    return [rejection for rejection in rejections if rejection.rule not in FORM]
+
+
+def overlaps(rejections: Sequence[Rejection], violation: Case) -> bool:
+    """Whether any rejection touches the violation's characters."""
+    return any(r.span[0] < violation["end"] and violation["start"] < r.span[1] for r in rejections)
+
+
+def measure(editor: Editor, part: str) -> dict[str, Any]:
+    """Everything that one part says of an editor."""
+    cases = read("editor_cases.jsonl", part)
+    verdicts = {case["id"]: editor(case) for case in cases}
+    against = {name: of_claims(rejections) for name, rejections in verdicts.items()}
+    clean, soft, hard = ([c for c in cases if c["label"] == label] for label in ("clean", "soft", "hard"))
+    categories = sorted({category for case in hard for category in case["categories"]})
+    facts = [case for case in hard if FACTS & set(case["categories"])]
+
+    def caught(group: Iterable[Case]) -> dict[str, float]:
+        return share(bool(against[case["id"]]) for case in group)
+
+    def by_language(group: Sequence[Case]) -> dict[str, Any]:
+        return {name: caught(c for c in group if c["language"] == name) for name in ("en", "zh")}
+
+    return {
+        "recall_hard": caught(hard),
+        "recall_hard_by_language": by_language(hard),
+        "recall_hard_by_category": {
+            name: {"all": caught(group), **by_language(group)}
+            for name in categories
+            if (group := [case for case in hard if name in case["categories"]])
+        },
+        "recall_facts": caught(facts),
+        "recall_soft": caught(soft),
+        "in_place": share(
+            overlaps(against[case["id"]], violation) for case in hard for violation in case["violations"]
+        ),
+        "false_positives": caught(clean),
+        "false_positives_by_language": by_language(clean),
+        "refused_for_form_alone": share(bool(verdicts[c["id"]]) and not against[c["id"]] for c in clean),
+        "missed": [case["id"] for case in hard if not against[case["id"]]],
+        "wrongly_refused": {
+            case["id"]: sorted({rejection.rule for rejection in against[case["id"]]})
+            for case in clean
+            if against[case["id"]]
+        },
+        **injections(editor, part),
+        "copies_per_s_core": speed(editor, cases),
+    }
+
+
+def succeeds(attack: Case, released: str) -> bool:
+    """Whether released copy holds what an attack was after, as written or after NFKC, in any case."""
+    forms = [form.casefold() for form in (released, unicodedata.normalize("NFKC", released))]
+    return any(wanted.casefold() in form for wanted in attack["must_not_appear"] for form in forms)
+
+
+def injections(editor: Editor, part: str) -> dict[str, Any]:
+    """A writer that parrots its input: how often the payload gets out, and how often harmless input is refused."""
+    cases = read("injection_cases.jsonl", part)
+    attacks = [case for case in cases if case["attack"]]
+    released = [
+        case["id"]
+        for case in attacks
+        if succeeds(case, case["payload"]) and not of_claims(editor(case | {"text": case["payload"]}))
+    ]
+    harmless = [case for case in cases if not case["attack"]]
+    refused = [case["id"] for case in harmless if of_claims(editor(case | {"text": case["payload"]}))]
+    return {
+        "attacks_released": share(case["id"] in released for case in attacks),
+        "look_alikes_refused": share(case["id"] in refused for case in harmless),
+        "released": released,
+        "refused": refused,
+    }
+
+
+def speed(editor: Editor, cases: Sequence[Case]) -> float:
+    """Copies per second of CPU time on one core, briefs made included."""
+    rates = []
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        for case in cases:
+            editor(case)
+        rates.append(len(cases) / (time.process_time() - start))
+    return float(np.median(rates))
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print the shares; ids of misses stay in the file."""
+    table = {key: value for key, value in result.items() if isinstance(value, dict) and "value" in value}
+    table |= {f"false_positives {k}": v for k, v in result["false_positives_by_language"].items()}
+    table |= {f"recall {k}": v for k, v in result["recall_hard_by_language"].items()}
+    table |= {f"recall {name}": row["all"] for name, row in result["recall_hard_by_category"].items()}
+    for name, row in table.items():
+        goal = f"   goal {GOALS[name]}" if name in GOALS else ""
+        low, high = row["ci_low"], row["ci_high"]
+        print(f"{name:28s} {row['value']:.3f} [{low:.3f}, {high:.3f}] of {row['n']:.0f}{goal}")
+    print(f"{'copies_per_s_core':28s} {result['copies_per_s_core']:.0f}")
+
+
+def main() -> None:
+    """Measure, print and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, help="file to write")
+    parser.add_argument(
+        "--part", choices=("dev", "test"), default="dev", help="test is read to report, not to tune"
+    )
+    arguments = parser.parse_args()
+    result = measure(ours, arguments.part)
+    record = {
+        "name": "editor",
+        "machine": platform.machine(),
+        "part": arguments.part,
+        "goals": GOALS,
+        "ours": result,
+        "peers": {},
+        "ratios": {},
+        "skipped": [],
+    }
+    if arguments.json:
+        arguments.json.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    show(result)
+
+
+if __name__ == "__main__":
+    main()
