@@ -252,8 +252,9 @@ def _attack_cost(found: Report) -> str:
     right, free = (share(cost[key]) for key in ("pair_accuracy", "pair_accuracy_unguarded"))
     return (
         f"Lower bounds are scores minus {number(found['deviations'], 1)} doubts, in log-odds; the doubt is of the model's "
-        "coefficients, of what no encoder sees of a text, and of odd text. The gain bound is that of the difference to the "
-        "median human copy: it is what tuning optimises, and above 0 an attack has won. By its own lower bound alone "
+        f"coefficients, of what no encoder sees of a text, and of odd text (assumed: {number(found['assumed_unit'], 1)} for "
+        "each width of oddness beyond what is flagged). The gain bound is that of the difference to the median human copy: "
+        "it is what tuning optimises, and above 0 an attack has won. By its own lower bound alone "
         f"{number(above)} of {len(tried)} attacks lie above the median human copy. Texts are read for the guard by "
         f"{' and '.join(found['readers'])}. The p-value is the share of held-out human copy at least as odd; below "
         f"{number(cost['alpha'], 2)} a text is flagged, as is {share(cost['flagged'])} of {cost['n']:,} judged human "

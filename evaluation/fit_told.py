@@ -111,6 +111,7 @@ def attack_told(found: FittedAttack) -> Mapping[str, object]:
         "readers": found.readers,
         "median": found.attacks.median,
         "deviations": found.attacks.deviations,
+        "assumed_unit": found.model.unit,
         "succeeded": found.attacks.succeeded,
         "rows": [{**plain(row), "flagged": row.flagged, "verdict": attacks.verdict(row)} for row in rows],
         "human_cost": found.cost,
