@@ -10,9 +10,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
+from hypothesis import settings
 
 from copybandit.evaluation.pipeline import Pipeline
 from tests.small_run import small_pipeline
+
+# A shared machine is slow now and then, and the first example loads what all others use.
+settings.register_profile("copybandit", deadline=None)
+settings.load_profile("copybandit")
 
 VARIABLE = "COPYBANDIT_DATA"
 DEFAULT = Path(__file__).parents[1].parent / "shared" / "data"

@@ -44,10 +44,10 @@ def rules(text: str, brief: Brief = BRIEF) -> set[str]:
         ("repeats", "A very very very ceramic mug.", "A very, very ceramic mug."),
         ("repeats", "You love tea and tea. A ceramic mug.", "You love tea and cake. A ceramic mug."),
         ("number", "A ceramic mug for 9.", "A ceramic mug for 8.50."),
-        ("claim", "A ceramic mug, guaranteed.", "A ceramic mug, award or not."),
-        ("claim", "The best-selling ceramic mug.", "The best ceramic mug."),
-        ("claim", "50% off a ceramic mug.", "A ceramic mug up to 50 degrees."),
-        ("claim", "A ceramic mug, on sale.", "A ceramic mug, wholesale."),
+        ("us-guarantee", "A ceramic mug, guaranteed.", "A ceramic mug, award or not."),
+        ("us-superlative", "The best-selling ceramic mug.", "The best ceramic mug."),
+        ("us-price", "50% off a ceramic mug.", "A ceramic mug up to 50 degrees."),
+        ("us-price", "A ceramic mug, on sale.", "A ceramic mug, wholesale."),
         ("attribute", "A wooden ceramic mug.", "A blue ceramic mug."),
         ("unnamed", "A blue mug.", "A blue mug, ceramic."),
     ],
@@ -63,8 +63,8 @@ def test_numbers_of_the_product_pass_in_any_spelling(said: str) -> None:
 
 
 FOREIGN = """
-9 8.51 85 8,05 50.8 35 360ml 1 1,001 10,00 .5 0.12 ½ m² ３ ٣ ① 3.50 0.350 350,000 8.500
-two Seven thirteen half dozen ninety percent
+9 8.51 85 8,05 50.8 35 360ml 1 1,001 10,00 .5 0.12 ½ m² ７ ٧ ① 3.50 0.350 350,000 8.500
+two Seven thirteen half hundreds twice ninety percent
 """.split()
 
 
@@ -75,6 +75,8 @@ def test_foreign_numbers_are_refused(said: str) -> None:
 
 def test_spelled_numbers_of_the_product_pass() -> None:
     assert rules("Three handles: the ceramic mug by Nine Elms.") == set()
+    assert rules("A dozen, 3 handles each: the ceramic mug.") == set()
+    assert rules("The ceramic mug for 9.") == {"number"}
     assert rules("One ceramic mug for someone often alone.") == set()
 
 
@@ -127,8 +129,9 @@ def test_a_name_may_hold_what_text_may_not() -> None:
         product_id="p", name="ho ho ho star", title="ho ho ho star", category="k", brand="", price=1.0
     )
     assert rules("Meet the ho ho ho star.", Brief(product=odd)) == set()
-    starfish = Product(product_id="p", name="starfish", title="starfish", category="k", brand="", price=1.0)
-    assert rules("Meet the starfish, a star.", Brief(product=starfish)) == {"claim"}
+    sale = Product(product_id="p", name="sale sign", title="sale sign", category="k", brand="", price=1.0)
+    assert rules("Meet the sale sign.", Brief(product=sale)) == set()
+    assert rules("Meet the sale sign, at half price.", Brief(product=sale)) == {"us-price", "number"}
 
 
 def test_the_first_approved_variant_is_taken() -> None:
