@@ -6,7 +6,9 @@ import re
 from functools import cache, lru_cache
 
 from copybandit.generators.facts import Said
+from copybandit.generators.quantities import GENERIC
 from copybandit.generators.rejection import Rejection, reject
+from copybandit.generators.units import UNITS
 from copybandit.sim.catalogue import lexicon
 
 _WORD = re.compile(r"[^\W\d_][\w'-]*")
@@ -23,7 +25,8 @@ def attribute_words() -> frozenset[str]:
         *words.styles,
         *(w for c in words.categories for w in (*c.adjectives, *c.phrases)),
     ]
-    harmless = {"gift", "needed", *_words(" ".join(move.text for move in moves()))}
+    measures = {form for word in (*UNITS, *GENERIC) for form in (word, f"{word}s")}  # read with their numbers
+    harmless = {"gift", "needed", *measures, *_words(" ".join(move.text for move in moves()))}
     return frozenset(word for word in _words(" ".join(said)) if len(word) > 2) - harmless
 
 

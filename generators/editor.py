@@ -122,7 +122,7 @@ class Editor:
             words = f"{said.folded} ; {interests.lower()}" if interests else said.folded
             found += broken(low, words, _names(brief.product), settings.packs)
         if settings.safety:
-            found += unsafe(low, drafted=brief.content_type == "review")
+            found += unsafe(low, names=_names(brief.product), drafted=brief.content_type == "review")
         if settings.proofreading and brief.language == "en" and not has_chinese(plain):
             found += misspelt(plain, said.words | set(interests.lower().split()))
         return found

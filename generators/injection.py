@@ -34,7 +34,7 @@ _COMPACT = re.compile(
 _TAGS = re.compile("[\U000e0000-\U000e007f]")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 MANY_HIDDEN = 3
-"""Invisible characters in one sentence that are no longer an accident of copying."""
+"""Invisible characters inside the words of one sentence that are no longer an accident of copying."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,13 +149,20 @@ def _convict(text: str) -> tuple[str, str] | None:
     """Rule and reason of the first spelling of a sentence that any rule matches."""
     if not text.strip():
         return None
-    if _TAGS.search(text) or _BIDI.search(text) or len(hidden(text)) >= MANY_HIDDEN:
+    if _TAGS.search(text) or _BIDI.search(text) or _buried(text) >= MANY_HIDDEN:
         return "hidden", "characters that a reader cannot see"
     for how, spelling in _spellings(text):
         for rule, reason, pattern in _rules():
             if pattern.search(spelling):
                 return rule, reason + how
     return None
+
+
+def _buried(text: str) -> int:
+    """How many invisible characters stand between two visible letters."""
+    return sum(
+        0 < i < len(text) - 1 and text[i - 1].isalnum() and text[i + 1].isalnum() for i in hidden(text)
+    )
 
 
 def _spellings(text: str) -> Iterator[tuple[str, str]]:

@@ -24,10 +24,10 @@ _TENS = {
     w: 10 * v for v, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
 }
 _SCALES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
-_PARTS = {"half": 0.5, "quarter": 0.25}
+_PARTS = {"half": 0.5, "quarter": 0.25, "halves": 0.5, "quarters": 0.25}
 VAGUE = frozenset(
     "hundreds thousands millions dozens twice thrice double triple quadruple percent "
-    "couple doubles triples doubled tripled halves quarters".split()
+    "couple doubles triples doubled tripled".split()
 )
 """Number words without a value of their own; copy may say them where the product does."""
 _HAN = dict(zip("零〇一二两三四五六七八九", (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
@@ -129,8 +129,11 @@ def _spelled(match: re.Match[str]) -> Reading | None:
         if word in _PARTS:
             if place + 1 < len(words) and words[place + 1] in _SCALES:
                 part = _PARTS[word]
-            else:
-                total += _PARTS[word]
+            else:  # `three quarters` is a product, `two and a half` a sum
+                total, current = (
+                    total + current * (word[-1] != "s") + (current if word[-1] == "s" else 1) * _PARTS[word],
+                    0.0,
+                )
         elif word in _SCALES:
             size = _SCALES[word]
             current = max(current, 1.0) * size

@@ -174,10 +174,10 @@ def _token(text: str, start: int, end: int) -> tuple[str, tuple[int, int]] | Non
     left = start
     while left > 0 and text[left - 1].isascii() and (text[left - 1].isalnum()):
         left -= 1
-    if left < start and not re.fullmatch(r"[x×X]", text[left:start]):
+    if left < start and not re.fullmatch(r"(?:\d+[x×X])*\d*[x×X]", text[left:start]):
         right = end + len(re.match(r"[A-Za-z0-9]*", text[end:]).group())  # type: ignore[union-attr]  # always matches
         return text[left:right].lower(), (left, right)
-    tail = re.match(r"[A-Za-z]+(?![A-Za-z])", text[end:])
+    tail = re.match(r"(?![x×X]\d)[A-Za-z]+(?![A-Za-z])", text[end:])
     network = text[start : end + 1] in ("3G", "4G", "5G", "6G")
     if tail and (
         network or not (UNIT_AFTER.match(text, end) or tail.group().lower() in GENERIC | {"pcs", "in", "off"})

@@ -118,7 +118,15 @@ def _found(kind: str, text: str) -> Iterator[re.Match[str]]:
         yield from _forms(kind, language).finditer(text)
 
 
-def unsafe(text: str, *, drafted: bool = False) -> list[Rejection]:
-    """Everything unsafe in folded text; a review that is `drafted` for its buyer may speak of his experience."""
-    found = [*abusive(text), *personal(text), *history(text)]
-    return found if drafted else found + list(invented(text))
+def unsafe(text: str, *, names: tuple[str, ...] = (), drafted: bool = False) -> list[Rejection]:
+    """Everything unsafe in a text.
+
+    Args:
+        text: the copy, normalised and folded.
+        names: the product's name and brand, folded; a mug may be called `i love london`.
+        drafted: whether this is a review drafted for its buyer, which may speak of his experience.
+    """
+    own = [m.span() for name in names if name for m in re.finditer(re.escape(name), text)]
+    told = [*personal(text), *history(text), *(() if drafted else invented(text))]
+    kept = [r for r in told if not any(start <= r.span[0] and r.span[1] <= end for start, end in own)]
+    return [*abusive(text), *kept]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import codecs
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -96,10 +97,10 @@ def test_titles_are_left_alone(text: str) -> None:
     assert screen_text(text) == ()
 
 
-DISGUISES = {
+DISGUISES: dict[str, Callable[[str], str]] = {
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "hex": lambda text: text.encode().hex(),
-    "rot13": lambda text: codecs.encode(text, "rot13"),
+    "rot13": lambda text: str(codecs.encode(text, "rot13")),
     "backwards": lambda text: text[::-1],
     "zero width": lambda text: "\u200b".join(text),
     "full width": lambda text: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text),

@@ -87,6 +87,7 @@ rapeseed oil
 murder mystery game
 screw driver set
 他妈妈的生日礼物
+送给妈妈的马克杯
 操作简单
 逼真花朵
 体操垫
@@ -121,6 +122,12 @@ def test_these_are_refused(rule: str, text: str) -> None:
 @pytest.mark.parametrize("text", LOOKALIKES)
 def test_lookalikes_pass(text: str) -> None:
     assert rules(text) == set()
+
+
+def test_a_product_may_be_named_like_a_rule() -> None:
+    text = "meet the i love london mug"
+    assert {found.rule for found in unsafe(text)} == {"invented"}
+    assert unsafe(text, names=("i love london mug",)) == []
 
 
 def test_a_drafted_review_may_speak_of_its_buyer() -> None:
