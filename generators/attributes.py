@@ -26,7 +26,14 @@ def attribute_words() -> frozenset[str]:
         *(w for c in words.categories for w in (*c.adjectives, *c.phrases)),
     ]
     measures = {form for word in (*UNITS, *GENERIC) for form in (word, f"{word}s")}  # read with their numbers
-    harmless = {"gift", "needed", *measures, *_words(" ".join(move.text for move in moves()))}
+    harmless = {
+        "gift",
+        "needed",
+        "holds",
+        "fits",
+        *measures,
+        *_words(" ".join(move.text for move in moves())),
+    }
     return frozenset(word for word in _words(" ".join(said)) if len(word) > 2) - harmless
 
 

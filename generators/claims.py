@@ -145,19 +145,30 @@ def broken(
 
 
 def _breaches(compiled: _Compiled, text: str, said: str, names: tuple[str, ...]) -> Iterator[re.Match[str]]:
-    excused: list[tuple[int, int]] | None = None
     for match in compiled.pattern.finditer(text):
-        if excused is None:
-            excused = _excused(compiled, text, names)
-        inside = any(start < match.end() and match.start() < end for start, end in excused)
-        if not inside and not (compiled.rule.unless_said and _says(said, match.group())):
+        if compiled.rule.unless_said and _says(said, match.group()):
+            continue
+        if not (_excepted(compiled.exceptions, text, match) or _named(names, text, match)):
             yield match
 
 
-def _excused(compiled: _Compiled, text: str, names: tuple[str, ...]) -> list[tuple[int, int]]:
-    places = [m.span() for m in compiled.exceptions.finditer(text)] if compiled.exceptions else []
-    own = [m.span() for name in names if name for m in re.finditer(re.escape(name), text)]
-    return [span for span in (*places, *own) if span[0] < span[1]]
+def _excepted(exceptions: re.Pattern[str] | None, text: str, match: re.Match[str]) -> bool:
+    """Whether an exception overlaps the match."""
+    return exceptions is not None and any(
+        found.start() < match.end() and match.start() < found.end() for found in exceptions.finditer(text)
+    )
+
+
+def _named(names: tuple[str, ...], text: str, match: re.Match[str]) -> bool:
+    """Whether the match, less an article before it, lies within the product's name or brand."""
+    article = re.match(r"(?:the|an?|our) ", match.group())
+    start = match.start() + (article.end() if article else 0)
+    return any(
+        own.start() <= start and match.end() <= own.end()
+        for name in names
+        if name
+        for own in re.finditer(re.escape(name), text)
+    )
 
 
 def _says(said: str, words: str) -> bool:

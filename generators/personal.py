@@ -30,7 +30,8 @@ _ADDRESS = re.compile(
     r"|(?:路|街|巷)\s?\d+\s?号(?:楼|院)?|\d+栋\d*单元|\d+号楼\d+室|\b(?:apt|apartment|flat|suite)\.? ?#?\d+[a-z]?\b"
 )
 _CONTACT = re.compile(
-    r"(?:微信号?|vx|qq号?|wechat(?: id)?)\s?[:是为]?\s?[a-z0-9_-]{5,}|身份证号?|银行卡号|手机号\s?[:是]?\s?\d"
+    r"(?:微信号?|vx|qq号?|wechat(?: id)?)\s?[:是为]?\s?[a-z0-9_-]{5,}"
+    r"|加(?:我|客服|下)?(?:的)?(?:微信|v信|vx)|扫码(?:加|领|进)|身份证号|银行卡号|手机号\s?[:是]?\s?\d"
 )
 _NAMED = re.compile(
     r"^(?:dear|hi|hello|hey),? (?:mr|mrs|ms|miss|dr)\.? [a-z]+|亲爱的[\u4e00-\u9fff]{1,3}(?:先生|女士|小姐)"

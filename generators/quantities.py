@@ -275,9 +275,20 @@ def _chinese_noun(word: str) -> str:
     return "件" if word in ("件套", "件装") else word
 
 
+_IRREGULAR = {
+    "people": "person",
+    "teeth": "tooth",
+    "shelves": "shelf",
+    "children": "child",
+    "knives": "knife",
+}
+
+
 def _singular(word: str) -> str:
     """A crude stem, the same for both numbers of a noun: ``boxes`` and ``box``, ``batteries`` and ``battery``."""
     low = word.lower()
+    if low in _IRREGULAR:
+        return _IRREGULAR[low]
     if low.endswith("ies") and len(low) > 4:
         return low[:-3] + "y"
     if low.endswith(("ches", "shes", "xes", "sses")):

@@ -42,6 +42,7 @@ def test_the_product_excuses_what_it_says_but_no_cure() -> None:
 def test_the_name_is_the_products_own() -> None:
     assert rules("Meet the world's best dad mug.", names=("world's best dad mug",)) == set()
     assert rules("Meet the world's best mug.", names=("best dad mug",)) == {"us-superlative"}
+    assert rules("No other mug compares.", names=("mug",)) == {"us-superlative"}
 
 
 def test_disguises_are_folded() -> None:

@@ -116,6 +116,7 @@ def test_chinese_numerals_round_trip(value: int) -> None:
         ("320 pages", "over 300 pages"),
         ("100-240V", "240 V"),
         ("USB3", "usb3"),
+        ("2-person tent", "two people"),
         ("45 minutes", "three quarters of an hour"),
         ("34x74cm", "34 cm"),
         ("7.5x24x3 cm", "24 cm"),

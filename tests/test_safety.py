@@ -39,6 +39,7 @@ jo (at) example (dot) com
 GB82 WEST 1234 5698 7654 32
 123-45-6789
 加微信：abc12345
+加微信领券
 """
 BAD_HISTORY = """
 Because you bought a mug
@@ -61,6 +62,7 @@ My husband loves it
 ★★★★★
 顾客都说好
 10万人好评
+用过的人都说好
 verified buyer
 I've used it daily
 """
