@@ -1,189 +1,175 @@
-"""The editor: which copy may be shown. Facts are vetoes, not weights.
+"""The editor: which copy may be shown. Facts, claims and safety are vetoes, not weights.
 
-A number in copy must be one of the product's, a describing word one of its facts; the product must be named; the text
-must be whole, short and clean.
-It compares numbers, not what they measure: `350 g` passes for a product that holds 350 ml.
+It reads a text in steps, each of which can be switched off: shape, facts (`copybandit.generators.facts`), claims by
+jurisdiction (`copybandit.generators.claims`), safety (`copybandit.generators.safety`), and grammar
+(`copybandit.generators.proofreading`, off unless asked for). `check` refuses; `edit` first repairs what can be repaired
+without changing what is said, and lists each repair.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from copybandit.sim.catalogue import lexicon
-from copybandit.sim.types import Brief, Product, Variant
+from copybandit.generators.attributes import attribute_words, foreign_attributes
+from copybandit.generators.claims import PACKS, broken
+from copybandit.generators.facts import Said, numbers, said_of, unsupported
+from copybandit.generators.limits import LIMITS, MAX_CHARACTERS, Limit, limit_for
+from copybandit.generators.normalising import folded, has_chinese, normalise
+from copybandit.generators.proofreading import MISSING, installed, misspelt
+from copybandit.generators.rejection import Rejection
+from copybandit.generators.repairs import Edit, repaired
+from copybandit.generators.safety import unsafe
+from copybandit.generators.shape import misshapen
+from copybandit.sim.types import Brief, DataError, Product, Variant
 
-_NUMBER = re.compile(r"(?<![\w.,])[.,]\d+|\d+(?:[.,]\d+)*")
-_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
-_SPELLED = frozenset(
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands "
-    "million millions billion dozen dozens half quarter twice thrice double triple quadruple percent".split()
-)
-_WORD = re.compile(r"[^\W\d_]+")
-_CLAIM = re.compile(
-    r"\b(?:guarantee\w*|free shipping|free delivery|discount\w*|sale|best[- ]?sell\w*|award\w*|certified|"
-    r"cure\w*|clinically|risk[- ]free|limited time|last chance|customers say|reviews?|stars?)\b|\d+\s*%",
-    re.IGNORECASE,
-)
-_STRANGE = re.compile(r"[<>|{}\\^~\x00-\x1f]|https?:|www\.|@")
-_REPEAT = re.compile(r"\b(\w+)(?:(?:\W+\1\b){2,}| (?:and|or) \1\b)", re.IGNORECASE)
-MAX_CHARACTERS = 140
+__all__ = [
+    "MAX_CHARACTERS",
+    "Edited",
+    "Editor",
+    "EditorSettings",
+    "Rejection",
+    "attribute_words",
+    "check",
+    "edit",
+    "first_approved",
+    "names_product",
+    "normalise",
+    "numbers",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rejection:
-    """Why a text may not be shown: which rule, which part of the text, and the reason in words."""
+class EditorSettings:
+    """Which steps the editor takes, and with what.
 
-    rule: str
-    span: tuple[int, int]
-    reason: str
+    Attributes:
+        facts: numbers, dates, materials, brands and attributes must be the product's.
+        claims: claim rules of `packs`.
+        safety: abuse, personal data, individual history, invented experience.
+        proofreading: grammar and spelling of English copy; without Harper only a few slips are found.
+        soft: whether soft rules (`Rejection.severity`) refuse, too.
+        packs: names of claim packs.
+        limits: per content type and placement.
+        brands: of the whole shop, as written; copy for one product may not name another's.
+        currency: ISO 4217 code of the shop's prices; empty lets copy write a price in any.
 
-
-def normalise(text: str) -> str:
-    """NFKC, no invisible characters, single spaces."""
-    if text.isascii() and text.isprintable():  # nothing to fold, nothing to hide
-        return " ".join(text.split())
-    spaced = " ".join(unicodedata.normalize("NFKC", text).split())
-    return " ".join("".join(letter for letter in spaced if not _invisible(letter)).split())
-
-
-def _invisible(letter: str) -> bool:
-    return unicodedata.category(letter) in {"Cf", "Cc", "Co", "Cs"}
-
-
-def numbers(text: str) -> set[str]:
-    """Numbers written in digits or words, digits in one spelling (``8,50`` and ``8.5`` agree)."""
-    return {_value(match) for match in _numbers(text)}
-
-
-def _numbers(text: str) -> Iterator[re.Match[str]]:
-    yield from _NUMBER.finditer(text)
-    yield from (match for match in _WORD.finditer(text) if match.group().lower() in _SPELLED)
-
-
-def _value(match: re.Match[str]) -> str:
-    found = match.group()
-    return _canonical(found) if any(letter.isdecimal() for letter in found) else found.lower()
-
-
-def _canonical(number: str) -> str:
-    """ASCII digits without leading or trailing zeros; three digits after a separator are read as thousands."""
-    plain = "".join(str(unicodedata.decimal(letter)) if letter.isdecimal() else letter for letter in number)
-    if _THOUSANDS.fullmatch(plain):
-        return re.sub(r"[.,]", "", plain)
-    head, _, tail = plain.replace(",", ".").rpartition(".")
-    if "." not in plain.replace(",", "."):
-        return plain.lstrip("0") or "0"
-    fraction, whole = tail.rstrip("0"), head.lstrip("0") or "0"
-    return f"{whole}.{fraction}" if fraction else whole
-
-
-def check(brief: Brief, text: str) -> tuple[Rejection, ...]:
-    """Every rule that a text breaks; empty means it may be shown.
-
-    Numbers and claims are looked for in `normalise(text)`, so that odd spellings do not slip through; their spans are
-    places there, all others places in `text`.
+    Raises:
+        DataError: a pack is unknown.
     """
-    found = [
-        *_shape(text, _said(brief.product)),
-        *_facts(brief.product, normalise(text)),
-        *_attributes(brief, text),
-    ]
-    if not names_product(brief, text):
-        reason = f"does not name {brief.product.name!r}"
-        found.append(Rejection(rule="unnamed", span=(0, len(text)), reason=reason))
-    return tuple(found)
+
+    facts: bool = True
+    claims: bool = True
+    safety: bool = True
+    proofreading: bool = False
+    soft: bool = True
+    packs: tuple[str, ...] = PACKS
+    limits: tuple[Limit, ...] = LIMITS
+    brands: tuple[str, ...] = ()
+    currency: str = ""
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.packs if name not in PACKS]:
+            raise DataError(f"unknown rule pack {unknown[0]!r}; choose from {', '.join(PACKS)}")
 
 
-def _said(product: Product) -> str:
-    """All that the shop says of the product, in the form numbers and claims are compared in."""
-    price = f"{product.price:.2f}"
-    return normalise(" ; ".join((product.name, product.title, product.brand, *product.facts, price)))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edited:
+    """A text after the editor: what it is now, what was repaired, and why it may still not be shown."""
+
+    text: str
+    edits: tuple[Edit, ...]
+    rejections: tuple[Rejection, ...]
 
 
-def _shape(text: str, said: str) -> list[Rejection]:
-    found = []
-    whole = text.rstrip()
-    if not whole:
-        found.append(Rejection(rule="empty", span=(0, len(text)), reason="says nothing"))
-    elif whole[-1] not in ".!?\"'”’…":
-        span = (len(whole) - 1, len(whole))
-        found.append(Rejection(rule="unfinished", span=span, reason="ends in mid-sentence"))
-    if len(text) > MAX_CHARACTERS:
-        reason = f"over {MAX_CHARACTERS} characters"
-        found.append(Rejection(rule="too-long", span=(MAX_CHARACTERS, len(text)), reason=reason))
-    found += [_rejection("strange", match, "markup, link or control") for match in _STRANGE.finditer(text)]
-    found += [
-        Rejection(rule="strange", span=(place, place + 1), reason="invisible character")
-        for place, letter in enumerate(text)
-        if letter > "\x1f" and _invisible(letter)
-    ]
-    repeat = _REPEAT.search(text)
-    if repeat and repeat.group().lower() not in said.lower():
-        found.append(_rejection("repeats", repeat, "says a word again at once"))
-    return found
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Editor:
+    """Reads copy with one set of settings."""
+
+    settings: EditorSettings = EditorSettings()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is switched on and cannot be done here, in words."""
+        return (MISSING,) if self.settings.proofreading and not installed() else ()
+
+    def check(self, brief: Brief, text: str) -> tuple[Rejection, ...]:
+        """Every rule that a text breaks; empty means it may be shown.
+
+        Facts, claims and safety read `normalise(text)`, so that odd spellings do not slip through; their spans are places
+        there, all others places in `text`.
+        """
+        settings, product = self.settings, brief.product
+        limit = limit_for(brief.content_type, brief.placement, settings.limits)
+        plain = normalise(text)
+        said = said_of(product, _more(brief), settings.currency)
+        found = misshapen(text, said.folded, limit)
+        found += self._told(brief, _unmarked(plain, limit), said)
+        if limit.named and not names_product(brief, text):
+            reason = f"does not name {product.name!r}"
+            found.append(Rejection(rule="unnamed", span=(0, len(text)), reason=reason))
+        return tuple(r for r in found if settings.soft or r.severity == "hard")
+
+    def _told(self, brief: Brief, plain: str, said: Said) -> list[Rejection]:
+        """What is wrong with what the text says; `plain` is normalised."""
+        settings, low, found = self.settings, folded(plain), []
+        interests = " ".join(brief.segment.interests) if brief.segment else ""
+        if settings.facts:
+            found += unsupported(said, plain, interests=interests, brands=settings.brands)
+            found += foreign_attributes(said, plain, interests)
+        if settings.claims:
+            words = f"{said.folded} ; {interests.lower()}" if interests else said.folded
+            found += broken(low, words, _names(brief.product), settings.packs)
+        if settings.safety:
+            found += unsafe(low, names=_names(brief.product), drafted=brief.content_type == "review")
+        if settings.proofreading and brief.language == "en" and not has_chinese(plain):
+            found += misspelt(plain, said.words | set(interests.lower().split()))
+        return found
+
+    def edit(self, brief: Brief, text: str) -> Edited:
+        """Repair spelling of characters, spaces, capitals and the last mark, then check."""
+        limit = limit_for(brief.content_type, brief.placement, self.settings.limits)
+        done, edits = repaired(text, said_of(brief.product).folded, limit)
+        return Edited(text=done, edits=edits, rejections=self.check(brief, done))
 
 
-def _facts(product: Product, text: str) -> list[Rejection]:
-    said = _said(product)
-    allowed = numbers(said)
-    claimed = {match.group().lower() for match in _CLAIM.finditer(said)}
-    found = [
-        _rejection("number", match, f"{match.group()!r} is not among the product's numbers")
-        for match in _numbers(text)
-        if _value(match) not in allowed
-    ]
-    found += [
-        _rejection("claim", match, f"{match.group()!r} is not among the product's facts")
-        for match in _CLAIM.finditer(text)
-        if match.group().lower() not in claimed
-    ]
-    return found
+def _more(brief: Brief) -> str:
+    """Further facts: a buyer's own notes and stars, for his review draft only."""
+    if brief.content_type != "review":
+        return ""
+    return f"{brief.notes} ; {brief.rating} stars ; {brief.rating}星"
 
 
-def _attributes(brief: Brief, text: str) -> list[Rejection]:
-    """Words that describe products, said of neither this product nor the reader's interests."""
-    known = set(_words(_said(brief.product)))
-    known |= set(_words(" ".join(brief.segment.interests))) if brief.segment else set()
-    foreign = attribute_words() - known
-    return [
-        _rejection("attribute", match, f"{match.group()!r} is not among the product's facts")
-        for match in re.finditer(r"[^\W\d_][\w'-]*", text)
-        if match.group().lower() in foreign
-    ]
+def _unmarked(plain: str, limit: Limit) -> str:
+    """Blank the draft mark, which is no part of what is said; places stay."""
+    mark = next((mark for mark in limit.mark if plain.startswith(mark)), "")
+    return " " * len(mark) + plain[len(mark) :]
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W\d_][\w'-]*", text.lower())
-
-
-@cache
-def attribute_words() -> frozenset[str]:
-    """Words with which the lexicon describes products, less the words that moves are made of."""
-    from copybandit.generators.grammar import moves  # the grammar asks the editor how long a text may be
-
-    words = lexicon()
-    said = [
-        *words.colours,
-        *words.styles,
-        *(w for c in words.categories for w in (*c.adjectives, *c.phrases)),
-    ]
-    harmless = {"gift", "needed", *_words(" ".join(move.text for move in moves()))}
-    return frozenset(word for word in _words(" ".join(said)) if len(word) > 2) - harmless
-
-
-def _rejection(rule: str, match: re.Match[str], reason: str) -> Rejection:
-    return Rejection(rule=rule, span=match.span(), reason=reason)
+def _names(product: Product) -> tuple[str, ...]:
+    return (folded(normalise(product.name)), folded(normalise(product.brand)))
 
 
 def names_product(brief: Brief, text: str) -> bool:
-    """Whether every word of the product's name stands in the text."""
-    words = set(re.findall(r"\w+", text.lower()))
-    return words.issuperset(re.findall(r"\w+", brief.product.name.lower()))
+    """Whether every word of the product's name stands in the text; a Chinese name must stand there in one piece."""
+    name, low = brief.product.name.lower(), text.lower()
+    if has_chinese(name):
+        return re.sub(r"\s", "", name) in re.sub(r"\s", "", low)
+    return set(re.findall(r"\w+", low)).issuperset(re.findall(r"\w+", name))
+
+
+_DEFAULT = Editor()
+
+
+def check(brief: Brief, text: str) -> tuple[Rejection, ...]:
+    """`Editor.check` with the default settings."""
+    return _DEFAULT.check(brief, text)
+
+
+def edit(brief: Brief, text: str) -> Edited:
+    """`Editor.edit` with the default settings."""
+    return _DEFAULT.edit(brief, text)
 
 
 def first_approved(brief: Brief, proposals: Sequence[Variant]) -> Variant | None:

@@ -15,7 +15,7 @@ from importlib.resources import files
 import numpy as np
 import yaml
 
-from copybandit.generators.editor import MAX_CHARACTERS
+from copybandit.generators.limits import MAX_CHARACTERS
 from copybandit.sim.types import Brief, DataError
 
 _SLOT = re.compile(r"\{(\w+)\}")

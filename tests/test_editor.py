@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import re
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from copybandit.generators.editor import check, first_approved, normalise
-from copybandit.sim.types import Brief, Product, Variant
+from copybandit.generators import editor as editor_module
+from copybandit.generators.editor import Editor, EditorSettings, check, edit, first_approved, normalise
+from copybandit.generators.limits import LIMITS, Limit
+from copybandit.sim.types import Brief, ContentType, DataError, Product, Variant
 from tests.briefs import briefs
 
 MUG = Product(
@@ -44,10 +48,10 @@ def rules(text: str, brief: Brief = BRIEF) -> set[str]:
         ("repeats", "A very very very ceramic mug.", "A very, very ceramic mug."),
         ("repeats", "You love tea and tea. A ceramic mug.", "You love tea and cake. A ceramic mug."),
         ("number", "A ceramic mug for 9.", "A ceramic mug for 8.50."),
-        ("claim", "A ceramic mug, guaranteed.", "A ceramic mug, award or not."),
-        ("claim", "The best-selling ceramic mug.", "The best ceramic mug."),
-        ("claim", "50% off a ceramic mug.", "A ceramic mug up to 50 degrees."),
-        ("claim", "A ceramic mug, on sale.", "A ceramic mug, wholesale."),
+        ("us-guarantee", "A ceramic mug, guaranteed.", "A ceramic mug, award or not."),
+        ("us-superlative", "The best-selling ceramic mug.", "The best ceramic mug."),
+        ("us-price", "50% off a ceramic mug.", "A ceramic mug up to 50 degrees."),
+        ("us-price", "A ceramic mug, on sale.", "A ceramic mug, wholesale."),
         ("attribute", "A wooden ceramic mug.", "A blue ceramic mug."),
         ("unnamed", "A blue mug.", "A blue mug, ceramic."),
     ],
@@ -63,8 +67,8 @@ def test_numbers_of_the_product_pass_in_any_spelling(said: str) -> None:
 
 
 FOREIGN = """
-9 8.51 85 8,05 50.8 35 360ml 1 1,001 10,00 .5 0.12 ½ m² ３ ٣ ① 3.50 0.350 350,000 8.500
-two Seven thirteen half dozen ninety percent
+9 8.51 85 8,05 50.8 35 360ml 1 1,001 10,00 .5 0.12 ½ m² ７ ٧ ① 3.50 0.350 350,000 8.500
+two Seven thirteen half hundreds twice ninety percent
 """.split()
 
 
@@ -75,6 +79,8 @@ def test_foreign_numbers_are_refused(said: str) -> None:
 
 def test_spelled_numbers_of_the_product_pass() -> None:
     assert rules("Three handles: the ceramic mug by Nine Elms.") == set()
+    assert rules("A dozen, 3 handles each: the ceramic mug.") == set()
+    assert rules("The ceramic mug for 9.") == {"number"}
     assert rules("One ceramic mug for someone often alone.") == set()
 
 
@@ -127,8 +133,9 @@ def test_a_name_may_hold_what_text_may_not() -> None:
         product_id="p", name="ho ho ho star", title="ho ho ho star", category="k", brand="", price=1.0
     )
     assert rules("Meet the ho ho ho star.", Brief(product=odd)) == set()
-    starfish = Product(product_id="p", name="starfish", title="starfish", category="k", brand="", price=1.0)
-    assert rules("Meet the starfish, a star.", Brief(product=starfish)) == {"claim"}
+    sale = Product(product_id="p", name="sale sign", title="sale sign", category="k", brand="", price=1.0)
+    assert rules("Meet the sale sign.", Brief(product=sale)) == set()
+    assert rules("Meet the sale sign, at half price.", Brief(product=sale)) == {"us-price", "number"}
 
 
 def test_the_first_approved_variant_is_taken() -> None:
@@ -136,3 +143,110 @@ def test_the_first_approved_variant_is_taken() -> None:
     variants = [Variant(text=text, product_id="p", generator_id="g") for text in texts]
     assert first_approved(BRIEF, variants) == variants[2]
     assert first_approved(BRIEF, variants[:2]) is None
+
+
+DESCRIPTION = "A blue ceramic mug. It holds 350 ml."
+
+
+@pytest.mark.parametrize(
+    ("content_type", "rule", "bad", "good"),
+    [
+        ("subject", "too-long", "Blue mugs " * 7, "Blue, and it holds 350 ml"),
+        ("description", "sentences", "A blue ceramic mug.", DESCRIPTION),
+        ("description", "sentences", "A ceramic mug. So blue. So calm. So round. So fine.", DESCRIPTION),
+        ("reason", "sentences", "Blue. Calm. Round.", "You like blue."),
+        ("tags", "tags", "blue", "blue, mug, kitchen"),
+        ("tags", "tags", "blue, mug, Blue", "blue, 350 ml"),
+        ("answer", "unfinished", "It holds 350 ml and", "It holds 350 ml.\nIt is blue."),
+    ],
+)
+def test_each_kind_of_copy_has_its_shape(content_type: ContentType, rule: str, bad: str, good: str) -> None:
+    brief = Brief(product=MUG, content_type=content_type)
+    assert rule in rules(bad, brief)
+    assert rules(good, brief) == set()
+
+
+def test_a_review_is_a_marked_draft_of_a_buyer_with_a_rating() -> None:
+    with pytest.raises(DataError, match="needs the rating of a verified purchase"):
+        Brief(product=MUG, content_type="review")
+    with pytest.raises(DataError, match="1 to 5 stars, got 6"):
+        Brief(product=MUG, rating=6)
+    brief = Brief(product=MUG, content_type="review", rating=4, notes="I drank tea for 3 weeks")
+    assert rules("[Draft] I love this ceramic mug: 4 stars after 3 weeks.", brief) == set()
+    assert rules("I love this ceramic mug.", brief) == {"unmarked"}
+    assert rules("[Draft] 5 stars for this ceramic mug.", brief) >= {"number"}
+    assert rules("[Draft] It held tea for 9 weeks.", brief) == {"number"}
+
+
+def test_chinese_copy_is_read_by_chinese_rules() -> None:
+    cup = Product(
+        product_id="c", name="马克杯", title="蓝色陶瓷马克杯 350毫升", category="厨房", brand="", price=39.9
+    )
+    brief = Brief(product=cup, language="zh")
+    assert rules("蓝色陶瓷马克杯，350ml，39.9元", brief) == set()
+    assert rules("这款马克杯陪你读到最后一页。", brief) == set()
+    assert rules("全网最好的马克杯，销量第一", brief) >= {"cn-superlative", "cn-first"}
+    assert rules("马克杯，500毫升", brief) == {"number"}
+    assert rules("马克杯，不锈钢内胆", brief) == {"material"}
+    assert rules("蓝色陶瓷杯", brief) == {"unnamed"}
+    assert rules("蓝色马克杯，", brief) == {"unfinished"}
+
+
+def test_steps_packs_and_soft_rules_are_switched() -> None:
+    text = "Hurry, an eco-friendly ceramic mug for 9. I love it."
+
+    def found(**changes: Any) -> set[str]:
+        return {r.rule for r in Editor(settings=EditorSettings(**changes)).check(BRIEF, text)}
+
+    assert found() == {"us-urgency", "eu-generic-green", "number", "invented"}
+    assert found(facts=False, safety=False, soft=False) == {"eu-generic-green"}
+    assert found(packs=("us",), facts=False, safety=False) == {"us-urgency"}
+    assert found(facts=False, claims=False, safety=False) == set()
+    with pytest.raises(DataError, match="unknown rule pack 'mars'"):
+        EditorSettings(packs=("mars",))
+
+
+def test_a_placement_has_a_limit_of_its_own() -> None:
+    limits = (Limit(content_type="headline", placement="banner", characters=20), *LIMITS)
+    editor = Editor(settings=EditorSettings(limits=limits))
+    text = "A blue ceramic mug that holds tea."
+    assert editor.check(BRIEF, text) == ()
+    assert [r.rule for r in editor.check(replace(BRIEF, placement="banner"), text)] == ["too-long"]
+
+
+def test_repairs_are_listed_and_change_nothing_that_is_said() -> None:
+    done = edit(BRIEF, "  meet  the REALLY NICE ROUND ceramic mug ,holds 350 ml!! ")
+    assert done.text == "Meet the really nice round ceramic mug, holds 350 ml!"
+    assert done.edits[0].kind == "characters and spaces" and len(done.edits) == 6
+    assert done.edits[-1].after == done.text and done.rejections == ()
+    assert edit(BRIEF, "A ceramic mug for 9").rejections[0].rule == "number"
+    assert edit(BRIEF, "A ceramic mug for 8.50").text == "A ceramic mug for 8.50."
+
+
+@given(brief=briefs(), text=st.text(max_size=60))
+def test_editing_twice_edits_once(brief: Brief, text: str) -> None:
+    once = edit(brief, text).text
+    again = edit(brief, once)
+    assert again.text == once and again.edits == ()
+
+
+def test_emoji_and_chinese_marks_survive_normalising() -> None:
+    assert normalise("蓝色马克杯，好看！👨‍👩‍👧 ❤️") == "蓝色马克杯，好看！👨‍👩‍👧 ❤️"
+    assert rules("A ceramic mug 👨‍👩‍👧.") == set()
+
+
+def test_grammar_is_checked_on_request_and_its_absence_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    editor = Editor(settings=EditorSettings(proofreading=True))
+    assert [r.rule for r in editor.check(BRIEF, "This are a ceramic mug.")] == ["grammar"]
+    assert check(BRIEF, "This are a ceramic mug.") == ()
+    monkeypatch.setattr(editor_module, "installed", lambda: False)
+    assert "pip install" in editor.notes[0]
+
+
+def test_harper_finds_spelling_and_leaves_the_products_words() -> None:
+    pytest.importorskip("harper", reason="HARPER ABSENT: pip install 'copybandit[quality]' to check spelling")
+    editor = Editor(settings=EditorSettings(proofreading=True))
+    assert editor.notes == ()
+    assert "grammar" in {r.rule for r in editor.check(BRIEF, "A definately blue ceramic mug.")}
+    odd = replace(MUG, title="Blue ceramic mug Zorblax")
+    assert editor.check(Brief(product=odd), "The Zorblax ceramic mug is blue.") == ()

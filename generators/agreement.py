@@ -1,0 +1,100 @@
+"""When a quantity in copy follows from one that the product holds.
+
+- The same dimension and equal values in base units; across customary and metric units within half of one unit in the last
+  digit of either, and within 3%.
+- A count agrees with a count of the same thing, or of things unnamed (``12-pack``, ``pack of 12``, ``12 mugs``), but parts
+  are not things: 12 pockets are not 12 pieces.
+- A bare number agrees with any number of the same value.
+- ``under $20`` follows from 19.99, ``over 300 pages`` from 320, each within a quarter.
+"""
+
+from __future__ import annotations
+
+from copybandit.generators.quantities import PARTS, Quantity
+from copybandit.generators.units import Unit
+
+CLOSE = 0.03
+"""Largest relative error of a rounded conversion between customary and metric units."""
+SLACK = 1.25
+"""How far, as a ratio, a bound in copy may lie from the number it bounds."""
+
+
+def agrees(said: Quantity, held: Quantity) -> bool:
+    """Whether the quantity `said` in copy follows from the one that the product `held`."""
+    if said.token or held.token:
+        return said.token == held.token
+    if said.currency and held.currency:
+        return _same_price(said, held)
+    if said.units:
+        return any(_same_measure(said, a, held, b) for a in said.units for b in held.units)
+    if said.currency:
+        return False
+    return _same_count(said, held) and _same_thing(said, held)
+
+
+def _same_count(said: Quantity, held: Quantity) -> bool:
+    if said.relation == ">" and held.relation != ">":
+        return said.values[0] < held.values[0] <= SLACK * said.values[0]
+    return _same_value(said, held)
+
+
+def _same_value(said: Quantity, held: Quantity) -> bool:
+    """Equal in the first reading; a bare ``1.000`` is a thousand unless the other is written as a fraction, too."""
+    return _equal(said.values[0], held.values[0]) or (len(said.values) > 1 and said.values == held.values)
+
+
+def _equal(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-9 * max(1e-12, abs(a), abs(b))
+
+
+def _same_price(said: Quantity, held: Quantity) -> bool:
+    if said.relation == "<":
+        return any(h < s <= SLACK * h for s in said.values for h in held.values)
+    if said.relation == ">" and held.relation != ">":
+        return False
+    known = "?" in (said.currency, held.currency) or said.currency == held.currency
+    return known and any(abs(s - h) < 0.005 for s in said.values for h in held.values)
+
+
+def _same_measure(said: Quantity, a: Unit, held: Quantity, b: Unit) -> bool:
+    if {a.dimension, b.dimension} <= {"degree", "celsius", "fahrenheit"}:
+        return _same_degrees(said, a, held, b)
+    if a.dimension != b.dimension:
+        return False
+    if a.dimension == "percent" and said.noun and held.noun and said.noun != held.noun:
+        return False
+    if said.relation == ">" and held.relation != ">":
+        return any(s * a.size < h * b.size <= SLACK * s * a.size for s in said.values for h in held.values)
+    return any(_close(s * a.size, said.precision * a.size, h * b.size, held.precision * b.size, a.customary != b.customary)
+               for s in said.values for h in held.values)  # fmt: skip
+
+
+def _close(a: float, half_a: float, b: float, half_b: float, rounded: bool) -> bool:
+    """Equal, or for a rounded conversion |a - b| <= max(half a, half b) and <= 3% of b."""
+    if not rounded:
+        return _equal(a, b)
+    return abs(a - b) <= min(max(half_a, half_b) * (1 + 1e-9), CLOSE * b)
+
+
+def _same_degrees(said: Quantity, a: Unit, held: Quantity, b: Unit) -> bool:
+    if a.dimension == b.dimension or "degree" in (a.dimension, b.dimension):
+        return any(_equal(s, h) for s in said.values for h in held.values)
+    return any(abs(_celsius(s, a) - _celsius(h, b)) <= 1.0 for s in said.values for h in held.values)
+
+
+def _celsius(value: float, unit: Unit) -> float:
+    return (value - 32) / 1.8 if unit.dimension == "fahrenheit" else value
+
+
+def _same_thing(said: Quantity, held: Quantity) -> bool:
+    """Whether two counts of equal value count the same; a number without a noun may be anything."""
+    if said.noun in ("", held.noun):
+        return True
+    if held.units or held.currency:
+        return False
+    if said.noun in PARTS:
+        return held.noun == ""
+    return said.noun not in _CODES and held.noun not in PARTS and held.noun not in _CODES
+
+
+_CODES = frozenset("spf upf fpf ip ph size model version gen generation no number # 第 in-one grade".split())

@@ -1,0 +1,178 @@
+"""Claim rules by jurisdiction: versioned packs in `rules_*.yaml`, each rule with its law, its patterns and its examples.
+
+A match is excused where it overlaps a match of one of the rule's exceptions, where it lies within the product's own name or
+brand, or, for a rule that says so (`unless_said`), where the product says the same words. A pack's examples are tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+from copybandit.generators.normalising import has_chinese
+from copybandit.generators.rejection import Rejection, Severity
+from copybandit.generators.tables import table
+from copybandit.sim.types import DataError, Language
+
+PACKS = ("us", "eu", "cn", "health", "finance", "features")
+"""Names of the packs that ship with the package."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One rule of one pack.
+
+    Attributes:
+        rule_id: unique among all packs.
+        jurisdiction: name of its pack.
+        severity: `hard`, or `soft` where a person may excuse a breach.
+        citation: the law.
+        reason: what is wrong, in words.
+        languages: of the texts it reads.
+        patterns: regular expressions over folded text.
+        exceptions: regular expressions; a match that overlaps one of theirs is excused.
+        unless_said: whether the product's own words excuse it.
+        bad: texts that break it.
+        good: texts that look like it and do not.
+    """
+
+    rule_id: str
+    jurisdiction: str
+    severity: Severity
+    citation: str
+    reason: str
+    languages: tuple[Language, ...]
+    patterns: tuple[str, ...]
+    exceptions: tuple[str, ...]
+    unless_said: bool
+    bad: tuple[str, ...]
+    good: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.bad) < 3 or len(self.good) < 3:
+            raise DataError(
+                f"rule {self.rule_id}: needs at least 3 bad and 3 good examples, got {len(self.bad)} and "
+                f"{len(self.good)}; add some"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Compiled:
+    rule: Rule
+    pattern: re.Pattern[str]
+    exceptions: re.Pattern[str] | None
+
+
+@cache
+def pack(name: str) -> tuple[Rule, ...]:
+    """The rules of one pack.
+
+    Raises:
+        DataError: there is no such pack.
+    """
+    if name not in PACKS:
+        raise DataError(f"unknown rule pack {name!r}; choose from {', '.join(PACKS)}")
+    raw = table(f"rules_{name}.yaml")
+    return tuple(_rule(row, raw["jurisdiction"]) for row in raw["rules"])
+
+
+def _rule(row: dict[str, Any], jurisdiction: str) -> Rule:
+    return Rule(
+        rule_id=row["id"],
+        jurisdiction=jurisdiction,
+        severity=row["severity"],
+        citation=row["citation"],
+        reason=row["reason"],
+        unless_said=row["unless_said"],
+        languages=tuple(row["languages"]),
+        patterns=tuple(row["patterns"]),
+        exceptions=tuple(row["exceptions"]),
+        bad=tuple(row["bad"]),
+        good=tuple(row["good"]),
+    )
+
+
+_WORDED = re.compile(r"\(*(?:\?:)?\(*[a-z\\]")
+
+
+def _union(patterns: tuple[str, ...]) -> str:
+    """One expression; patterns that begin with a Latin letter match whole words, all others anywhere."""
+    words = "|".join(p for p in patterns if _WORDED.match(p))
+    other = [p for p in patterns if not _WORDED.match(p)]
+    return "|".join(([rf"(?<![a-z0-9])(?:{words})(?![a-z0-9])"] if words else []) + other)
+
+
+@lru_cache(maxsize=64)
+def _compiled(packs: tuple[str, ...], chinese: bool) -> tuple[re.Pattern[str], tuple[_Compiled, ...]]:
+    """A quick test for any rule at all, and the rules that read texts with, or without, Chinese characters."""
+    wanted: set[Language] = {"en", "zh"} if chinese else {"en"}
+    rules = [rule for name in packs for rule in pack(name) if wanted & set(rule.languages)]
+    every = _union(tuple(p for rule in rules for p in rule.patterns)) if rules else r"(?!)"
+    each = (
+        _Compiled(
+            rule=rule,
+            pattern=re.compile(_union(rule.patterns)),
+            exceptions=re.compile("|".join(rule.exceptions)) if rule.exceptions else None,
+        )
+        for rule in rules
+    )
+    return re.compile(every), tuple(each)
+
+
+def broken(
+    text: str, said: str, names: tuple[str, ...], packs: tuple[str, ...] = PACKS
+) -> Iterator[Rejection]:
+    """Every rule that a text breaks.
+
+    Args:
+        text: the copy, normalised and folded; spans are places in it.
+        said: all that the product says, folded.
+        names: the product's name and brand, folded; matches inside them are the product's own words.
+        packs: names of the packs to read with.
+    """
+    every, rules = _compiled(packs, has_chinese(text))
+    if every.search(text) is None:
+        return
+    for compiled in rules:
+        match = next(_breaches(compiled, text, said, names), None)
+        if match is not None:
+            rule = compiled.rule
+            reason = f"{match.group().strip()!r}: {rule.reason} ({rule.citation})"
+            yield Rejection(rule=rule.rule_id, span=match.span(), reason=reason, severity=rule.severity)
+
+
+def _breaches(compiled: _Compiled, text: str, said: str, names: tuple[str, ...]) -> Iterator[re.Match[str]]:
+    for match in compiled.pattern.finditer(text):
+        if compiled.rule.unless_said and _says(said, match.group()):
+            continue
+        if not (_excepted(compiled.exceptions, text, match) or _named(names, text, match)):
+            yield match
+
+
+def _excepted(exceptions: re.Pattern[str] | None, text: str, match: re.Match[str]) -> bool:
+    """Whether an exception overlaps the match."""
+    return exceptions is not None and any(
+        found.start() < match.end() and match.start() < found.end() for found in exceptions.finditer(text)
+    )
+
+
+def _named(names: tuple[str, ...], text: str, match: re.Match[str]) -> bool:
+    """Whether the match, less an article before it, lies within the product's name or brand."""
+    article = re.match(r"(?:the|an?|our) ", match.group())
+    start = match.start() + (article.end() if article else 0)
+    return any(
+        own.start() <= start and match.end() <= own.end()
+        for name in names
+        if name
+        for own in re.finditer(re.escape(name), text)
+    )
+
+
+def _says(said: str, words: str) -> bool:
+    """Whether the product says these words, hyphens and spaces alike."""
+    if words in said:
+        return True
+    return re.sub(r"[\s-]+", " ", words).strip() in re.sub(r"[\s-]+", " ", said)

@@ -1,0 +1,85 @@
+"""Dates in copy: days, months with a day, years. A date agrees with another when what both say is the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        "january jan,february feb,march mar,april apr,may,june jun,july jul,august aug,september sept sep,october oct,"
+        "november nov,december dec".split(","),
+        start=1,
+    )
+    for name in names.split()
+}
+_NAME = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_FORMS = (
+    re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?![\d.])"),
+    re.compile(r"(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<y>\d{4}|\d{2})(?!\d)"),
+    re.compile(
+        rf"\b(?P<name>{_NAME})\.?\s(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s(?P<y>\d{{4}}))?(?![\d%])",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:\sof)?\s(?P<name>{_NAME})\b\.?(?:,?\s(?P<y>\d{{4}}))?",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"\b(?P<name>{_NAME})\.?,?\s(?P<y>(?:19|20)\d{{2}})\b", re.IGNORECASE),
+    re.compile(r"(?:(?P<y>\d{4})年)?(?P<m>\d{1,2})月(?:(?P<d>\d{1,2})[日号])?(?!份)"),
+    re.compile(r"(?<!\d)(?P<y>(?:19|20)\d{2})年"),
+    re.compile(
+        r"\b(?:since|in|est\.?|established|from|founded)\s(?:in\s)?(?P<y>(?:1[5-9]|20)\d{2})\b", re.IGNORECASE
+    ),
+)
+_LIKELY = re.compile(r"\d")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DateSaid:
+    """A date as far as it was said; 0 stands for what was not. `swapped` is the other reading of 3/4/2024."""
+
+    year: int = 0
+    month: int = 0
+    day: int = 0
+    swapped: bool = False
+    span: tuple[int, int] = (0, 0)
+
+    def agrees(self, held: DateSaid) -> bool:
+        """Whether every part that this date says, the held one says, too."""
+        if self.year and self.year % 100 != held.year % 100:
+            return False
+        mine, theirs = (self.month, self.day), (held.month, held.day)
+        if (self.swapped or held.swapped) and mine == theirs[::-1]:
+            return True
+        return all(part in (0, other) for part, other in zip(mine, theirs, strict=True))
+
+
+def dates(text: str) -> tuple[DateSaid, ...]:
+    """Every date of a normalised text; the verb in ``you may 2`` is no month."""
+    if not _LIKELY.search(text):
+        return ()
+    found: list[DateSaid] = []
+    for form in _FORMS:
+        for match in form.finditer(text):
+            clear = not any(d.span[0] < match.end() and match.start() < d.span[1] for d in found)
+            if clear and (date := _date(match)) is not None:
+                found.append(date)
+    return tuple(sorted(found, key=lambda date: date.span))
+
+
+def _date(match: re.Match[str]) -> DateSaid | None:
+    part = match.groupdict()
+    if part.get("name") in ("may", "march", "sept", "mar"):  # verbs, unless written as a name
+        return None
+    year = int(part["y"]) if part.get("y") else 0
+    if part.get("a"):
+        month, day, swapped = int(part["a"]), int(part["b"]), True
+        month, day = (day, month) if month > 12 else (month, day)
+    else:
+        month = _MONTHS[part["name"].lower()] if part.get("name") else int(part.get("m") or 0)
+        day, swapped = int(part.get("d") or 0), False
+    if month > 12 or day > 31:
+        return None
+    return DateSaid(year=year, month=month, day=day, swapped=swapped, span=match.span())

@@ -1,0 +1,68 @@
+"""Grammar and spelling, with Harper where it is installed (extra `quality`); words of the product are always right.
+
+Harper runs in process and offline. A few slips that it lets through (`this are`) are looked for with or without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+from copybandit.generators.rejection import Rejection, reject
+
+MISSING = "grammar is checked for a few slips only: pip install 'copybandit[quality]' for Harper"
+_SLIPS = re.compile(
+    r"\b(?:this (?:are|were)|these (?:is|was)|those (?:is|was)|they (?:is|was)|(?:he|she|it) (?:are|were|have|do)"
+    r"|(?:you|we) (?:is|was|has)|i (?:is|are)|an? (?:a|an|the)|the (?:the|an?)|more (?:better|bigger|softer)|most best"
+    r"|could of|should of)\b",
+    re.IGNORECASE,
+)
+# A subject before: `because of it are sold` and `that it have` are right or rare; questions turn the order round.
+_SUBJUNCTIVE = re.compile(
+    r"\b(?:if|as though|wish|that|were|does|did|do|make|let|and|or|of|for|with|to) $", re.IGNORECASE
+)
+_IGNORED = frozenset(
+    {"Style", "Enhancement", "Readability", "WordChoice", "Capitalization", "Formatting", "Miscellaneous"}
+)
+
+
+def installed() -> bool:
+    """Whether Harper is there."""
+    return find_spec("harper") is not None
+
+
+@cache
+def _linter() -> Any:
+    """One linter for the process; it takes about half a second to make and is used by one thread at a time."""
+    from harper import Linter
+
+    return Linter()
+
+
+def misspelt(text: str, vocabulary: frozenset[str]) -> Iterator[Rejection]:
+    """Slips of grammar and spelling in English copy.
+
+    Args:
+        text: the copy; spans are places in it.
+        vocabulary: lower-case words that are right whatever a dictionary says, such as the product's.
+    """
+    for match in _SLIPS.finditer(text):
+        if not _SUBJUNCTIVE.search(text[: match.start()]):
+            yield reject("grammar", match, f"{match.group()!r} does not agree", "soft")
+    if not installed():
+        return
+    for lint in _linter().lint(text, language="plaintext"):
+        if lint.lint_kind in _IGNORED or _known(lint.problem_text, vocabulary):
+            continue
+        span = (int(lint.span.start), int(lint.span.end))
+        yield Rejection(
+            rule="grammar", span=span, reason=f"{lint.problem_text!r}: {lint.message}", severity="soft"
+        )
+
+
+def _known(problem: str, vocabulary: frozenset[str]) -> bool:
+    words = re.findall(r"[^\W_][\w'-]*", problem.lower())
+    return bool(words) and vocabulary.issuperset(words)

@@ -1,0 +1,96 @@
+"""The shape of copy: whole, short, clean and in the form its kind asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from copybandit.generators.limits import Limit
+from copybandit.generators.normalising import has_chinese, hidden
+from copybandit.generators.rejection import Rejection, reject
+
+_STRANGE = re.compile(r"[<>|{}\\^~\x00-\x1f]|https?:|www\.|@")
+_STRANGE_LINES = re.compile(r"[<>|{}\\^~\x00-\x09\x0b-\x1f]|https?:|www\.|@")
+_REPEAT = re.compile(r"\b(\w+)(?:(?:\W+\1\b){2,}| (?:and|or) \1\b)", re.IGNORECASE)
+_REPEAT_ZH = re.compile(r"([\u4e00-\u9fff]{2,6})(?:[,，、。！!\s]?\1){2,}")
+_ENDS = ".!?\"'”’…。！？」』）)"
+_SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\"'”’)]|$)|[。！？…]+")
+_FLOOD = re.compile(r"[!！?？]{3,}|(?:[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?\s?){4,}")
+_CAPITALS = re.compile(r"\b[A-Z]{4,}\b")
+_OPEN = ("，", "、", "：", "；", ",", "-", "—")
+
+
+def misshapen(text: str, said: str, limit: Limit) -> list[Rejection]:
+    """Everything wrong with the shape of a text as it stands.
+
+    Args:
+        text: the copy, as it would be shown.
+        said: all that the product says, lower case; its repeats and capitals are its own.
+        limit: what its kind allows.
+    """
+    return [*_length(text, limit), *_signs(text, limit), *_noise(text, said), *_form(text, limit)]
+
+
+def _length(text: str, limit: Limit) -> Iterator[Rejection]:
+    whole = text.rstrip()
+    if not whole:
+        yield Rejection(rule="empty", span=(0, len(text)), reason="says nothing")
+    elif _unfinished(whole, limit):
+        yield Rejection(rule="unfinished", span=(len(whole) - 1, len(whole)), reason="ends in mid-sentence")
+    if len(text) > limit.characters:
+        reason = f"over {limit.characters} characters"
+        yield Rejection(rule="too-long", span=(limit.characters, len(text)), reason=reason)
+
+
+def _unfinished(whole: str, limit: Limit) -> bool:
+    """Chinese headlines need no full stop, but no text may end in a comma."""
+    if whole.endswith(_OPEN):
+        return True
+    return limit.whole and whole[-1] not in _ENDS and not (has_chinese(whole[-2:]) and limit.sentences[0] < 2)
+
+
+def _signs(text: str, limit: Limit) -> Iterator[Rejection]:
+    strange = _STRANGE_LINES if limit.lines else _STRANGE
+    yield from (reject("strange", match, "markup, link or control") for match in strange.finditer(text))
+    yield from (
+        Rejection(rule="strange", span=(i, i + 1), reason="invisible character") for i in hidden(text)
+    )
+
+
+def _noise(text: str, said: str) -> Iterator[Rejection]:
+    for pattern in (_REPEAT, _REPEAT_ZH) if not text.isascii() else (_REPEAT,):
+        repeat = pattern.search(text)
+        if repeat and repeat.group().lower() not in said:
+            yield reject("repeats", repeat, "says a word again at once")
+    if flood := _FLOOD.search(text):
+        yield reject("shouting", flood, "a flood of marks or emoji")
+    capitals = [match for match in _CAPITALS.finditer(text) if match.group().lower() not in said]
+    if len(capitals) > 2:
+        yield reject("shouting", capitals[0], "words in capitals")
+
+
+def _form(text: str, limit: Limit) -> Iterator[Rejection]:
+    everything = (0, len(text))
+    if limit.mark and not text.startswith(limit.mark):
+        yield Rejection(rule="unmarked", span=(0, 0), reason=f"must begin with {' or '.join(limit.mark)}")
+    if limit.sentences != (0, 99):
+        count = len(_SENTENCE_END.findall(text)) or bool(text.strip())
+        low, high = limit.sentences
+        if not low <= count <= high:
+            yield Rejection(
+                rule="sentences", span=everything, reason=f"{count} sentences; {low} to {high} are wanted"
+            )
+    if limit.tags[1]:
+        tags = [tag.strip().lower() for tag in re.split(r"[,，、]", text)]
+        low, high = limit.tags
+        if (
+            not low <= len(tags) <= high
+            or not all(tags)
+            or len(set(tags)) < len(tags)
+            or max(map(len, tags)) > 30
+        ):
+            yield Rejection(
+                rule="tags",
+                span=everything,
+                reason=f"must be {low} to {high} different tags of 1 to 30 characters",
+            )
