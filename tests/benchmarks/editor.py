@@ -18,14 +18,17 @@ from typing import Any, cast
 
 import numpy as np
 
-from copybandit.generators.editor import Rejection, check
+from copybandit.generators.editor import Editor as CopyEditor
+from copybandit.generators.editor import EditorSettings, Rejection
 from copybandit.sim.calibration import wilson
 from copybandit.sim.types import Brief, ContentType, Language, Product, Segment
 
 HERE = Path(__file__).parents[1]
-FORM = frozenset({"empty", "unfinished", "too-long", "unnamed"})
+FORM = frozenset({"empty", "unfinished", "too-long", "unnamed", "sentences", "unmarked"})
 FACTS = frozenset({"number", "unit", "price", "percent", "date", "material", "brand", "attribute"})
 GOALS = {"recall_hard": 0.98, "false_positives": 0.03, "attacks_released": 0.0}
+UNRATED = 5
+"""Stars of a review case without a purchase: a brief must have some, the text may still not lean on them."""
 ROUNDS = 5
 """Timed passes over the copy; the median counts."""
 
@@ -34,8 +37,9 @@ Editor = Callable[[Case], Sequence[Rejection]]
 
 
 def ours(case: Case) -> Sequence[Rejection]:
-    """The editor of this checkout; `purchase`, `question` and `currency` wait for fields of `Brief`."""
-    return check(brief(case), case["text"])
+    """The editor of this checkout, told the shop's currency."""
+    settings = EditorSettings(currency=case["product"].get("currency", ""))
+    return CopyEditor(settings=settings).check(brief(case), case["text"])
 
 
 def brief(case: Case) -> Brief:
@@ -56,6 +60,11 @@ def brief(case: Case) -> Brief:
         segment=Segment(segment_id=0, interests=interests, size=20) if interests else None,
         content_type=cast(ContentType, case.get("content_type", "headline")),
         language=cast(Language, case["language"]),
+        question=case.get("question", ""),
+        notes=case.get("purchase", {}).get("notes", ""),
+        rating=case.get("purchase", {}).get(
+            "rating", UNRATED if case.get("content_type") == "review" else None
+        ),
     )
 
 
