@@ -29,7 +29,8 @@ class Discriminator(nn.Module):
         The output layer starts at zero: an untrained discriminator calls everything even.
         """
         super().__init__()
-        self.embedding = nn.Embedding.from_pretrained(embedding.detach(), freeze=True)
+        self.register_buffer("embedding", embedding.detach().clone(), persistent=False)
+        self.embedding: Tensor
         self.norm = nn.LayerNorm(embedding.shape[1])
         self.project = nn.Linear(embedding.shape[1], hidden)
         self.begin = nn.Linear(hidden, hidden)
@@ -51,7 +52,7 @@ class Discriminator(nn.Module):
         return logits
 
     def _read(self, ids: Tensor) -> Tensor:
-        vectors: Tensor = self.project(self.norm(self.embedding(ids)))
+        vectors: Tensor = self.project(self.norm(self.embedding[ids]))
         return vectors
 
     @torch.no_grad()

@@ -247,7 +247,7 @@ def _likelihood_step(game: _Game) -> float:
 def _step(optimizer: torch.optim.AdamW, loss: Tensor, max_norm: float, whose: str) -> None:
     """Clip and step, unless loss or gradient is not finite."""
     optimizer.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch's own
     norm = nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], max_norm)
     if not (math.isfinite(loss.item()) and math.isfinite(float(norm))):
         raise _Diverged(f"diverged: loss {loss.item()} and gradient norm {float(norm)} of {whose}")

@@ -125,7 +125,8 @@ class RetrievalWriter:
                 lower[text] = float(self._lower[row])
         if not lower:
             return (REFERENCE.text(brief),), np.ones(1)
-        value = np.log(np.array(list(lower.values())))
+        # A bound may be too small for a float; it stays in the running.
+        value = np.log(np.maximum(list(lower.values()), np.finfo(np.float64).tiny))
         if self.temperature == 0:
             probs = np.zeros(len(value))
             probs[value.argmax()] = 1.0
@@ -134,7 +135,7 @@ class RetrievalWriter:
         return tuple(lower), probs / probs.sum()
 
     def _nearest(self, brief: Brief) -> Ints:
-        """Rows of the cells most like the brief that have usable copy at all, the best row first."""
+        """Rows of the cells most like the brief, the best row first."""
         cells, products, interests = self._cells
         likeness = _shared(products, _words(brief)[0], self._vocabulary)
         likeness += _shared(interests, _words(brief)[1], self._vocabulary)

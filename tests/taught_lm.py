@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 
@@ -19,8 +21,9 @@ def copy_ending(word: str) -> list[str]:
     return [f"{one.product.name} {word}" for one in BRIEFS]
 
 
+@cache
 def taught_writer(*, seldom: float = 0.05, steps: int = 80) -> CausalLM:
-    """Writes the product's name and `USUAL`, but `SELDOM` in a share of its copy."""
+    """Writes the product's name and `USUAL`, but `SELDOM` in a share of its copy; always the same object."""
     writer = tiny_writer(max_new_tokens=6)
     rng = np.random.default_rng(0)
     optimizer = torch.optim.AdamW(writer.model.parameters(), lr=1e-2)

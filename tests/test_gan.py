@@ -20,6 +20,7 @@ from tests.taught_lm import BRIEFS, SELDOM, copy_ending, taught_writer
 from tests.tiny_lm import tiny_writer
 
 TOY = GANSettings(rounds=30, batch_size=32, learning_rate=1e-3, mle_learning_rate=0.0, entropy_floor=0.0)
+BLIND = DiscriminatorSettings(steps=0, warm_up=0)
 BRIEF_RUN = GANSettings(rounds=2, batch_size=8, discriminator=DiscriminatorSettings(warm_up=2, replay_size=8))
 
 
@@ -46,12 +47,11 @@ def test_the_writer_moves_towards_what_real_copy_always_says() -> None:
 
 def test_the_control_without_a_discriminator_goes_nowhere() -> None:
     writer = taught_writer()
-    blind = DiscriminatorSettings(steps=0, warm_up=0)
     found = train_gan(
         writer,
         BRIEFS,
         copy_ending(SELDOM),
-        replace(TOY, rounds=10, entropy_bonus=0.0, discriminator=blind),
+        replace(TOY, rounds=10, entropy_bonus=0.0, discriminator=BLIND),
         0,
     )
     assert all(one.reward == 0.0 and one.accuracy == 0.5 for one in found.rounds)
@@ -60,7 +60,7 @@ def test_the_control_without_a_discriminator_goes_nowhere() -> None:
 
 def test_likelihood_steps_alone_also_move_it() -> None:
     writer = taught_writer()
-    settings = replace(TOY, rounds=10, learning_rate=0.0, mle_learning_rate=3e-3)
+    settings = replace(TOY, rounds=10, learning_rate=0.0, mle_learning_rate=3e-3, discriminator=BLIND)
     found = train_gan(writer, BRIEFS, copy_ending(SELDOM), settings, 0)
     assert found.rounds[-1].mle_loss < found.rounds[0].mle_loss
     assert share_with(found.writer, SELDOM) > 0.6

@@ -14,6 +14,7 @@ from copybandit.evaluation.quality_diversity import Point, gap, sweep, token_log
 from copybandit.evaluation.self_bleu import self_bleu
 from copybandit.generators.editor import check
 from copybandit.generators.lm import CausalLM
+from copybandit.generators.protocol import Generator
 from copybandit.generators.template import REFERENCE
 from copybandit.sim.surprisal import Surprisal
 from copybandit.sim.types import DataError, Segment
@@ -28,7 +29,7 @@ def test_a_sweep_measures_every_writer_at_every_temperature(tmp_path: Path) -> N
     reward, rows = CellReward(world.fitted, cells), np.arange(len(cells))
     reference = Surprisal.fit(world.sample.texts[:240])
     tiny = CausalLM.load("tiny", max_new_tokens=24)
-    writers = {"tiny": tiny, "template": REFERENCE}
+    writers: dict[str, Generator] = {"tiny": tiny, "template": REFERENCE}
     points = sweep(writers, reward, rows, reference, temperatures=(0.3, 1.0, 2.0), seed=1)
     assert [(point.writer, point.temperature) for point in points] == [
         *(("tiny", temperature) for temperature in (0.3, 1.0, 2.0)),

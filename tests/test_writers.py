@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def brevity(briefs: Sequence[Brief], texts: Sequence[str]) -> Floats:
     return -np.array([len(text) for text in texts], dtype=np.float64)
 
 
-WRITERS = {
+WRITERS: dict[str, Callable[[Path], Generator]] = {
     "template": lambda _: REFERENCE,
     "template+interest": lambda _: INTEREST_TEMPLATE,
     "tiny": lambda _: tiny(),
@@ -74,7 +74,7 @@ WRITERS = {
 
 @pytest.mark.parametrize("name", list(WRITERS))
 def test_a_writer_conforms(name: str, tmp_path: Path) -> None:
-    writer: Generator = WRITERS[name](tmp_path)
+    writer = WRITERS[name](tmp_path)
     proposals = check_generator(writer, BRIEFS, np.random.default_rng(1))
     scores = writer.log_prob(BRIEFS, [row[0].text for row in proposals])
     assert np.isfinite(scores).all(), "what a writer wrote, it can write"
