@@ -1,0 +1,263 @@
+"""The loop of `copybandit.agents.gan`: write, tell apart, step twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from copybandit.agents.discriminator import Discriminator, accuracy, discriminator_loss
+from copybandit.agents.gan import GANResult, GANRound, GANSettings
+from copybandit.agents.token_rows import TokenRows, answer_log_pmf, entropy_of, log_prob_of
+from copybandit.agents.trl_guard import isolated_randomness
+from copybandit.generators.lm import CausalLM
+from copybandit.generators.prompts import field_prompt
+from copybandit.generators.sampling import SamplingSettings, left_pad, sample_tokens
+from copybandit.sim.types import Brief, Ints
+
+Pair = tuple[list[int], list[int]]
+"""Tokens of a prompt and of an answer, its end included."""
+ADAM_EPSILON = 1e-5
+
+
+class _Diverged(Exception):
+    """Training must end; the message says why."""
+
+
+@dataclass(kw_only=True)
+class _Game:
+    """What one run is made of and what it remembers.
+
+    Attributes:
+        writer: trained in place.
+        real: the real pairs.
+        product: shape (n,), whose copy each real pair is.
+        judge: the discriminator.
+        replay: pairs written in earlier rounds, the oldest first.
+        baseline: shape (longest answer,), moving mean of returns by place.
+    """
+
+    settings: GANSettings
+    writer: CausalLM
+    real: list[Pair]
+    product: Ints
+    judge: Discriminator
+    rng: np.random.Generator
+    draws: torch.Generator
+    adversarial: torch.optim.AdamW
+    likelihood: torch.optim.AdamW
+    judging: torch.optim.AdamW
+    replay: list[Pair] = field(default_factory=list)
+    baseline: Tensor | None = None
+
+    def rows(self, pairs: Sequence[Pair]) -> TokenRows:
+        """Tensors of some pairs."""
+        heads, tails = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        return TokenRows.of(heads, tails, self.writer.pad_id, self.writer.device)
+
+    def batch(self) -> list[Pair]:
+        """Real pairs drawn at random."""
+        return [self.real[i] for i in self.rng.integers(len(self.real), size=self.settings.batch_size)]
+
+
+def run_gan(
+    writer: CausalLM,
+    briefs: Sequence[Brief],
+    texts: Sequence[str],
+    settings: GANSettings,
+    seed: int,
+    on_round: Callable[[GANRound], bool],
+) -> GANResult:
+    """Run the loop; `copybandit.agents.gan.train_gan` says what each argument means."""
+    rounds: list[GANRound] = []
+    stopped = ""
+    with isolated_randomness(seed):
+        game = _set_up(writer, briefs, texts, settings, seed)
+        try:
+            _warm_up(game)
+            while len(rounds) < settings.rounds:
+                rounds.append(_round(game, len(rounds) + 1))
+                _check_entropy(rounds, settings)
+                if not on_round(rounds[-1]):
+                    stopped = f"stopped by the caller after round {len(rounds)}"
+                    break
+        except _Diverged as reason:
+            stopped = str(reason)
+    game.writer.model.eval()
+    return GANResult(writer=game.writer, rounds=tuple(rounds), stopped=stopped)
+
+
+def _set_up(
+    writer: CausalLM, briefs: Sequence[Brief], texts: Sequence[str], settings: GANSettings, seed: int
+) -> _Game:
+    student = writer.clone("gan")
+    weights = list(student.model.requires_grad_(True).parameters())
+    options = settings.discriminator
+    judge = Discriminator(writer.model.get_input_embeddings().weight, options.hidden, options.dropout).to(
+        writer.device
+    )
+    trained = [weight for weight in judge.parameters() if weight.requires_grad]
+    heads = student.prompt_ids([field_prompt(brief) for brief in briefs])
+    names = [brief.product.product_id for brief in briefs]
+    return _Game(
+        settings=settings,
+        writer=student,
+        real=list(zip(heads, student.response_ids(texts), strict=True)),
+        product=np.unique(names, return_inverse=True)[1],
+        judge=judge.train(),
+        rng=np.random.default_rng(seed),
+        draws=torch.Generator(writer.device).manual_seed(seed),
+        # Likelihood gradients are the larger ones: one optimizer for both would scale the others away.
+        adversarial=_adam(weights, settings.learning_rate, 0.0),
+        likelihood=_adam(weights, settings.mle_learning_rate, 0.0),
+        judging=_adam(trained, options.learning_rate, options.weight_decay),
+    )
+
+
+def _adam(weights: list[Any], learning_rate: float, decay: float) -> torch.optim.AdamW:
+    return torch.optim.AdamW(weights, lr=learning_rate, weight_decay=decay, eps=ADAM_EPSILON)
+
+
+def _warm_up(game: _Game) -> None:
+    """Let the discriminator learn from copy of the untrained writer."""
+    for step in range(game.settings.discriminator.warm_up):
+        if step % 4 == 0:
+            fresh = _write(game, game.batch())
+        _teach_judge(game, fresh)
+
+
+def _round(game: _Game, number: int) -> GANRound:
+    fresh = _write(game, game.batch())
+    written = game.rows(fresh)
+    told_apart = accuracy(game.judge, game.rows(game.batch()), written)
+    loss = math.nan
+    for _ in range(game.settings.discriminator.steps):
+        loss = _teach_judge(game, fresh)
+    _remember(game, fresh)
+    reward = 2 * game.judge.judge(written).sigmoid() - 1
+    entropy = _adversarial_step(game, written, reward)
+    return GANRound(
+        round=number,
+        reward=float(written.mean(reward)),
+        accuracy=told_apart,
+        discriminator_loss=loss,
+        entropy=entropy,
+        mle_loss=_likelihood_step(game),
+        length=float(written.answer_mask.sum(1).float().mean()),
+    )
+
+
+def _write(game: _Game, asked: Sequence[Pair]) -> list[Pair]:
+    """One answer of the writer to each prompt, at temperature 1."""
+    writer = game.writer
+    heads = [pair[0] for pair in asked]
+    options = SamplingSettings(
+        max_new_tokens=writer.max_new_tokens, temperature=1.0, eos_id=writer.eos_id, pad_id=writer.pad_id
+    )
+    ids, mask = left_pad(heads, writer.pad_id, writer.device)
+    drawn = sample_tokens(writer.model, ids, mask, options, game.draws).tokens.tolist()
+    answers = [[token for token in row if token != writer.pad_id] for row in drawn]
+    return list(zip(heads, answers, strict=True))
+
+
+def _teach_judge(game: _Game, fresh: Sequence[Pair]) -> float:
+    """One step of the discriminator; returns its loss."""
+    real, fake = game.rows(game.batch()), game.rows(_fakes(game, fresh))
+    loss = discriminator_loss(game.judge, real, fake, game.settings.discriminator.smoothing)
+    _step(game.judging, loss, game.settings.max_grad_norm, "the discriminator")
+    return loss.item()
+
+
+def _fakes(game: _Game, fresh: Sequence[Pair]) -> list[Pair]:
+    """A batch of fresh copy, of copy of earlier rounds, and of real copy of other products."""
+    options, n = game.settings.discriminator, game.settings.batch_size
+    old = round(options.replayed * n) if game.replay else 0
+    swapped = round(options.mismatched * n)
+    kept = [fresh[i] for i in game.rng.permutation(len(fresh))[: n - old - swapped]]
+    replayed = [game.replay[i] for i in game.rng.integers(len(game.replay), size=old)] if old else []
+    return [*kept, *replayed, *_mismatched(game, swapped)]
+
+
+def _mismatched(game: _Game, n: int) -> list[Pair]:
+    """Prompts with real copy of another product."""
+    one, other = game.rng.integers(len(game.real), size=(2, 4 * n))
+    apart = np.flatnonzero(game.product[one] != game.product[other])[:n]
+    return [(game.real[one[k]][0], game.real[other[k]][1]) for k in apart]
+
+
+def _remember(game: _Game, fresh: Sequence[Pair]) -> None:
+    game.replay.extend(fresh)
+    del game.replay[: -game.settings.discriminator.replay_size]
+
+
+def discounted(reward: Tensor, mask: Tensor, discount: float) -> Tensor:
+    """Returns  R_t = r_t + discount * R_{t+1}  within each answer, shape (b, t); 0 where `mask` is 0."""
+    total = torch.zeros_like(reward[:, 0])
+    columns = []
+    for t in reversed(range(reward.shape[1])):
+        total = (reward[:, t] + discount * total) * mask[:, t]
+        columns.append(total)
+    return torch.stack(columns[::-1], 1)
+
+
+def _adversarial_step(game: _Game, written: TokenRows, reward: Tensor) -> float:
+    """One policy-gradient step; returns the writer's entropy before it, nats per token."""
+    settings = game.settings
+    returns = discounted(reward, written.answer_mask, settings.discount)
+    advantage = returns - _moved_baseline(game, returns, written.answer_mask)
+    log_pmf = answer_log_pmf(game.writer.model, written)
+    entropy = written.mean(entropy_of(log_pmf))
+    gain = written.mean(advantage * log_prob_of(log_pmf, written))
+    _step(game.adversarial, -gain - settings.entropy_bonus * entropy, settings.max_grad_norm, "the writer")
+    return entropy.item()
+
+
+def _moved_baseline(game: _Game, returns: Tensor, mask: Tensor) -> Tensor:
+    """Mean return at each place, moved towards this batch's; returned as it was before, shape (t,).
+
+    The first batch has nothing before it and is its own baseline.
+    """
+    count = mask.sum(0)
+    now = (returns * mask).sum(0) / count.clamp(min=1)
+    if game.baseline is None:
+        game.baseline = returns.new_zeros(game.writer.max_new_tokens)
+        game.baseline[: len(now)] = now
+    before = game.baseline[: len(now)].clone()
+    keep = game.settings.baseline_memory
+    moved = torch.where(count > 0, keep * before + (1 - keep) * now, before)
+    game.baseline[: len(now)] = moved
+    return before
+
+
+def _likelihood_step(game: _Game) -> float:
+    """One maximum-likelihood step on real copy; returns its loss, nats per token."""
+    if game.settings.mle_learning_rate == 0:
+        return math.nan
+    rows = game.rows(game.batch())
+    loss = -rows.mean(log_prob_of(answer_log_pmf(game.writer.model, rows), rows))
+    _step(game.likelihood, loss, game.settings.max_grad_norm, "the writer on real copy")
+    return loss.item()
+
+
+def _step(optimizer: torch.optim.AdamW, loss: Tensor, max_norm: float, whose: str) -> None:
+    """Clip and step, unless loss or gradient is not finite."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+    norm = nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], max_norm)
+    if not (math.isfinite(loss.item()) and math.isfinite(float(norm))):
+        raise _Diverged(f"diverged: loss {loss.item()} and gradient norm {float(norm)} of {whose}")
+    optimizer.step()
+
+
+def _check_entropy(rounds: Sequence[GANRound], settings: GANSettings) -> None:
+    first, last = rounds[0].entropy, rounds[-1].entropy
+    if last < settings.entropy_floor * first:
+        raise _Diverged(
+            f"entropy collapsed: {last:.3f} nats per token in round {len(rounds)}, {first:.3f} in the first; lower "
+            "learning_rate or raise entropy_bonus"
+        )
