@@ -46,7 +46,8 @@ def approved_copy(shop: ShopData, catalogue: Bools, rng: np.random.Generator) ->
         reading = recognise(product, text, shop.words)
         spoken = reading.interests if reading else ()
         others = [word for word in shop.words if word not in spoken]
-        drawn = rng.permutation(others).tolist()[: INTERESTS - len(spoken)]
+        wanted = min(INTERESTS - len(spoken), len(others))
+        drawn = rng.choice(others, wanted, replace=False).tolist() if others else []
         interests = tuple(rng.permutation([*spoken, *drawn]).tolist())
         brief = Brief(product=product, segment=Segment(segment_id=0, interests=interests, size=1))
         if not check(brief, text):
