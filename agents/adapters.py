@@ -102,7 +102,13 @@ def attach(
 
 
 def check_plain(writer: CausalLM) -> None:
-    """Raise DataError when `writer` carries an adapter: what is trained on top of it could not be saved apart."""
+    """Raise DataError when `writer` carries an adapter, which could not be saved apart, or has weights that are integers."""
+    from copybandit.generators.int8 import is_int8
+
+    if is_int8(writer.model):
+        raise DataError(
+            f"writer {writer.generator_id}: int8 weights cannot be trained; train the writer first, then quantise it"
+        )
     if writer.adapter is not None:
         raise DataError(
             f"writer {writer.generator_id}: must carry no adapter to be trained, got {writer.adapter.card.kind}; "

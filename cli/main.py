@@ -122,11 +122,14 @@ def generate(
     n: Annotated[int, typer.Option(min=1, help="Proposals per product.")] = 3,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 always takes the likeliest word.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="Faster where the processor multiplies bfloat16; rounds a little.")
+    ] = False,
 ) -> None:
     """Write copy for products, as CSV; what the editor refuses is left out."""
     from copybandit.cli.writer_commands import generate_copy
 
-    generate_copy(products, model, interests, n, temperature, seed)
+    generate_copy(products, model, interests, n, temperature, seed, bf16)
 
 
 @app.command()

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import GenerationConfig
 
 from copybandit.generators.adapters import Adapter, load_adapter, read_adapter_card, save_adapter
@@ -227,6 +228,21 @@ class CausalLM:
         return total
 
     def _batch_log_prob(self, heads: list[list[int]], tails: list[list[int]], temperature: float) -> Floats:
+        logits, answer, mask = self.answer_logits(heads, tails)
+        logits = logits / temperature
+        picked = logits.gather(-1, answer[..., None]).squeeze(-1) - logits.logsumexp(-1)
+        values: Floats = (picked * mask).double().sum(1).cpu().numpy()
+        return values
+
+    def answer_logits(
+        self, heads: Sequence[Sequence[int]], tails: Sequence[Sequence[int]]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the model expects at each token of the answers, read in one forward pass.
+
+        Returns:
+            Logits of shape (n, t, v) in single precision, the answers' tokens, shape (n, t), padded on the right, and
+            their mask.
+        """
         ids, mask = left_pad(heads, self.pad_id, self.device)
         # The answers are padded on the right: flipping twice lets one function do both sides.
         answer, answer_mask = left_pad([tail[::-1] for tail in tails], self.pad_id, self.device)
@@ -239,10 +255,7 @@ class CausalLM:
             use_cache=False,
             logits_to_keep=answer.shape[1] + 1,
         ).logits[:, :-1]
-        logits = logits.float() / temperature
-        picked = logits.gather(-1, answer[..., None]).squeeze(-1) - logits.logsumexp(-1)
-        values: Floats = (picked * answer_mask).double().sum(1).cpu().numpy()
-        return values
+        return logits.float(), answer, answer_mask
 
     def save(self, folder: Path | str) -> Path:
         """Write weights (safetensors), tokenizer and settings to a new folder, whole or not at all.
