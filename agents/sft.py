@@ -8,12 +8,13 @@ imports neither torch nor TRL until it is called.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copybandit.agents.adapters import AdapterSettings, attach
 from copybandit.sim.types import DataError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class SFTSettings:
         warmup_share: of all steps.
         held_out_share: of the prompts, never trained on, for the loss before and after.
         max_grad_norm: gradients are clipped to this norm.
+        adapter: what is trained; all weights unless told otherwise.
     """
 
     epochs: int = 1
@@ -44,6 +46,7 @@ class SFTSettings:
     warmup_share: float = 0.05
     held_out_share: float = 0.1
     max_grad_norm: float = 1.0
+    adapter: AdapterSettings = field(default_factory=AdapterSettings)
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.batch_size, self.max_steps or 1) < 1:
@@ -54,15 +57,20 @@ class SFTSettings:
         if not 0 < self.held_out_share < 1:
             raise DataError(f"sft: held_out_share must be in (0, 1), got {self.held_out_share}; try 0.1")
 
+    def steps(self, rows: int) -> int:
+        """Optimizer steps on so many training examples."""
+        steps = self.epochs * -(-rows // self.batch_size)
+        return min(steps, self.max_steps or steps)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SFTResult:
     """A trained writer and what it learned.
 
     Attributes:
-        writer: the trained copy.
+        writer: the trained copy, its adapter not merged.
         loss_before, loss_after: on held-out prompts, nats per answer token, the end included.
-        train_losses: loss of each optimizer step's batch.
+        train_losses: loss of each optimizer step's batch; AdaLoRA's orthogonality term is part of it.
         n_train, n_held_out: examples on each side.
     """
 
@@ -93,13 +101,14 @@ def sft(
         on_step: told the optimizer step and how many there are.
 
     Raises:
-        DataError: an empty response, or fewer than two different prompts.
+        DataError: an empty response, fewer than two different prompts, or a writer with an adapter already.
     """
     train, held_out = split_by_prompt(examples, settings.held_out_share, seed)
     # Torch and TRL take seconds to import; a command that only reads settings must not wait for them.
     from copybandit.agents.sft_trainer import fit
 
-    student = writer.clone("sft")
+    steps = settings.steps(len(train))
+    student = attach(writer, settings.adapter, generator_id="sft", seed=seed, steps=steps)
     losses = fit(student, train, settings, seed, Path(out_dir), on_step)
     return SFTResult(
         writer=student,

@@ -9,6 +9,7 @@ from typing import Any
 from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 
+from copybandit.agents.adapters import RankAllocation
 from copybandit.agents.sft import Example, SFTSettings
 from copybandit.agents.trl_guard import importing_trl, isolated_randomness, quiet_arguments
 from copybandit.generators.lm import CausalLM
@@ -25,6 +26,20 @@ IGNORED = -100
 class _QuietSFTTrainer(SFTTrainer):
     def _send_telemetry(self) -> None:
         """Send nothing: what is trained here is nobody else's business."""
+
+    allocation: RankAllocation | None = None
+
+    def create_optimizer(self, *arguments: Any) -> Any:
+        """Let AdaLoRA follow the optimizer."""
+        optimizer = super().create_optimizer(*arguments)
+        if self.allocation:
+            self.allocation.follow(optimizer)
+        return optimizer
+
+    def compute_loss(self, *arguments: Any, **options: Any) -> Any:
+        """Add AdaLoRA's orthogonality term."""
+        loss = super().compute_loss(*arguments, **options)  # type: ignore[no-untyped-call]
+        return loss + self.allocation.penalty() if self.allocation else loss
 
 
 class _Progress(TrainerCallback):
@@ -64,9 +79,9 @@ def fit(
     out_dir: Path,
     on_step: Callable[[int, int], None] | None,
 ) -> tuple[float, ...]:
-    """Train `student` in place; returns the loss of each step."""
+    """Train what is trainable of `student`, in place; returns the loss of each step."""
     progress = _Progress(on_step)
-    model = student.model.requires_grad_(True)
+    model, adapter = student.model, student.adapter
     with isolated_randomness(seed), quiet_transformers():
         trainer = _QuietSFTTrainer(
             model=model,
@@ -75,8 +90,12 @@ def fit(
             processing_class=student.tokenizer,
             callbacks=[progress],
         )
+        if adapter is not None and adapter.card.kind == "adalora":
+            trainer.allocation = RankAllocation(adapter)
         trainer.remove_callback(PrinterCallback)
         trainer.train()
+    if trainer.allocation:
+        trainer.allocation.finish()
     # TRL's chunked loss hangs its own forward on the instance; the class's own must be back for sampling.
     vars(model).pop("forward", None)
     model.eval()
@@ -84,8 +103,7 @@ def fit(
 
 
 def _arguments(settings: SFTSettings, student: CausalLM, rows: int, seed: int, out_dir: Path) -> SFTConfig:
-    steps = settings.epochs * -(-rows // settings.batch_size)
-    steps = min(steps, settings.max_steps or steps)
+    steps = settings.steps(rows)
     with quiet_arguments():
         return SFTConfig(
             output_dir=str(out_dir),
@@ -104,5 +122,6 @@ def _arguments(settings: SFTSettings, student: CausalLM, rows: int, seed: int, o
             dataloader_pin_memory=False,
             use_cpu=student.device.type == "cpu",
             bf16=False,
+            gradient_checkpointing=False,  # the same gradients for a third more work
             seed=seed,
         )

@@ -122,11 +122,14 @@ def generate(
     n: Annotated[int, typer.Option(min=1, help="Proposals per product.")] = 3,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 always takes the likeliest word.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
+    bf16: Annotated[
+        bool, typer.Option("--bf16", help="Faster where the processor multiplies bfloat16; rounds a little.")
+    ] = False,
 ) -> None:
     """Write copy for products, as CSV; what the editor refuses is left out."""
     from copybandit.cli.writer_commands import generate_copy
 
-    generate_copy(products, model, interests, n, temperature, seed)
+    generate_copy(products, model, interests, n, temperature, seed, bf16)
 
 
 @app.command()
@@ -139,6 +142,55 @@ def pretrain(
     from copybandit.cli.writer_commands import pretrain_tiny
 
     pretrain_tiny(out, steps, seed)
+
+
+@app.command()
+def sft(
+    context: typer.Context,
+    copy: Annotated[
+        Path,
+        typer.Argument(
+            help="Table of name, price, text and, parted by semicolons, facts and interests. With --resume: the run folder."
+        ),
+    ],
+    writer: Annotated[str, typer.Option(help="Who learns: tiny, smollm2, hf:NAME or a folder.")] = "tiny",
+    adapter: Annotated[
+        str, typer.Option(help="What is trained: none (all weights), lora, adalora or prefix.")
+    ] = "none",
+    rank: Annotated[int, typer.Option(help="Rank of lora; of adalora on average at the end.")] = 8,
+    prefix_tokens: Annotated[
+        int, typer.Option(help="Pairs of keys and values in each layer of a prefix.")
+    ] = 16,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Also fold the adapter into the weights, as stages/sft/merged.")
+    ] = False,
+    epochs: Annotated[int, typer.Option(help="Passes over the table.")] = 1,
+    batch_size: Annotated[int, typer.Option(help="Texts per optimizer step.")] = 32,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="2e-4 for all weights, 2e-3 for an adapter if not given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder to make; runs/sft-TABLE-SEED if not given.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on: training that was interrupted begins again.")
+    ] = False,
+) -> None:
+    """Fine-tune a writer on your own copy: all its weights, or an adapter beside them."""
+    from copybandit.cli.errors import one_line
+    from copybandit.cli.sft_command import Asked, execute, new_folder, old_folder
+
+    with one_line("copybandit sft"):
+        if resume:
+            folder = old_folder(copy, _given(context, beside=("copy", "resume")))
+        else:
+            asked = Asked(
+                copy=copy, writer=writer, adapter=adapter, rank=rank, prefix_tokens=prefix_tokens, merge=merge,
+                epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
+            )  # fmt: skip
+            folder = new_folder(asked, out)
+    execute(folder)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

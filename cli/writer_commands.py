@@ -25,7 +25,9 @@ def pretrain_tiny(out: Path, steps: int, seed: int) -> None:
     print(f"tiny: {out}")
 
 
-def generate_copy(products: Path, model: str, interests: str, n: int, temperature: float, seed: int) -> None:
+def generate_copy(
+    products: Path, model: str, interests: str, n: int, temperature: float, seed: int, bf16: bool = False
+) -> None:
     """Write copy for every product of a file to standard output as CSV; refused proposals are left out."""
     with one_line("copybandit generate"):
         from copybandit.generators.editor import check
@@ -37,6 +39,7 @@ def generate_copy(products: Path, model: str, interests: str, n: int, temperatur
         segment = Segment(segment_id=0, interests=words, size=0) if words else None
         briefs = [Brief(product=product, segment=segment) for product in read_products(products)]
         writer = CausalLM.load(model, temperature=temperature)
+        writer.bf16 = bf16
         proposals = writer.propose(briefs, n, np.random.default_rng(seed))
         table = csv.writer(sys.stdout)
         table.writerow(["product_id", "text", "generator_id", "content_hash"])

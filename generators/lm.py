@@ -23,13 +23,14 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig
 
+from copybandit.generators.adapters import Adapter, load_adapter, read_adapter_card, save_adapter
+from copybandit.generators.decoding import decoder_for
 from copybandit.generators.lm_files import load_spec, quiet_transformers
+from copybandit.generators.lm_tokens import forbid_token, special_tokens
 from copybandit.generators.prompts import field_prompt
-from copybandit.generators.sampling import SamplingSettings, left_pad, sample_tokens
+from copybandit.generators.sampling import SamplingSettings, left_pad, sample_with
 from copybandit.sim.types import Brief, DataError, Floats, Ints, Variant
 
-NEVER = -1e4
-"""Logit of a token that is never written; finite, so that entropy stays defined."""
 CARD = "writer.json"
 """File beside the weights that keeps a saved writer's settings."""
 
@@ -59,6 +60,10 @@ class CausalLM:
         temperature: sampling temperature; 0 takes the likeliest token each time.
         max_new_tokens: longest answer, in tokens, the end-of-sequence token included.
         batch_size: rows per forward pass.
+        bf16: round matrix products to bfloat16 when writing, where the processor multiplies it in hardware; never when
+            asked how likely a text is.
+        adapter: what was trained beside the weights, already part of `model`; None for a plain writer.
+        source: spec that loads these very weights, without the adapter; None where nothing on disk holds them.
     """
 
     def __init__(self, *, model: Any, tokenizer: Any, card: WriterCard, batch_size: int = 64) -> None:
@@ -67,7 +72,7 @@ class CausalLM:
         Raises:
             DataError: the tokenizer has no end-of-sequence token, or no pad token of its own.
         """
-        self.eos_id, self.pad_id = _special_tokens(tokenizer)
+        self.eos_id, self.pad_id = special_tokens(tokenizer)
         tokenizer.padding_side = "left"
         self.model = model.eval()
         self.tokenizer = tokenizer
@@ -76,8 +81,11 @@ class CausalLM:
         self.max_new_tokens = card.max_new_tokens
         self.lineage = card.lineage
         self.batch_size = batch_size
+        self.bf16 = False
+        self.adapter: Adapter | None = None
+        self.source: str | None = None
         model.generation_config = GenerationConfig(pad_token_id=self.pad_id, eos_token_id=self.eos_id)
-        _forbid_token(model, self.pad_id)
+        forbid_token(model, self.pad_id)
 
     @classmethod
     def load(
@@ -90,18 +98,28 @@ class CausalLM:
         batch_size: int = 64,
         device: str = "cpu",
     ) -> CausalLM:
-        """Load ``tiny``, ``smollm2``, ``hf:NAME`` or a folder written by `save`.
+        """Load ``tiny``, ``smollm2``, ``hf:NAME`` or a folder written by `save`, its adapter on its base.
 
         Settings left out are those the folder was saved with.
 
         Raises:
-            DataError: unknown spec, missing files, or a tokenizer whose pad token is its eos token.
+            DataError: unknown spec, missing files, a tokenizer whose pad token is its eos token, or an adapter whose
+                base is another one now.
         """
-        model, tokenizer, folder = load_spec(spec)
-        card = _read_card(folder, default_id=spec.removeprefix("hf:").rstrip("/").split("/")[-1])
+        adapted = read_adapter_card(Path(spec))
+        base = spec if adapted is None else adapted.base
+        model, tokenizer, folder = load_spec(base)
+        card = _read_card(
+            folder if adapted is None else Path(spec),
+            default_id=spec.removeprefix("hf:").rstrip("/").split("/")[-1],
+        )
         given = {"generator_id": generator_id, "temperature": temperature, "max_new_tokens": max_new_tokens}
         card = WriterCard(**{**asdict(card), **{name: v for name, v in given.items() if v is not None}})
-        return cls(model=model.to(device), tokenizer=tokenizer, card=card, batch_size=batch_size)
+        adapter = None if adapted is None else load_adapter(Path(spec), adapted, model)
+        writer = cls(model=model.to(device), tokenizer=tokenizer, card=card, batch_size=batch_size)
+        writer.adapter = adapter
+        writer.source = str(Path(base).resolve()) if Path(base).is_dir() else base
+        return writer
 
     @property
     def device(self) -> torch.device:
@@ -122,7 +140,8 @@ class CausalLM:
     def clone(self, generator_id: str, *, lineage: str | None = None) -> CausalLM:
         """Return a writer with weights of its own; tokenizer and settings are shared."""
         twin = copy.copy(self)
-        twin.model = copy.deepcopy(self.model)
+        twin.model, twin.adapter = copy.deepcopy((self.model, self.adapter))
+        twin.source = None
         twin.generator_id = generator_id
         twin.lineage = self.generator_id if lineage is None else lineage
         return twin
@@ -160,10 +179,11 @@ class CausalLM:
             pad_id=self.pad_id,
         )
         rows = self.prompt_ids(prompts)
+        decoder = decoder_for(self.model, bf16=self.bf16)
         texts: list[list[str]] = [[] for _ in rows]
         for batch in _batches(_lengths(rows), max(1, self.batch_size // max(n, 1))):
             ids, mask = left_pad([rows[i] for i in batch], self.pad_id, self.device)
-            tokens = sample_tokens(self.model, ids, mask, settings, generator, copies=n).tokens
+            tokens = sample_with(decoder, ids, mask, settings, generator, copies=n).tokens
             written = self.decode(tokens.tolist())
             for place, i in enumerate(batch):
                 texts[i] = written[place * n : (place + 1) * n]
@@ -208,6 +228,21 @@ class CausalLM:
         return total
 
     def _batch_log_prob(self, heads: list[list[int]], tails: list[list[int]], temperature: float) -> Floats:
+        logits, answer, mask = self.answer_logits(heads, tails)
+        logits = logits / temperature
+        picked = logits.gather(-1, answer[..., None]).squeeze(-1) - logits.logsumexp(-1)
+        values: Floats = (picked * mask).double().sum(1).cpu().numpy()
+        return values
+
+    def answer_logits(
+        self, heads: Sequence[Sequence[int]], tails: Sequence[Sequence[int]]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the model expects at each token of the answers, read in one forward pass.
+
+        Returns:
+            Logits of shape (n, t, v) in single precision, the answers' tokens, shape (n, t), padded on the right, and
+            their mask.
+        """
         ids, mask = left_pad(heads, self.pad_id, self.device)
         # The answers are padded on the right: flipping twice lets one function do both sides.
         answer, answer_mask = left_pad([tail[::-1] for tail in tails], self.pad_id, self.device)
@@ -220,33 +255,45 @@ class CausalLM:
             use_cache=False,
             logits_to_keep=answer.shape[1] + 1,
         ).logits[:, :-1]
-        logits = logits.float() / temperature
-        picked = logits.gather(-1, answer[..., None]).squeeze(-1) - logits.logsumexp(-1)
-        values: Floats = (picked * answer_mask).double().sum(1).cpu().numpy()
-        return values
+        return logits.float(), answer, answer_mask
 
     def save(self, folder: Path | str) -> Path:
         """Write weights (safetensors), tokenizer and settings to a new folder, whole or not at all.
 
+        Of an adapted writer only the adapter is written, with the name and the hash of its base.
+
         Raises:
-            DataError: the folder exists and is not empty.
+            DataError: the folder exists and is not empty, or the base of the adapter was never saved.
         """
         target = Path(folder)
         if target.exists() and any(target.iterdir()):
             raise DataError(f"{target}: folder is not empty; choose a new folder or delete this one")
+        if self.adapter is not None and not self.adapter.card.base:
+            raise DataError(
+                f"writer {self.generator_id}: the base of an adapter must be on disk, got one that was never saved; "
+                "save the base before training, or save merge_adapter(writer)"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         half = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
         try:
-            with quiet_transformers():
-                self.model.save_pretrained(half)
-            self.tokenizer.save_pretrained(half)
-            (half / CARD).write_text(json.dumps(asdict(self.card), indent=1), encoding="utf-8")
+            self._fill(half)
             half.chmod(0o755)
             os.replace(half, target)
         except BaseException:
             shutil.rmtree(half, ignore_errors=True)
             raise
+        if self.adapter is None:
+            self.source = str(target.resolve())
         return target
+
+    def _fill(self, folder: Path) -> None:
+        (folder / CARD).write_text(json.dumps(asdict(self.card), indent=1), encoding="utf-8")
+        if self.adapter is not None:
+            save_adapter(self.adapter, self.model, folder)
+            return
+        with quiet_transformers():
+            self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
 
 
 def _lengths(rows: Sequence[Sequence[int]]) -> Ints:
@@ -258,35 +305,6 @@ def _batches(lengths: Ints, size: int) -> Iterator[list[int]]:
     order = np.argsort(lengths, kind="stable")
     for start in range(0, len(order), size):
         yield order[start : start + size].tolist()
-
-
-def _special_tokens(tokenizer: Any) -> tuple[int, int]:
-    eos, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
-    if eos is None:
-        raise DataError("tokenizer: eos token must be set, got None; set tokenizer.eos_token")
-    if pad is None or pad == eos:
-        raise DataError(
-            f"tokenizer: pad token must differ from eos token {tokenizer.eos_token!r} (id {eos}), got "
-            f"{tokenizer.pad_token!r}; set tokenizer.pad_token to another token"
-        )
-    return int(eos), int(pad)
-
-
-class _Never:
-    """Forward hook of the output layer that rules one token out."""
-
-    def __init__(self, token: int) -> None:
-        self.token = token
-
-    def __call__(self, module: object, args: object, logits: Tensor) -> Tensor:
-        logits.select(-1, self.token).fill_(NEVER)
-        return logits
-
-
-def _forbid_token(model: Any, token: int) -> None:
-    head = model.get_output_embeddings()
-    if not any(isinstance(hook, _Never) for hook in head._forward_hooks.values()):
-        head.register_forward_hook(_Never(token))
 
 
 def _read_card(folder: Path | None, default_id: str) -> WriterCard:

@@ -20,6 +20,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from copybandit.generators.int8 import MARK, load_int8
 from copybandit.sim.types import DataError
 
 PAD_TOKEN = "<pad>"
@@ -86,7 +87,10 @@ def load_pretrained(name: str) -> tuple[Any, Any]:
     """
     try:
         with quiet_transformers():
-            model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, use_safetensors=True)
+            if _has_mark(Path(name)):
+                model = load_int8(Path(name))
+            else:
+                model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, use_safetensors=True)
             tokenizer = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError, KeyError) as error:
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -95,6 +99,11 @@ def load_pretrained(name: str) -> tuple[Any, Any]:
             "config.json, model.safetensors and a tokenizer"
         ) from error
     return model, tokenizer
+
+
+def _has_mark(folder: Path) -> bool:
+    config = folder / "config.json"
+    return config.is_file() and MARK in json.loads(config.read_text(encoding="utf-8"))
 
 
 def load_spec(spec: str) -> tuple[Any, Any, Path | None]:

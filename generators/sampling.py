@@ -13,9 +13,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-SHRINK_BELOW = 0.75
+from copybandit.generators.decoding import Decoder, decoder_for
+
+SHRINK_BELOW = 0.9
 """Ended rows leave once fewer than this share of the batch still writes; copying the cache costs time."""
+BLOCK = 64
+"""Tokens whose probabilities are summed before any of them is looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,36 +56,30 @@ def left_pad(rows: Sequence[Sequence[int]], pad_id: int, device: torch.device) -
     return ids, mask.long()
 
 
-class _Rows:
-    """The rows that still write: their cache, mask, positions and place in the whole batch."""
+def draw(scores: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    """Draw one token of each row of scores, shape (rows, v); the likeliest where `temperature` is 0.
 
-    def __init__(self, mask: Tensor, cache: Any, copies: int) -> None:
-        if copies > 1:
-            cache.batch_repeat_interleave(copies)
-        self.cache = cache
-        self.mask = mask.repeat_interleave(copies, 0)
-        self.index = torch.arange(len(self.mask), device=mask.device)
-        self.ended = torch.zeros_like(self.index, dtype=torch.bool)
-
-    def shrink(self, token: Tensor) -> Tensor:
-        """Drop ended rows when enough have ended; returns the last tokens of those that stay."""
-        keep = (~self.ended).nonzero().squeeze(1)
-        if len(keep) >= SHRINK_BELOW * len(self.index):
-            return token
-        self.cache.batch_select_indices(keep)
-        self.mask, self.index, self.ended = self.mask[keep], self.index[keep], self.ended[keep]
-        return token[keep]
-
-    def grow(self) -> Tensor:
-        """Let the mask cover one more token; returns that token's position, shape (rows, 1)."""
-        self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), 1)], 1)
-        return self.mask.sum(1, keepdim=True) - 1
-
-
-def _draw(scores: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    By inversion: the token at which the running sum of probabilities passes a uniform number. First the block of tokens is
+    found, then the token in it, so that of v probabilities only sums are looked at. `torch.multinomial` draws a random
+    number for each of the v, which took longer than the forward pass of a small model with a large vocabulary.
+    """
     if temperature == 0:
         return scores.argmax(-1)
-    return torch.multinomial(scores.softmax(-1), 1, generator=generator).squeeze(1)
+    probs = pad(scores.softmax(-1), (0, -scores.shape[-1] % BLOCK)).view(len(scores), -1, BLOCK)
+    share = torch.rand(len(scores), 1, generator=generator, dtype=torch.float64, device=scores.device)
+    block, share = invert(probs.sum(-1), share)
+    inside, _ = invert(probs[torch.arange(len(probs), device=block.device), block], share)
+    return block * BLOCK + inside
+
+
+def invert(weights: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the running sum of weights, shape (rows, k), passes a share of it, shape (rows, 1), and the share inside."""
+    total = weights.cumsum(-1, dtype=torch.float64)
+    # Rounding must not reach the end, where tokens of probability 0 may lie.
+    level = share.clamp(0.0, 1 - 1e-12) * total[:, -1:]
+    place = torch.searchsorted(total, level, right=True)
+    inside = 1 - (total.gather(1, place) - level) / weights.gather(1, place).double()
+    return place.squeeze(1), inside
 
 
 @torch.no_grad()
@@ -94,10 +93,26 @@ def sample_tokens(
     copies: int = 1,
     keep_scores: bool = False,
 ) -> Sampled:
+    """Continue each of b left-padded prompts `copies` times; see `sample_with`. `model` is a causal language model."""
+    decoder = decoder_for(model)
+    return sample_with(decoder, ids, mask, settings, generator, copies=copies, keep_scores=keep_scores)
+
+
+@torch.no_grad()
+def sample_with(
+    decoder: Decoder,
+    ids: Tensor,
+    mask: Tensor,
+    settings: SamplingSettings,
+    generator: torch.Generator,
+    *,
+    copies: int = 1,
+    keep_scores: bool = False,
+) -> Sampled:
     """Continue each of b left-padded prompts `copies` times; the prompt is read once for all its copies.
 
     Args:
-        model: a transformers causal language model.
+        decoder: reads the model.
         ids: shape (b, p), prompt tokens; padded places may hold any token.
         mask: shape (b, p), 1 for a token, 0 for padding.
         settings: length, temperature and special tokens.
@@ -105,37 +120,26 @@ def sample_tokens(
         copies: continuations per prompt; row i of the prompts gives rows i * copies ... of the answer.
         keep_scores: also return what each token was drawn from.
     """
-    from transformers import DynamicCache
-
-    cache = DynamicCache(config=model.config)
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
-    logits = _step(model, ids, mask, positions, cache).repeat_interleave(copies, 0)
-    rows = _Rows(mask, cache, copies)
+    logits = decoder.start(ids, mask, copies, settings.max_new_tokens)
     tokens = ids.new_full((len(logits), settings.max_new_tokens), settings.pad_id)
+    rows = torch.arange(len(logits), device=ids.device)
+    ended = torch.zeros_like(rows, dtype=torch.bool)
     kept: list[Tensor] = []
     for step in range(settings.max_new_tokens):
-        scores = logits.float() / (settings.temperature or 1.0)
+        scores = logits.float()
+        if settings.temperature not in (0.0, 1.0):
+            scores = scores / settings.temperature
         if keep_scores:
-            kept.append(scores.new_zeros(len(tokens), scores.shape[-1]).index_copy_(0, rows.index, scores))
-        token = _draw(scores, settings.temperature, generator).masked_fill(rows.ended, settings.pad_id)
-        tokens[rows.index, step] = token
-        rows.ended |= token == settings.eos_id
-        if bool(rows.ended.all()) or step + 1 == settings.max_new_tokens:
+            kept.append(scores.new_zeros(len(tokens), scores.shape[-1]).index_copy_(0, rows, scores))
+        token = draw(scores, settings.temperature, generator).masked_fill(ended, settings.pad_id)
+        tokens[rows, step] = token
+        ended |= token == settings.eos_id
+        writing = int((~ended).sum())
+        if not writing or step + 1 == settings.max_new_tokens:
             break
-        token = rows.shrink(token)
-        position = rows.grow()
-        logits = _step(model, token[:, None], rows.mask, position, rows.cache)
+        if writing < SHRINK_BELOW * len(rows):
+            stay = (~ended).nonzero().squeeze(1)
+            decoder.keep(stay)
+            rows, token, ended = rows[stay], token[stay], ended[stay]
+        logits = decoder.step(token)
     return Sampled(tokens=tokens[:, : step + 1], scores=torch.stack(kept, 1) if keep_scores else None)
-
-
-def _step(model: Any, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any) -> Tensor:
-    out = model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=positions,
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    )
-    logits: Tensor = out.logits[:, -1]
-    return logits

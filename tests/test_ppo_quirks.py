@@ -170,7 +170,7 @@ def test_quirk_26_text_behind_the_end_does_not_count() -> None:
 
 def test_quirk_11_answers_stop_at_the_end_token_and_the_tuned_writer_keeps_it(tmp_path: Path) -> None:
     writer = tiny_writer(max_new_tokens=12)
-    eager = torch.nn.functional.one_hot(torch.tensor(writer.eos_id), 200) * 4.0
+    eager = torch.nn.functional.one_hot(torch.tensor(writer.eos_id), 200) * 5.0
     writer.model.get_output_embeddings().register_forward_hook(lambda _module, _args, out: out + eager)
     result = tune(tmp_path, writer=writer)
     assert result.updates[0].ended > 0.8 and result.updates[0].length < 8

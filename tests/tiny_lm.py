@@ -37,7 +37,13 @@ def tiny_tokenizer(vocab_size: int = 200, specials: tuple[str, ...] = ("<pad>", 
 
 
 def tiny_model(
-    vocab_size: int = 200, *, seed: int = 0, hidden: int = 32, layers: int = 1, spread: float = 0.02
+    vocab_size: int = 200,
+    *,
+    seed: int = 0,
+    hidden: int = 32,
+    layers: int = 1,
+    spread: float = 0.02,
+    kv_heads: int = 2,
 ) -> Any:
     """Weights have standard deviation `spread`; from about 1 on, texts depend on the whole prompt."""
     config = LlamaConfig(
@@ -46,7 +52,7 @@ def tiny_model(
         intermediate_size=2 * hidden,
         num_hidden_layers=layers,
         num_attention_heads=2,
-        num_key_value_heads=2,
+        num_key_value_heads=kv_heads,
         max_position_embeddings=256,
         tie_word_embeddings=spread < 1,
         initializer_range=spread,
