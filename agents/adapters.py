@@ -121,7 +121,11 @@ def _attach_peft(model: Any, settings: AdapterSettings, steps: int) -> Any:
 
     from copybandit.generators.adapters import quiet_peft
 
-    shape = {"lora_alpha": 2 * settings.rank, "lora_dropout": 0.0, "target_modules": "all-linear"}
+    shape: dict[str, Any] = {
+        "lora_alpha": 2 * settings.rank,
+        "lora_dropout": 0.0,
+        "target_modules": "all-linear",
+    }
     if settings.kind == "lora":
         config = LoraConfig(r=settings.rank, **shape)
     else:

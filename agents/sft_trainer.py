@@ -38,7 +38,7 @@ class _QuietSFTTrainer(SFTTrainer):
 
     def compute_loss(self, *arguments: Any, **options: Any) -> Any:
         """Add AdaLoRA's orthogonality term."""
-        loss = super().compute_loss(*arguments, **options)
+        loss = super().compute_loss(*arguments, **options)  # type: ignore[no-untyped-call]
         return loss + self.allocation.penalty() if self.allocation else loss
 
 

@@ -40,7 +40,7 @@ def decoder_for(model: Any, *, bf16: bool = False) -> Decoder:
 def multiplies_bf16(device: torch.device) -> bool:
     """Whether a device multiplies bfloat16 in hardware; elsewhere it is emulated, and slower than single precision."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
 
 

@@ -153,7 +153,7 @@ def attach_lora(model: torch.nn.Module) -> torch.nn.Module:
     from peft import LoraConfig, get_peft_model
 
     with quiet_peft():
-        get_peft_model(model, LoraConfig(r=1, target_modules=["q_proj"]))  # type: ignore[arg-type]  # in place
+        get_peft_model(model, LoraConfig(r=1, target_modules=["q_proj"]))
     return model
 
 
@@ -196,7 +196,7 @@ def test_bfloat16_writes_almost_what_single_precision_would() -> None:
         for reader in (decoder_for(writer.model, bf16=True), decoder_for(writer.model))
     )
     assert rounded.scores is not None and exact.scores is not None
-    one, two = (drawn.scores[:, 0].log_softmax(-1) for drawn in (rounded, exact))
+    one, two = (scores[:, 0].log_softmax(-1) for scores in (rounded.scores, exact.scores))
     assert 0 < (one.exp() * (one - two)).sum(-1).mean() < 1e-3
     before = writer.log_prob(BRIEFS, ["new mug"] * 13)
     writer.bf16 = True
