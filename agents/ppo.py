@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from copybandit.agents.adapters import check_plain
 from copybandit.sim.types import DataError
 
 if TYPE_CHECKING:
@@ -179,8 +180,8 @@ def tune_ppo(
         clock: seconds, for `PPOUpdate.seconds`.
 
     Raises:
-        DataError: fewer prompts than a batch, temperature 0, an unfit tokenizer or TRL, a reward that is not
-            finite, or a policy that diverged.
+        DataError: a writer with an adapter, fewer prompts than a batch, temperature 0, an unfit tokenizer or
+            TRL, a reward that is not finite, or a policy that diverged.
     """
     _check_inputs(writer, prompts, settings)
     # Torch and TRL take seconds to import; a command that only reads settings must not wait for them.
@@ -194,6 +195,7 @@ def _go_on(update: PPOUpdate) -> bool:
 
 
 def _check_inputs(writer: CausalLM, prompts: Sequence[str], settings: PPOSettings) -> None:
+    check_plain(writer)
     if len(prompts) < settings.batch_size:
         raise DataError(
             f"ppo: needs a batch of prompts, got {len(prompts)} for batch_size {settings.batch_size}; "

@@ -89,8 +89,8 @@ def load_int8(folder: Path) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     with torch.random.fork_rng(devices=[]):  # throw-away initial weights must not move global random state
-        make: Any = AutoModelForCausalLM.from_config  # it carries no types
-        model = make(AutoConfig.from_pretrained(folder), dtype=torch.float32)
+        config = AutoConfig.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
     _replace(model, lambda layer: Int8Linear(layer.out_features, layer.in_features))
     missing, unexpected = model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
     model.tie_weights()

@@ -105,7 +105,7 @@ class LlamaDecoder:
             mixed = scaled_dot_product_attention(
                 query.flatten(2, 3), key, value, attn_mask=seen.repeat(1, 1, self._groups, 1)
             )
-            x = self._rest(layer, x, mixed.reshape(*mixed.shape[:2], self._groups, width, -1))
+            x = self._rest(layer, x, mixed.reshape(rows, self._kv, self._groups, width, self._size))
         bias = (1.0 - mask.to(self._dtype)) * torch.finfo(self._dtype).min / 2
         bias = torch.cat([bias, bias.new_zeros(rows, room)], 1).repeat_interleave(copies, 0)[:, None, None]
         self._bias = bias if bool((mask == 0).any()) else None
@@ -142,9 +142,7 @@ class LlamaDecoder:
         mixed = linear(rms_norm(x, x.shape[-1:], layer.norm, self._eps).to(self._dtype), layer.qkv)
         heads = mixed.view(rows, t, -1, self._size).transpose(1, 2)
         value = heads[:, -self._kv :]
-        half = self._size // 2
-        turning = heads[:, : -self._kv].float()
-        one, two = turning[..., :half], turning[..., half:]
+        one, two = heads[:, : -self._kv].float().chunk(2, -1)
         turned = torch.cat([one * turn[0] - two * turn[1], two * turn[0] + one * turn[1]], -1).to(self._dtype)
         query, key = turned[:, : -self._kv], turned[:, -self._kv :]
         return query.reshape(rows, self._kv, self._groups, t, self._size), key, value

@@ -10,12 +10,14 @@ import torch
 from safetensors import safe_open
 
 from copybandit.agents.adapters import CHOICES, AdapterSettings, Choice, attach, ranks
+from copybandit.agents.ppo import PPOSettings, tune_ppo
+from copybandit.agents.reward_seam import Reward
 from copybandit.agents.sft import SFTResult, SFTSettings, sft
 from copybandit.generators.adapters import merge_adapter, weights_hash
 from copybandit.generators.check import check_generator
 from copybandit.generators.lm import CausalLM, WriterCard
 from copybandit.generators.prompts import field_prompt
-from copybandit.sim.types import DataError
+from copybandit.sim.types import DataError, Ints
 from tests.tiny_lm import brief, tiny_model, tiny_tokenizer
 
 ADAPTERS: tuple[Choice, ...] = CHOICES[1:]
@@ -152,6 +154,12 @@ def test_an_adapted_writer_is_not_trained_again(results: dict[Choice, SFTResult]
         DataError, match=r"must carry no adapter to be trained, got lora; train merge_adapter"
     ):
         trained(results["lora"].writer, "none", tmp_path)
+    with pytest.raises(DataError, match="must carry no adapter to be trained, got prefix"):
+        tune_ppo(results["prefix"].writer, PROMPTS, _nothing, PPOSettings(batch_size=8), 0, tmp_path)
+
+
+def _nothing(cells: Ints, texts: list[str]) -> Reward:
+    return Reward(total=np.zeros(len(texts)))
 
 
 def test_too_few_steps_for_adalora_are_refused(base: CausalLM, tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def attach_lora(model: torch.nn.Module) -> torch.nn.Module:
     from peft import LoraConfig, get_peft_model
 
     with quiet_peft():
-        get_peft_model(model, LoraConfig(r=1, target_modules=["q_proj"]))  # in place
+        get_peft_model(model, LoraConfig(r=1, target_modules=["q_proj"]))
     return model
 
 

@@ -60,7 +60,7 @@ def theirs(writer: CausalLM, prompts: list[str], bf16: bool) -> Callable[[], int
     """A run of `generate`, prompts of like length together as ours has them."""
     model = writer.clone("peer").model
     model = model.to(torch.bfloat16) if bf16 else model
-    config = GenerationConfig(  # type: ignore[no-untyped-call]
+    config = GenerationConfig(  # type: ignore[no-untyped-call]  # transformers leaves it without annotations
         do_sample=True, top_k=0, top_p=1.0, temperature=1.0, max_new_tokens=writer.max_new_tokens,
         num_return_sequences=COPIES, pad_token_id=writer.pad_id, eos_token_id=writer.eos_id,
     )  # fmt: skip
