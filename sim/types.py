@@ -22,8 +22,9 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 EventKind = Literal["view", "search", "add_to_cart", "purchase", "return"]
-ContentType = Literal["headline"]
-Language = Literal["en"]
+ContentType = Literal["headline", "subject", "description", "reason", "tags", "answer", "review"]
+"""What a piece of copy is for; ``reason`` says why a product is shown, ``review`` is a draft for a buyer to finish."""
+Language = Literal["en", "zh"]
 
 
 class DataError(ValueError):
@@ -87,12 +88,40 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Brief:
-    """What a writer is asked for: one product, one segment. ``segment=None`` asks for non-personal copy."""
+    """What a writer is asked for: one product, one segment. ``segment=None`` asks for non-personal copy.
+
+    Attributes:
+        placement: where the copy will stand, for length limits; empty when it does not matter.
+        voice: how the brand speaks, in its own words.
+        question: what a shopper asked, for an answer.
+        notes: what a buyer said of the product, for a review draft.
+        rating: stars that a verified buyer gave, 1 to 5; a review draft needs it.
+
+    Raises:
+        DataError: a review draft without a verified buyer's rating, or a rating that is not 1 to 5.
+    """
 
     product: Product
     segment: Segment | None = None
     content_type: ContentType = "headline"
     language: Language = "en"
+    placement: str = ""
+    voice: str = ""
+    question: str = ""
+    notes: str = ""
+    rating: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.content_type == "review" and self.rating is None:
+            raise DataError(
+                f"brief for product {self.product.product_id}: a review draft needs the rating of a verified purchase, "
+                "got none; pass rating=1..5 of the buyer, or ask for another content type"
+            )
+        if self.rating is not None and self.rating not in range(1, 6):
+            raise DataError(
+                f"brief for product {self.product.product_id}: rating must be 1 to 5 stars, got {self.rating}; "
+                "pass the buyer's own rating"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
