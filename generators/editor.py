@@ -13,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from copybandit.generators.languages import HAN
+from copybandit.generators.limits import LIMITS, Limit, limit_for
 from copybandit.sim.catalogue import lexicon
-from copybandit.sim.types import Brief, Product, Variant
+from copybandit.sim.types import Brief, Variant
 
 _NUMBER = re.compile(r"(?<![\w.,])[.,]\d+|\d+(?:[.,]\d+)*")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
@@ -31,7 +33,6 @@ _CLAIM = re.compile(
 )
 _STRANGE = re.compile(r"[<>|{}\\^~\x00-\x1f]|https?:|www\.|@")
 _REPEAT = re.compile(r"\b(\w+)(?:(?:\W+\1\b){2,}| (?:and|or) \1\b)", re.IGNORECASE)
-MAX_CHARACTERS = 140
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,34 +89,36 @@ def check(brief: Brief, text: str) -> tuple[Rejection, ...]:
     Numbers and claims are looked for in `normalise(text)`, so that odd spellings do not slip through; their spans are
     places there, all others places in `text`.
     """
+    limit = limit_for(brief.content_type, brief.placement, LIMITS)
     found = [
-        *_shape(text, _said(brief.product)),
-        *_facts(brief.product, normalise(text)),
+        *_shape(text, _said(brief), limit),
+        *_facts(brief, normalise(text)),
         *_attributes(brief, text),
     ]
-    if not names_product(brief, text):
+    if limit.named and not names_product(brief, text):
         reason = f"does not name {brief.product.name!r}"
         found.append(Rejection(rule="unnamed", span=(0, len(text)), reason=reason))
     return tuple(found)
 
 
-def _said(product: Product) -> str:
-    """All that the shop says of the product, in the form numbers and claims are compared in."""
-    price = f"{product.price:.2f}"
-    return normalise(" ; ".join((product.name, product.title, product.brand, *product.facts, price)))
+def _said(brief: Brief) -> str:
+    """All that the shop, and of a review its author, says of the product, in the form numbers and claims are compared in."""
+    product, price = brief.product, f"{brief.product.price:.2f}"
+    told = (brief.notes, f"{brief.rating} star", "stars") if brief.content_type == "review" else ()
+    return normalise(" ; ".join((product.name, product.title, product.brand, *product.facts, price, *told)))
 
 
-def _shape(text: str, said: str) -> list[Rejection]:
+def _shape(text: str, said: str, limit: Limit) -> list[Rejection]:
     found = []
     whole = text.rstrip()
     if not whole:
         found.append(Rejection(rule="empty", span=(0, len(text)), reason="says nothing"))
-    elif whole[-1] not in ".!?\"'”’…":
+    elif limit.whole and whole[-1] not in ".!?\"'”’…。！？)）":
         span = (len(whole) - 1, len(whole))
         found.append(Rejection(rule="unfinished", span=span, reason="ends in mid-sentence"))
-    if len(text) > MAX_CHARACTERS:
-        reason = f"over {MAX_CHARACTERS} characters"
-        found.append(Rejection(rule="too-long", span=(MAX_CHARACTERS, len(text)), reason=reason))
+    if len(text) > limit.characters:
+        reason = f"over {limit.characters} characters"
+        found.append(Rejection(rule="too-long", span=(limit.characters, len(text)), reason=reason))
     found += [_rejection("strange", match, "markup, link or control") for match in _STRANGE.finditer(text)]
     found += [
         Rejection(rule="strange", span=(place, place + 1), reason="invisible character")
@@ -128,8 +131,8 @@ def _shape(text: str, said: str) -> list[Rejection]:
     return found
 
 
-def _facts(product: Product, text: str) -> list[Rejection]:
-    said = _said(product)
+def _facts(brief: Brief, text: str) -> list[Rejection]:
+    said = _said(brief)
     allowed = numbers(said)
     claimed = {match.group().lower() for match in _CLAIM.finditer(said)}
     found = [
@@ -147,7 +150,7 @@ def _facts(product: Product, text: str) -> list[Rejection]:
 
 def _attributes(brief: Brief, text: str) -> list[Rejection]:
     """Words that describe products, said of neither this product nor the reader's interests."""
-    known = set(_words(_said(brief.product)))
+    known = set(_words(_said(brief)))
     known |= set(_words(" ".join(brief.segment.interests))) if brief.segment else set()
     foreign = attribute_words() - known
     return [
@@ -181,7 +184,9 @@ def _rejection(rule: str, match: re.Match[str], reason: str) -> Rejection:
 
 
 def names_product(brief: Brief, text: str) -> bool:
-    """Whether every word of the product's name stands in the text."""
+    """Whether every word of the product's name stands in the text; a Chinese name must stand there in one piece."""
+    if HAN.search(brief.product.name):
+        return brief.product.name in text
     words = set(re.findall(r"\w+", text.lower()))
     return words.issuperset(re.findall(r"\w+", brief.product.name.lower()))
 
