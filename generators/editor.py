@@ -185,8 +185,8 @@ def _rejection(rule: str, match: re.Match[str], reason: str) -> Rejection:
 
 def names_product(brief: Brief, text: str) -> bool:
     """Whether every word of the product's name stands in the text; a Chinese name must stand there in one piece."""
-    if HAN.search(brief.product.name):
-        return brief.product.name in text
+    if HAN.search(brief.product.name + text):
+        return brief.product.name.lower() in text.lower()
     words = set(re.findall(r"\w+", text.lower()))
     return words.issuperset(re.findall(r"\w+", brief.product.name.lower()))
 

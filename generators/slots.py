@@ -18,6 +18,7 @@ from copybandit.generators.languages import in_language, spoken
 from copybandit.sim.types import Brief
 
 _SENTENCE_END = re.compile(r"[!?](?:\s|$)|(?<=[^\s.]{3})\.(?:\s|$)|[。！？；]|;\s")
+_INNER_END = re.compile(r"[.!?…][\s\"')]|[。！？]")
 _MOST_TAG = 30
 _LIST_MARK = re.compile(r"[,，、]")
 GROUPS = (("adj", "adj2"), ("phrase", "phrase2", "phrase3"), ("interest", "interest2"))
@@ -88,7 +89,8 @@ def sayable(brief: Brief, rng: np.random.Generator | None) -> Sayable:
         DataError: the product's name is not in the brief's language.
     """
     product = spoken(brief)
-    facts = distinct(first_sentence(fact) for fact in product.facts)
+    whole = distinct(first_sentence(fact) for fact in product.facts)
+    facts = tuple(fact for fact in whole if not _INNER_END.search(fact))  # "No. 5" would count as a sentence
     if brief.content_type == "tags":
         facts = tuple(fact for fact in facts if len(fact) <= _MOST_TAG and not _LIST_MARK.search(fact))
     attributive = [fact for fact in facts if _before_noun(fact, brief)]
