@@ -73,7 +73,6 @@ def _voiced_headlines() -> tuple[Move, ...]:
     return tuple(
         Move(move.move_id, move.text, voices=tuple(name for name in VOICES if move.move_id in speaking[name]))
         for move in moves()
-        if any(move.move_id in named for named in speaking.values())
     )
 
 

@@ -155,8 +155,8 @@ def fill_list(move: Move, values: Mapping[str, str]) -> str:
     'mug, blue'
     """
     mark = "，" if "，" in move.text else ", "
-    parts = [
-        " ".join(_SLOT.sub(lambda slot: values[slot.group(1)], part).split())
-        for part in move.text.split(mark)
-    ]
-    return mark.join({part.lower(): part for part in reversed(parts)}.values().__reversed__())
+    tags: dict[str, str] = {}
+    for part in move.text.split(mark):
+        tag = " ".join(_SLOT.sub(lambda slot: values[slot.group(1)], part).split())
+        tags.setdefault(tag.lower(), tag)
+    return mark.join(tags.values())

@@ -98,7 +98,7 @@ def sayable(brief: Brief, rng: np.random.Generator | None) -> Sayable:
     phrases = [fact for fact in facts if fact not in attributive]
     interests = brief.segment.interests[:3] if brief.segment else ()
     told = [word for word in interests if in_language(word, brief.language)]
-    stores = (tuple(unnamed), tuple(phrases), distinct(told))
+    stores: tuple[tuple[str, ...], ...] = (tuple(unnamed), tuple(phrases), distinct(told))
     if rng is not None:
         stores = tuple(tuple(words[i] for i in rng.permutation(len(words))) for words in stores)
     return Sayable(stores=stores, singles=_singles(brief))

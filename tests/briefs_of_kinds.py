@@ -15,21 +15,52 @@ def _product(name: str, title: str, category: str, brand: str, price: float, *fa
 
 
 ENGLISH = (
-    _product("ceramic mug", "Stoneware Mug, 350 ml", "kitchen", "Nine Elms", 8.5, "blue", "stackable", "holds 350 ml", "dishwasher safe", "set of 2"),
+    _product(
+        "ceramic mug",
+        "Stoneware Mug, 350 ml",
+        "kitchen",
+        "Nine Elms",
+        8.5,
+        "blue",
+        "stackable",
+        "holds 350 ml",
+        "dishwasher safe",
+        "set of 2",
+    ),
     _product("umbrella", "Umbrella", "outdoor", "", 20.0, "orange", "opens with one hand"),
     _product("gloves", "Garden gloves", "garden", "Harrowby", 12.99, "cotton", "green", "sizes S to XL"),
     _product("scissors", "Scissors", "craft", "", 4.0),
     _product("hourglass", "Hourglass, 3 minutes", "home", "", 9.9, "runs for 3 minutes", "8 cm tall"),
-    _product("laptop", "Laptop 14 inch", "electronics", "Lumen", 1299.0, "14 inch touchscreen. It shines!", "16 GB memory", "No. 1 in our list: 512 GB storage"),
-)  # fmt: skip
+    _product(
+        "laptop",
+        "Laptop 14 inch",
+        "electronics",
+        "Lumen",
+        1299.0,
+        "14 inch touchscreen. It shines!",
+        "16 GB memory",
+        "No. 1 in our list: 512 GB storage",
+    ),
+)
 CHINESE = (
-    _product("保温杯", "山泉保温杯 480毫升", "厨房", "山泉", 99.0, "480毫升", "316不锈钢内胆", "保温6小时", "白色", "简约"),
+    _product(
+        "保温杯",
+        "山泉保温杯 480毫升",
+        "厨房",
+        "山泉",
+        99.0,
+        "480毫升",
+        "316不锈钢内胆",
+        "保温6小时",
+        "白色",
+        "简约",
+    ),
     _product("晴雨伞", "晴雨伞", "户外", "", 59.9, "黑色", "8骨"),
     _product("跑鞋", "跑鞋", "运动", "追风", 329.0, "灰色", "网面", "EVA中底", "单只约260克", "39至45码"),
     _product("坚果", "坚果", "食品", "", 39.0),
     _product("蓝牙耳机", "蓝牙耳机", "数码", "声海", 269.0, "蓝牙5.3。音质好！", "总续航26小时", "USB-C充电"),
     _product("Kindle", "Kindle 16GB", "数码", "", 998.0, "16GB", "墨水屏"),
-)  # fmt: skip
+)
 SEGMENTS: dict[Language, Segment] = {
     "en": Segment(segment_id=1, interests=("garden", "tea", "yoga"), size=30),
     "zh": Segment(segment_id=1, interests=("露营", "下厨"), size=30),

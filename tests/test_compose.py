@@ -87,7 +87,7 @@ def test_chinese_copy_is_written_without_spaces_and_with_its_own_marks() -> None
 
 
 def test_measure_words_are_the_products_own() -> None:
-    said = defaultdict(str)
+    said: dict[str, str] = defaultdict(str)
     for brief in BATTERY:
         if brief.language == "zh":
             said[brief.product.name] += "".join(drawn(brief))

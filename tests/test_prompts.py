@@ -12,9 +12,14 @@ from copybandit.generators.prompts import field_prompt, prompt_fields
 from copybandit.sim.types import Brief, DataError, Product, Segment
 
 MUG = Product(
-    product_id="p", name="ceramic mug", title="Mug", category="k", brand="", price=8.5,
+    product_id="p",
+    name="ceramic mug",
+    title="Mug",
+    category="k",
+    brand="",
+    price=8.5,
     facts=("blue", "holds 350 ml", "a", "b", "c"),
-)  # fmt: skip
+)
 SEGMENT = Segment(segment_id=1, interests=("garden", "vintage", "tea", "yoga"), size=30)
 
 
@@ -27,12 +32,24 @@ def test_the_prompt_of_a_plain_headline() -> None:
 @pytest.mark.parametrize(
     ("brief", "prompt"),
     [
-        (Brief(product=MUG, voice="warm"), "headline en 140 | warm | - | ceramic mug | blue, holds 350 ml, a, b | 8.50 >"),
-        (Brief(product=MUG, content_type="tags", language="zh"), "tags zh 200 | - | - | ceramic mug | blue, holds 350 ml, a, b | 8.50 >"),
-        (Brief(product=MUG, content_type="answer", question="How big?"), "answer en 600 | - | - | ceramic mug | blue, holds 350 ml, a, b | 8.50 | How big? >"),
-        (Brief(product=MUG, content_type="review", rating=2, notes="Leaks"), "review en 800 | - | - | ceramic mug | blue, holds 350 ml, a, b | 8.50 | 2 | Leaks >"),
+        (
+            Brief(product=MUG, voice="warm"),
+            "headline en 140 | warm | - | ceramic mug | blue, holds 350 ml, a, b | 8.50 >",
+        ),
+        (
+            Brief(product=MUG, content_type="tags", language="zh"),
+            "tags zh 200 | - | - | ceramic mug | blue, holds 350 ml, a, b | 8.50 >",
+        ),
+        (
+            Brief(product=MUG, content_type="answer", question="How big?"),
+            "answer en 600 | - | - | ceramic mug | blue, holds 350 ml, a, b | 8.50 | How big? >",
+        ),
+        (
+            Brief(product=MUG, content_type="review", rating=2, notes="Leaks"),
+            "review en 800 | - | - | ceramic mug | blue, holds 350 ml, a, b | 8.50 | 2 | Leaks >",
+        ),
     ],
-)  # fmt: skip
+)
 def test_other_prompts_say_what_is_wanted(brief: Brief, prompt: str) -> None:
     assert field_prompt(brief) == prompt
 
@@ -43,9 +60,15 @@ _hostile = st.text(st.sampled_from("ab |<>\n\r\x0b\x1c\u2028\u0085,>"), max_size
 
 
 @given(
-    name=_hostile, facts=st.lists(_hostile, max_size=5), interests=st.lists(_hostile, max_size=4), voice=_hostile,
-    question=_hostile, notes=_hostile, kind=st.sampled_from(CONTENT_TYPES), language=st.sampled_from(LANGUAGES),
-)  # fmt: skip
+    name=_hostile,
+    facts=st.lists(_hostile, max_size=5),
+    interests=st.lists(_hostile, max_size=4),
+    voice=_hostile,
+    question=_hostile,
+    notes=_hostile,
+    kind=st.sampled_from(CONTENT_TYPES),
+    language=st.sampled_from(LANGUAGES),
+)
 def test_no_text_leaves_its_field(name, facts, interests, voice, question, notes, kind, language) -> None:  # type: ignore[no-untyped-def]  # eight strategies
     product = Product(
         product_id="p", name=name, title="t", category="k", brand="", price=1.0, facts=tuple(facts)
