@@ -114,22 +114,74 @@ def simulate(
 
 @app.command()
 def generate(
-    products: Annotated[
-        Path, typer.Argument(help="Products: csv, parquet or jsonl with product_id,name,price and more.")
+    context: typer.Context,
+    catalogue: Annotated[
+        Path,
+        typer.Argument(
+            help="Products: csv, jsonl or parquet with product_id, name, title, category, price and, where there are any, "
+            "brand, facts, question, rating, notes, verified. With --resume also: the run folder."
+        ),
     ],
-    model: Annotated[str, typer.Option(help="tiny, smollm2, hf:NAME or a folder.")] = "tiny",
-    interests: Annotated[str, typer.Option(help="Words the readers care for, comma-separated.")] = "",
-    n: Annotated[int, typer.Option(min=1, help="Proposals per product.")] = 3,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 always takes the likeliest word.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampling.")] = 0,
-    bf16: Annotated[
-        bool, typer.Option("--bf16", help="Faster where the processor multiplies bfloat16; rounds a little.")
+    segments: Annotated[
+        Path | None, typer.Option(help="Segments: segment_id, interests (parted by semicolons), size.")
+    ] = None,
+    interests: Annotated[
+        str, typer.Option(help="Words that the readers care for, comma-separated, instead of --segments.")
+    ] = "",
+    writer: Annotated[
+        str, typer.Option("--writer", "--model", help="template, tiny, smollm2, hf:NAME or a folder.")
+    ] = "tiny",
+    type_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type",
+            help="headline, subject, description, reason, tags, answer or review; may be repeated; headline if not given.",
+        ),
+    ] = None,
+    language: Annotated[str, typer.Option(help="en or zh.")] = "en",
+    voice: Annotated[
+        str, typer.Option(help="plain, warm, playful, expert or luxury; any if not given.")
+    ] = "",
+    placement: Annotated[str, typer.Option(help="Where the copy will stand, for its length.")] = "",
+    question: Annotated[
+        str, typer.Option(help="What to answer where a product has no question of its own.")
+    ] = "",
+    n: Annotated[int, typer.Option(min=1, help="Candidates per product, segment and type.")] = 4,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, help="0 always takes the likeliest word of a model.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            help="Run folder to make; - for standard output with all columns; four columns there if not given."
+        ),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="csv, jsonl or parquet.")] = "csv",
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on: with the run folder alone, or with the same command again."),
     ] = False,
 ) -> None:
-    """Write copy for products, as CSV; what the editor refuses is left out."""
-    from copybandit.cli.writer_commands import generate_copy
+    """Write copy for products; everything that is refused is listed with its reason."""
+    from copybandit.cli.errors import one_line
+    from copybandit.cli.generate_command import old_folder, request_of, to_folder, to_stdout
+    from copybandit.evaluation.run_folder import RunFolder
 
-    generate_copy(products, model, interests, n, temperature, seed, bf16)
+    with one_line("copybandit generate"):
+        if resume and out is None:
+            folder = old_folder(catalogue, _given(context, beside=("catalogue", "resume")))
+        else:
+            request = request_of(
+                catalogue=catalogue, segments=segments, interests=interests, writer=writer,
+                content_types=type_ or ["headline"], language=language, voice=voice, placement=placement,
+                question=question, n=n, temperature=temperature, seed=seed, form=form,
+            )  # fmt: skip
+            if out is None or out == "-":
+                to_stdout(request, whole=out == "-")
+                return
+            folder = RunFolder.resume(Path(out), request) if resume else RunFolder.create(Path(out), request)
+    to_folder(folder)
 
 
 @app.command()

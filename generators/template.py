@@ -1,4 +1,7 @@
-"""The writer without a model: one move, filled the same way every time. Baseline, reference copy and fallback."""
+"""The writer without a model: the same moves, filled the same way every time. Baseline, reference copy and fallback.
+
+English headlines follow `move_ids`; every other kind of copy takes the first moves of its file that fit.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from copybandit.generators.grammar import Move, fill, move_named, slot_values
+from copybandit.generators.compose import compose
+from copybandit.generators.grammar import Move, fill, is_plain_headline, move_named, slot_values
 from copybandit.sim.types import Brief, DataError, Floats, Variant
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemplateWriter:
-    """Writes every brief with the first of `move_ids` that the brief can fill.
+    """Writes every headline with the first of `move_ids` that the brief can fill.
 
     Attributes:
         move_ids: in order of preference.
@@ -31,7 +35,13 @@ class TemplateWriter:
             move_named(move_id)
 
     def text(self, brief: Brief) -> str:
-        """The one text for a brief; a brief that fills no move gets its product's name."""
+        """The one text for a brief; a headline that fills no move is its product's name.
+
+        Raises:
+            DataError: see `compose`.
+        """
+        if not is_plain_headline(brief):
+            return compose(brief).text
         values = slot_values(brief)
         for move in map(move_named, self.move_ids):
             if move.slots <= values.keys():

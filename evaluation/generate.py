@@ -1,0 +1,317 @@
+"""`copybandit generate`: copy for a catalogue, streamed, with a reason for everything that is not shown.
+
+Each brief gives up to n candidates; the editor repairs spelling of characters, refuses what breaks a rule, and a text that
+came before is dropped. If nothing is left the template writes, marked so; if that is refused too, or the brief
+cannot be written at all, the refusals say why. Stretches of `STRETCH` products are done one after another: stages of the run
+folder, which is what resuming goes by.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+
+from copybandit.evaluation.copy_rows import CopyRow, RefusedRow, join_parts, save_part
+from copybandit.evaluation.generate_request import TEMPLATE, GenerateRequest, brief_of
+from copybandit.evaluation.progress import Progress
+from copybandit.evaluation.run_folder import RunFolder
+from copybandit.evaluation.scribes import (
+    Candidate,
+    Scribe,
+    brief_rng,
+    load_scribe,
+    moves_hash,
+    template_candidate,
+)
+from copybandit.evaluation.storage import load_json, save_json
+from copybandit.generators.editor import check, normalise
+from copybandit.sim.product_stream import CatalogueRow, Survey, stream_products, survey
+from copybandit.sim.types import Brief, ContentType, DataError, Segment, Variant
+
+STRETCH = 25
+"""Products that are done, and saved, at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What became of one brief, or of many."""
+
+    copy: tuple[CopyRow, ...]
+    refused: tuple[RefusedRow, ...]
+
+    def __add__(self, other: Written) -> Written:
+        """Both, in order."""
+        return Written(copy=self.copy + other.copy, refused=self.refused + other.refused)
+
+
+NOTHING = Written(copy=(), refused=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """A request with its writer and its segments: all that it takes to write for a row."""
+
+    request: GenerateRequest
+    scribe: Scribe
+    segments: tuple[Segment | None, ...]
+
+    @classmethod
+    def open(cls, request: GenerateRequest) -> Desk:
+        """Load the writer and read the segments.
+
+        Raises:
+            DataError: there is no such writer, or the file of segments cannot be used.
+        """
+        segments = request.read_segments()
+        return cls(
+            request=request, scribe=load_scribe(request.writer, request.temperature), segments=segments
+        )
+
+    def write(self, row: CatalogueRow) -> Written:
+        """All copy for one product."""
+        done = NOTHING
+        for segment in self.segments:
+            for kind in self.request.content_types:
+                done += self._one(row, segment, kind)
+        return done
+
+    def _one(self, row: CatalogueRow, segment: Segment | None, kind: ContentType) -> Written:
+        try:
+            brief = brief_of(self.request, row, segment, kind)
+            rng = brief_rng(self.request.seed, brief)
+            candidates = self.scribe.candidates(brief, self.request.n, rng)
+            done = self._judge(brief, candidates)
+            return done if done.copy else done + self._fall_back(brief, len(candidates))
+        except DataError as error:
+            segment_id = segment.segment_id if segment else -1
+            return Written(
+                copy=(),
+                refused=(_unwritten(row.product.product_id, segment_id, kind, "unwritable", str(error)),),
+            )
+
+    def _judge(self, brief: Brief, candidates: list[Candidate]) -> Written:
+        """Candidates that may be shown, and the reasons why the others may not."""
+        shown: dict[str, CopyRow] = {}
+        refused: list[RefusedRow] = []
+        for candidate in candidates:
+            text = normalise(candidate.text)
+            reasons = [(found.rule, found.span, found.reason) for found in check(brief, text)]
+            if not reasons and text in shown:
+                reasons = [("duplicate", (0, len(text)), "the same text came before")]
+            if not reasons:
+                shown[text] = self._row(brief, candidate, text)
+            refused += [
+                _refused(brief, self.scribe.generator_id, candidate, text, *reason) for reason in reasons
+            ]
+        return Written(copy=tuple(shown.values()), refused=tuple(refused))
+
+    def _fall_back(self, brief: Brief, n: int) -> Written:
+        """The template's text, marked so, where everything else was refused."""
+        candidate = template_candidate(brief)
+        template = replace(self, scribe=load_scribe(TEMPLATE, None))
+        done = template._judge(brief, [candidate])
+        told = f"all {n} candidates of {self.scribe.generator_id} were refused; "
+        told += (
+            "the template wrote instead"
+            if done.copy
+            else "the template's own text was refused too, so there is no copy"
+        )
+        why = _unwritten(
+            brief.product.product_id,
+            _segment_id(brief),
+            brief.content_type,
+            "all-refused" if done.copy else "no-copy",
+            told,
+        )
+        marked = tuple(replace(row, fallback=True) for row in done.copy)
+        return Written(copy=marked, refused=(*done.refused, why))
+
+    def _row(self, brief: Brief, candidate: Candidate, text: str) -> CopyRow:
+        product_id, scribe = brief.product.product_id, self.scribe
+        variant = Variant(text=text, product_id=product_id, generator_id=scribe.generator_id)
+        return CopyRow(
+            product_id=product_id,
+            text=text,
+            generator_id=scribe.generator_id,
+            content_hash=variant.content_hash,
+            segment_id=_segment_id(brief),
+            content_type=brief.content_type,
+            language=brief.language,
+            voice=brief.voice,
+            fallback=False,
+            log_prob=candidate.log_prob,
+            lineage=candidate.lineage,
+            prompt=scribe.prompt(brief),
+            model_hash=scribe.model_hash,
+            seed=self.request.seed,
+            edits="" if text == candidate.text else "characters and spaces",
+            rules=rules_version(),
+        )
+
+
+def rules_version() -> str:
+    """Which rules let copy through: the package's version."""
+    return f"copybandit {version('copybandit')}"
+
+
+def _segment_id(brief: Brief) -> int:
+    return brief.segment.segment_id if brief.segment else -1
+
+
+def _refused(
+    brief: Brief,
+    generator_id: str,
+    candidate: Candidate,
+    text: str,
+    rule: str,
+    span: tuple[int, int],
+    reason: str,
+) -> RefusedRow:
+    return RefusedRow(
+        product_id=brief.product.product_id,
+        segment_id=_segment_id(brief),
+        content_type=brief.content_type,
+        generator_id=generator_id,
+        text=text,
+        log_prob=candidate.log_prob,
+        rule=rule,
+        start=span[0],
+        end=span[1],
+        reason=reason,
+    )
+
+
+def _unwritten(product_id: str, segment_id: int, kind: ContentType, rule: str, reason: str) -> RefusedRow:
+    return RefusedRow(
+        product_id=product_id, segment_id=segment_id, content_type=kind, generator_id="", text="", log_prob=None,
+        rule=rule, start=0, end=0, reason=reason,
+    )  # fmt: skip
+
+
+def stream(request: GenerateRequest, display: Progress) -> Iterator[Written]:
+    """Write for one product after another, keeping nothing.
+
+    Raises:
+        DataError: the catalogue, the segments or the writer cannot be used; before anything is written.
+    """
+    found = _surveyed(request, display)
+    desk = Desk.open(request)
+    display.stage("generate", total=found.n_rows)
+    for row in stream_products(request.catalogue):
+        yield desk.write(row)
+        display.advance()
+
+
+def generate(folder: RunFolder[GenerateRequest], display: Progress) -> dict[str, object]:
+    """Fill a run folder with copy and refusals, or go on with it; returns the counts of report.json.
+
+    Raises:
+        DataError: the catalogue, the segments or the writer cannot be used, or are others than when the run began.
+    """
+    report = folder.path / "report.json"
+    if not report.exists():
+        _write_parts(folder, display)
+        _join(folder)
+        save_json(report, _counts(folder))
+    for part in (folder.path / "stages").glob("part-*"):
+        shutil.rmtree(part)
+    counts: dict[str, object] = load_json(report)
+    return counts
+
+
+def _write_parts(folder: RunFolder[GenerateRequest], display: Progress) -> None:
+    request = folder.settings
+    found = _surveyed(request, display)
+    desk = Desk.open(request)
+    now = {"catalogue": found.sha256, "segments": _file_hash(request.segments)}
+    same_inputs(folder, now | {"writer": desk.scribe.model_hash, "moves": moves_hash()})
+    display.stage("generate", total=found.n_rows)
+    rows = stream_products(request.catalogue)
+    for number in range(-(-found.n_rows // STRETCH)):
+        stretch = list(islice(rows, STRETCH))
+
+        def work(out: Path, stretch: list[CatalogueRow] = stretch) -> None:
+            done: list[Written] = []
+            for row in stretch:
+                done.append(desk.write(row))
+                display.advance()
+            _save(out, done, request)
+
+        if not folder.run_stage(f"part-{number:06d}", work):
+            display.advance(len(stretch))
+
+
+def _save(out: Path, done: list[Written], request: GenerateRequest) -> None:
+    copy = [row for written in done for row in written.copy]
+    refused = [row for written in done for row in written.refused]
+    save_part(out / "copy", copy, CopyRow, request.format)
+    save_part(out / "refused", refused, RefusedRow, request.format)
+    counts = {"copy": len(copy), "fallbacks": sum(row.fallback for row in copy)}
+    save_json(out / "counts.json", counts | {"refused": dict(Counter(row.rule for row in refused))})
+
+
+def _join(folder: RunFolder[GenerateRequest]) -> None:
+    form = folder.settings.format
+    for name, kind in (("copy", CopyRow), ("refused", RefusedRow)):
+        parts = (folder.output(part) / name for part in folder.done())
+        join_parts(parts, folder.path / f"{name}.{form}", kind, form)
+
+
+def _counts(folder: RunFolder[GenerateRequest]) -> dict[str, object]:
+    refused: Counter[str] = Counter()
+    copy = fallbacks = 0
+    for part in folder.done():
+        counts = load_json(folder.output(part) / "counts.json")
+        copy, fallbacks = copy + counts["copy"], fallbacks + counts["fallbacks"]
+        refused.update(counts["refused"])
+    inputs = load_json(folder.path / "inputs.json")
+    return {"copy": copy, "fallbacks": fallbacks, "refused": dict(refused), "inputs": inputs}
+
+
+def _surveyed(request: GenerateRequest, display: Progress) -> Survey:
+    """Check the whole catalogue before the first word is written."""
+    display.stage("check")
+    found = survey(request.catalogue)
+    if found.unread:
+        display.note(f"{request.catalogue}: columns not read: {', '.join(found.unread)}")
+    if request.writer == "tiny" and (request.content_types != ("headline",) or request.language != "en"):
+        display.note(
+            "tiny learned English headlines alone: most of its other copy is refused, and the template writes"
+        )
+    return found
+
+
+def same_inputs(folder: RunFolder[GenerateRequest], now: dict[str, str]) -> None:
+    """Keep the hashes of what a run reads, or see that they are still the same.
+
+    Raises:
+        DataError: a file, the writer or the moves changed since the run began.
+    """
+    path = folder.path / "inputs.json"
+    if not path.exists():
+        save_json(path, now)
+    for name, then in load_json(path).items():
+        if now[name] != then:
+            raise DataError(
+                f"{folder.path}: {name} must be the one that the run began with ({then[:16]}), got {now[name][:16]}; "
+                "put it back or start another run with --out another"
+            )
+
+
+def _file_hash(path: Path | None) -> str:
+    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def told(counts: dict[str, object]) -> str:
+    """The counts in one line."""
+    refused = counts["refused"]
+    assert isinstance(refused, dict)
+    reasons = ", ".join(f"{count} {rule}" for rule, count in sorted(refused.items())) or "none"
+    wrote = f"{counts['copy']} pieces of copy, {counts['fallbacks']} by the template instead of the writer"
+    return f"{wrote}; refusals: {reasons}"
