@@ -169,6 +169,8 @@ def _supported(said: Said, quantity: Quantity, low: str) -> bool:
     start, end = quantity.span
     if quantity.units and quantity.units[0].dimension == "percent":  # `100% cotton` of a thing of pure cotton
         return any(m.span[0] <= start < m.span[1] and m.material in said.materials for m in materials(low))
+    if quantity.units and quantity.units[0].dimension == "resistance":  # mΩ and MΩ differ in case alone
+        return False
     verbatim = low[start:end]
     return (
         not quantity.bare and re.search(rf"(?<![\w.,]){re.escape(verbatim)}(?!\w)", said.folded) is not None

@@ -18,6 +18,7 @@ from functools import cache, lru_cache
 from urllib.parse import unquote
 
 from copybandit.generators.normalising import compact, folded, hidden, normalise, unleet
+from copybandit.generators.rejection import Rejection, reject
 from copybandit.generators.tables import table
 from copybandit.sim.types import Brief, Product
 
@@ -68,6 +69,28 @@ class CleanedBrief:
 def _rules() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
     raw = table("injection.yaml")
     return tuple((row["id"], row["reason"], re.compile(p)) for row in raw["rules"] for p in row["patterns"])
+
+
+@cache
+def _any_rule() -> re.Pattern[str]:
+    """One quick test for all rules without back-references."""
+    return re.compile("|".join(f"(?:{p.pattern})" for _, _, p in _rules() if "\\1" not in p.pattern))
+
+
+def echoes(text: str, said: str) -> Iterator[Rejection]:
+    """Prompts, role markers, orders and chatter of a model in copy; words that the product says itself are its own.
+
+    Args:
+        text: the copy, normalised and folded.
+        said: all that the product says, folded; it was screened before.
+    """
+    if _any_rule().search(text) is None:
+        return
+    for _, reason, pattern in _rules():
+        match = pattern.search(text)
+        if match is not None and match.group().strip() and match.group().strip() not in said:
+            yield reject("echo", match, f"{match.group().strip()!r} reads as {reason}")
+            return
 
 
 @lru_cache(maxsize=4096)
