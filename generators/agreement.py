@@ -4,7 +4,8 @@
   digit of either, and within 3%.
 - A count agrees with a count of the same thing, or of things unnamed (``12-pack``, ``pack of 12``, ``12 mugs``), but parts
   are not things: 12 pockets are not 12 pieces.
-- A count of parts agrees with the same parts under more words (``two pockets``, ``two zip pockets``); 60 days are two months.
+- A count of parts agrees with the same parts under more words (``two pockets``, ``two zip pockets``).
+- 60 days are two months, 365 days are 12.
 - A bare number agrees with any number of the same value.
 - ``under $20`` follows from 19.99, ``over 300 pages`` from 320, each within a quarter.
 """

@@ -12,8 +12,8 @@ from functools import cache, lru_cache
 from copybandit.generators.facts import Said
 from copybandit.generators.quantities import GENERIC
 from copybandit.generators.rejection import Rejection, reject
-from copybandit.generators.units import UNITS
 from copybandit.generators.tables import table
+from copybandit.generators.units import UNITS
 from copybandit.sim.catalogue import lexicon
 
 _WORD = re.compile(r"[^\W\d_][\w'-]*")
@@ -45,7 +45,9 @@ def attribute_words() -> frozenset[str]:
 @cache
 def _ordinary() -> dict[str, re.Pattern[str]]:
     """Where each common word describes a product."""
-    return {row["word"]: re.compile("|".join(row["describes"])) for row in table("attributes.yaml")["ordinary"]}
+    return {
+        row["word"]: re.compile("|".join(row["describes"])) for row in table("attributes.yaml")["ordinary"]
+    }
 
 
 @lru_cache(maxsize=8192)
@@ -58,7 +60,9 @@ def _stem(word: str) -> str:
     """The same for both numbers of a noun and both persons of a verb."""
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
-    return word.removesuffix("es" if word.endswith(("xes", "ches", "shes")) else "s" if word[-2:] != "ss" else "")
+    return word.removesuffix(
+        "es" if word.endswith(("xes", "ches", "shes")) else "s" if word[-2:] != "ss" else ""
+    )
 
 
 def foreign_attributes(said: Said, text: str, interests: str) -> list[Rejection]:

@@ -171,7 +171,11 @@ def _named(names: tuple[str, ...], text: str, match: re.Match[str]) -> bool:
     )
 
 
-_SAME_WORDS = ((re.compile(r"[\s-]+"), " "), (re.compile(r" ?per ?cent\b"), "%"), (re.compile(r"certificat(?:ion|e)"), "certified"))
+_SAME_WORDS = (
+    (re.compile(r"[\s-]+"), " "),
+    (re.compile(r" ?per ?cent\b"), "%"),
+    (re.compile(r"certificat(?:ion|e)"), "certified"),
+)
 _DENIED = re.compile(r"\s*[:：]\s*(?:no|none|not|false|否|无|不)(?![a-z])")
 
 

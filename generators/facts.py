@@ -162,7 +162,9 @@ def _year_said(said: Said, date: DateSaid) -> bool:
 def _supported(said: Said, quantity: Quantity, low: str) -> bool:
     if quantity.token:
         return quantity.token in said.tokens
-    if quantity.values == (2.0,) and _OR_TWO.search(low[: quantity.span[0]]):  # `a page, or two` counts nothing
+    if quantity.values == (2.0,) and _OR_TWO.search(
+        low[: quantity.span[0]]
+    ):  # `a page, or two` counts nothing
         return True
     if any(agrees(quantity, held) for held in said.quantities):
         return True

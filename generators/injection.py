@@ -18,7 +18,7 @@ from functools import cache, lru_cache
 from urllib.parse import unquote
 
 from copybandit.generators.normalising import compact, folded, hidden, normalise, unleet
-from copybandit.generators.rejection import Rejection, reject
+from copybandit.generators.rejection import Rejection
 from copybandit.generators.tables import table
 from copybandit.sim.types import Brief, Product
 
@@ -77,20 +77,25 @@ def _any_rule() -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{p.pattern})" for _, _, p in _rules() if "\\1" not in p.pattern))
 
 
-def echoes(text: str, said: str) -> Iterator[Rejection]:
-    """Prompts, role markers, orders and chatter of a model in copy; words that the product says itself are its own.
+def echoes(text: str) -> Iterator[Rejection]:
+    """Prompts, role markers, orders and chatter of a model in copy, in any spelling; at most one.
 
     Args:
         text: the copy, normalised and folded.
-        said: all that the product says, folded; it was screened before.
     """
-    if _any_rule().search(text) is None:
+    for how, spelling in _spellings(text):
+        if _any_rule().search(spelling) is None:
+            continue
+        rule, reason, match = next(
+            (rule, reason, m) for rule, reason, p in _rules() if (m := p.search(spelling)) is not None
+        )
+        said = match.group().strip()
+        yield Rejection(
+            rule="echo",
+            span=(0, len(text)) if how else match.span(),
+            reason=f"{said!r} reads as {reason} ({rule}{how})",
+        )
         return
-    for _, reason, pattern in _rules():
-        match = pattern.search(text)
-        if match is not None and match.group().strip() and match.group().strip() not in said:
-            yield reject("echo", match, f"{match.group().strip()!r} reads as {reason}")
-            return
 
 
 @lru_cache(maxsize=4096)

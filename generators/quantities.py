@@ -72,7 +72,9 @@ _COUNTED_BEFORE = re.compile(
     r"\b(pack|set|box|case|bundle|bag|packet|lot|carton|pair|collection) of $", re.IGNORECASE
 )
 _AGE_BEFORE = re.compile(r"\b(?:ages?|aged)\s(?:of\s)?$|年龄\s?$|适合$", re.IGNORECASE)
-_AGE_AFTER = re.compile(r"(?:以上|\+)?的?(?:宝宝|婴儿|婴幼儿|幼儿|儿童|孩子|小孩)|\s(?:and up|and older|and over)\b")
+_AGE_AFTER = re.compile(
+    r"(?:以上|\+)?的?(?:宝宝|婴儿|婴幼儿|幼儿|儿童|孩子|小孩)|\s(?:and up|and older|and over)\b"
+)
 _PREFIX = re.compile(
     r"\b(spf|upf|fpf|ip|ph|thread count|grade|size|model|version|gen|generation|no\.?|number|#)\s?[:+]?$",
     re.IGNORECASE,

@@ -12,8 +12,8 @@ import json
 import platform
 import time
 import unicodedata
-from dataclasses import replace
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
