@@ -4,6 +4,8 @@
   digit of either, and within 3%.
 - A count agrees with a count of the same thing, or of things unnamed (``12-pack``, ``pack of 12``, ``12 mugs``), but parts
   are not things: 12 pockets are not 12 pieces.
+- A count of parts agrees with the same parts under more words (``two pockets``, ``two zip pockets``).
+- 60 days are two months, 365 days are 12.
 - A bare number agrees with any number of the same value.
 - ``under $20`` follows from 19.99, ``over 300 pages`` from 320, each within a quarter.
 """
@@ -59,6 +61,8 @@ def _same_price(said: Quantity, held: Quantity) -> bool:
 def _same_measure(said: Quantity, a: Unit, held: Quantity, b: Unit) -> bool:
     if {a.dimension, b.dimension} <= {"degree", "celsius", "fahrenheit"}:
         return _same_degrees(said, a, held, b)
+    if {a.dimension, b.dimension} == {"months", "time"}:
+        return any(_equal(s * _days(a), h * _days(b)) for s in said.values for h in held.values)
     if a.dimension != b.dimension:
         return False
     if a.dimension == "percent" and said.noun and held.noun and said.noun != held.noun:
@@ -74,6 +78,13 @@ def _close(a: float, half_a: float, b: float, half_b: float, rounded: bool) -> b
     if not rounded:
         return _equal(a, b)
     return abs(a - b) <= min(max(half_a, half_b) * (1 + 1e-9), CLOSE * b)
+
+
+def _days(unit: Unit) -> float:
+    """Days in one unit of time; a month has 30, a year 365."""
+    if unit.dimension == "time":
+        return unit.size / 86400
+    return unit.size * 30 + 5 * (unit.size // 12)
 
 
 def _same_degrees(said: Quantity, a: Unit, held: Quantity, b: Unit) -> bool:
@@ -92,9 +103,11 @@ def _same_thing(said: Quantity, held: Quantity) -> bool:
         return True
     if held.units or held.currency:
         return False
+    if said.nouns & held.nouns:
+        return True
     if said.noun in PARTS:
         return held.noun == ""
-    return said.noun not in _CODES and held.noun not in PARTS and held.noun not in _CODES
+    return said.noun not in _CODES and not PARTS & (held.nouns | {held.noun}) and held.noun not in _CODES
 
 
 _CODES = frozenset("spf upf fpf ip ph size model version gen generation no number # 第 in-one grade".split())

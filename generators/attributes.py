@@ -1,4 +1,8 @@
-"""Words that describe products, said of neither this product nor the reader's interests."""
+"""Words that describe products, said of neither this product nor the reader's interests.
+
+One form of a word stands for the others (``hangs``, ``hang it``). Words that are common English, too, count only where they
+describe the product (`attributes.yaml`): ``a long handle``, not ``a long day``.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from functools import cache, lru_cache
 from copybandit.generators.facts import Said
 from copybandit.generators.quantities import GENERIC
 from copybandit.generators.rejection import Rejection, reject
+from copybandit.generators.tables import table
 from copybandit.generators.units import UNITS
 from copybandit.sim.catalogue import lexicon
 
@@ -37,19 +42,54 @@ def attribute_words() -> frozenset[str]:
     return frozenset(word for word in _words(" ".join(said)) if len(word) > 2) - harmless
 
 
+@cache
+def _ordinary() -> dict[str, re.Pattern[str]]:
+    """Where each common word describes a product."""
+    return {
+        row["word"]: re.compile("|".join(row["describes"])) for row in table("attributes.yaml")["ordinary"]
+    }
+
+
 @lru_cache(maxsize=8192)
 def _foreign(said: str, interests: str) -> frozenset[str]:
-    return attribute_words() - set(_words(said)) - set(_words(interests))
+    own = {_stem(word) for word in (*_words(said), *_words(interests))}
+    return frozenset(word for word in attribute_words() if _stem(word) not in own)
+
+
+def _stem(word: str) -> str:
+    """The same for both numbers of a noun and both persons of a verb."""
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word.removesuffix(
+        "es" if word.endswith(("xes", "ches", "shes")) else "s" if word[-2:] != "ss" else ""
+    )
 
 
 def foreign_attributes(said: Said, text: str, interests: str) -> list[Rejection]:
     """Describing words of the lexicon that neither the product nor the reader's interests hold."""
-    foreign = _foreign(said.text, interests)
+    foreign, low = _foreign(said.text, interests), text.lower()
     return [
         reject("attribute", match, f"{match.group()!r} is not among the product's facts")
         for match in _WORD.finditer(text)
-        if match.group().lower() in foreign
+        if (word := match.group().lower()) in foreign
+        and (word not in _ordinary() or _describes(word, low, match.span(), said.words))
     ]
+
+
+_NEXT = re.compile(r"\s+([a-z][\w'-]*)")
+_LIGHT = 4
+"""Letters that a word of the product needs before it shows what an adjective stands for."""
+
+
+def _describes(word: str, low: str, span: tuple[int, int], own: frozenset[str]) -> bool:
+    """Whether a common word says something of the product at this place."""
+    follows = _NEXT.match(low, span[1])
+    if follows and len(follows[1]) >= _LIGHT and follows[1] in own and follows[1] not in _FUNCTION:
+        return True
+    return any(m.start() < span[1] and span[0] < m.end() for m in _ordinary()[word].finditer(low))
+
+
+_FUNCTION = frozenset("with from that this into when your over under only than them they".split())
 
 
 def _words(text: str) -> list[str]:

@@ -171,8 +171,27 @@ def _named(names: tuple[str, ...], text: str, match: re.Match[str]) -> bool:
     )
 
 
+_SAME_WORDS = (
+    (re.compile(r"[\s-]+"), " "),
+    (re.compile(r" ?per ?cent\b"), "%"),
+    (re.compile(r"certificat(?:ion|e)"), "certified"),
+)
+_DENIED = re.compile(r"\s*[:：]\s*(?:no|none|not|false|否|无|不)(?![a-z])")
+
+
 def _says(said: str, words: str) -> bool:
-    """Whether the product says these words, hyphens and spaces alike."""
-    if words in said:
-        return True
-    return re.sub(r"[\s-]+", " ", words).strip() in re.sub(r"[\s-]+", " ", said)
+    """Whether the product says these words: hyphens and spaces are alike, and ``vegan: no`` says nothing of the kind."""
+    words, said = _alike(words).strip(), _alike(said)
+    place = said.find(words)
+    while place >= 0:
+        if not _DENIED.match(said, place + len(words)):
+            return True
+        place = said.find(words, place + 1)
+    return False
+
+
+@lru_cache(maxsize=8192)
+def _alike(text: str) -> str:
+    for pattern, same in _SAME_WORDS:
+        text = pattern.sub(same, text)
+    return text

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 from copybandit.generators.attributes import attribute_words, foreign_attributes
 from copybandit.generators.claims import PACKS, broken
+from copybandit.generators.experience import ungrounded
 from copybandit.generators.facts import Said, numbers, said_of, unsupported
+from copybandit.generators.injection import echoes
 from copybandit.generators.limits import LIMITS, MAX_CHARACTERS, Limit, limit_for
 from copybandit.generators.normalising import folded, has_chinese, normalise
 from copybandit.generators.proofreading import MISSING, installed, misspelt
@@ -105,7 +107,7 @@ class Editor:
         plain = normalise(text)
         said = said_of(product, _more(brief), settings.currency)
         found = misshapen(text, said.folded, limit)
-        found += self._told(brief, _unmarked(plain, limit), said)
+        found += self._told(brief, _own_stars(brief, _unmarked(plain, limit)), said)
         if limit.named and not names_product(brief, text):
             reason = f"does not name {product.name!r}"
             found.append(Rejection(rule="unnamed", span=(0, len(text)), reason=reason))
@@ -122,7 +124,10 @@ class Editor:
             words = f"{said.folded} ; {interests.lower()}" if interests else said.folded
             found += broken(low, words, _names(brief.product), settings.packs)
         if settings.safety:
-            found += unsafe(low, names=_names(brief.product), drafted=brief.content_type == "review")
+            drafted = brief.content_type == "review"
+            found += unsafe(low, names=_names(brief.product), drafted=drafted)
+            found += echoes(low)
+            found += ungrounded(low, said.folded) if drafted else ()
         if settings.proofreading and brief.language == "en" and not has_chinese(plain):
             found += misspelt(plain, said.words | set(interests.lower().split()))
         return found
@@ -145,6 +150,20 @@ def _unmarked(plain: str, limit: Limit) -> str:
     """Blank the draft mark, which is no part of what is said; places stay."""
     mark = next((mark for mark in limit.mark if plain.startswith(mark)), "")
     return " " * len(mark) + plain[len(mark) :]
+
+
+_STARS = re.compile(
+    r"\b(?P<stars>[1-5]|one|two|three|four|five)(?: out of |/)(?:5|five)(?: stars)?\b", re.IGNORECASE
+)
+_SPELLED = ("", "one", "two", "three", "four", "five")
+
+
+def _own_stars(brief: Brief, plain: str) -> str:
+    """Blank the buyer's own stars in his review (``four out of five``); places stay."""
+    if brief.content_type != "review" or not brief.rating:
+        return plain
+    own = {str(brief.rating), _SPELLED[brief.rating]}
+    return _STARS.sub(lambda m: " " * len(m.group()) if m["stars"].lower() in own else m.group(), plain)
 
 
 def _names(product: Product) -> tuple[str, ...]:

@@ -122,13 +122,29 @@ def _without(text: str, brand: str) -> str:
     )
 
 
+_ORDINAL = re.compile(
+    r"\b(?:second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth) (?:edition|generation|printing|volume|series)\b"
+)
+_OR_TWO = re.compile(r"\ban? \w+,? or $")
+
+
+def _within(span: tuple[int, int], found: tuple[Quantity, ...]) -> bool:
+    """Whether a word is part of a quantity, as `percent` in ``25 percent off``."""
+    return any(q.span[0] < span[0] and span[1] <= q.span[1] for q in found)
+
+
 def _numbers(said: Said, text: str, low: str) -> Iterator[Rejection]:
+    found, dated = quantities(_without(text, said.brand))
     yield from (
         reject("number", match, f"{match.group()!r} is not among the product's numbers")
         for match in vague(text)
-        if match.group().lower() not in said.words
+        if match.group().lower() not in said.words and not _within(match.span(), found)
     )
-    found, dated = quantities(_without(text, said.brand))
+    yield from (
+        reject("number", match, f"{match.group()!r} is not what the product says")
+        for match in _ORDINAL.finditer(low)
+        if match.group() not in said.folded
+    )
     for date in dated:
         if not any(date.agrees(held) for held in said.dates) and not _year_said(said, date):
             reason = f"{text[slice(*date.span)]!r} is not among the product's dates"
@@ -146,11 +162,17 @@ def _year_said(said: Said, date: DateSaid) -> bool:
 def _supported(said: Said, quantity: Quantity, low: str) -> bool:
     if quantity.token:
         return quantity.token in said.tokens
+    if quantity.values == (2.0,) and _OR_TWO.search(
+        low[: quantity.span[0]]
+    ):  # `a page, or two` counts nothing
+        return True
     if any(agrees(quantity, held) for held in said.quantities):
         return True
     start, end = quantity.span
     if quantity.units and quantity.units[0].dimension == "percent":  # `100% cotton` of a thing of pure cotton
         return any(m.span[0] <= start < m.span[1] and m.material in said.materials for m in materials(low))
+    if quantity.units and quantity.units[0].dimension == "resistance":  # mΩ and MΩ differ in case alone
+        return False
     verbatim = low[start:end]
     return (
         not quantity.bare and re.search(rf"(?<![\w.,]){re.escape(verbatim)}(?!\w)", said.folded) is not None

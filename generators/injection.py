@@ -18,6 +18,7 @@ from functools import cache, lru_cache
 from urllib.parse import unquote
 
 from copybandit.generators.normalising import compact, folded, hidden, normalise, unleet
+from copybandit.generators.rejection import Rejection
 from copybandit.generators.tables import table
 from copybandit.sim.types import Brief, Product
 
@@ -68,6 +69,33 @@ class CleanedBrief:
 def _rules() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
     raw = table("injection.yaml")
     return tuple((row["id"], row["reason"], re.compile(p)) for row in raw["rules"] for p in row["patterns"])
+
+
+@cache
+def _any_rule() -> re.Pattern[str]:
+    """One quick test for all rules without back-references."""
+    return re.compile("|".join(f"(?:{p.pattern})" for _, _, p in _rules() if "\\1" not in p.pattern))
+
+
+def echoes(text: str) -> Iterator[Rejection]:
+    """Prompts, role markers, orders and chatter of a model in copy, in any spelling; at most one.
+
+    Args:
+        text: the copy, normalised and folded.
+    """
+    for how, spelling in _spellings(text):
+        if _any_rule().search(spelling) is None:
+            continue
+        rule, reason, match = next(
+            (rule, reason, m) for rule, reason, p in _rules() if (m := p.search(spelling)) is not None
+        )
+        said = match.group().strip()
+        yield Rejection(
+            rule="echo",
+            span=(0, len(text)) if how else match.span(),
+            reason=f"{said!r} reads as {reason} ({rule}{how})",
+        )
+        return
 
 
 @lru_cache(maxsize=4096)

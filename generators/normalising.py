@@ -53,6 +53,22 @@ def hidden(text: str) -> list[int]:
     return [i for i, letter in enumerate(text) if letter > "\x1f" and i not in joiners and invisible(letter)]
 
 
+# A word with Latin letters and others of a script that looks like it; the ohm, micro and pi of units are no disguise.
+_MIXED = re.compile(
+    r"(?=\w*[A-Za-z])(?=\w*[\u0370-\u03a8\u03aa-\u03bb\u03bd-\u03bf\u03c1-\u058f\u13a0-\u13ff\u0250-\u02af])[^\W\d_]+"
+    r"|[\u2e80-\u2fdf]+"
+)
+
+
+def disguised(text: str) -> re.Match[str] | None:
+    """The first word that mixes scripts that look alike, or a run of radicals that stand for characters.
+
+    >>> disguised("a Вosch drill 3 kΩ"), disguised("Матрёшка, café") is None
+    (<re.Match object; span=(2, 7), match='Вosch'>, True)
+    """
+    return None if text.isascii() else _MIXED.search(text)
+
+
 def has_chinese(text: str) -> bool:
     """Whether any Chinese character stands in the text."""
     return not text.isascii() and _CHINESE.search(text) is not None

@@ -33,7 +33,7 @@ VAGUE = frozenset(
 _HAN = dict(zip("零〇一二两三四五六七八九", (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
 _HAN_SCALE = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8}
 
-_DIGITS = r"(?<![\w.,])[.,]\d+|\d+(?:[.,]\d+)*"
+_DIGITS = r"(?<![\w.,])\.\d+|\d+(?:[.,]\d+)*"
 _FRACTION = r"(?:(?P<whole>\d+)[ -])?(?P<top>\d+)\s?[/⁄]\s?(?P<bottom>[2-9]|1[06]|32|64)(?![\d/⁄.,%])"
 _SPELLED_WORD = "|".join((*_ONES, *_TENS, *_SCALES, *_PARTS))
 _SPELLED = rf"\b(?:a )?(?:{_SPELLED_WORD})(?:(?:[ -]| and (?:a )?| a )(?:{_SPELLED_WORD}))*\b"

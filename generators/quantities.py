@@ -23,7 +23,7 @@ PARTS = frozenset(
     "button sheet leg seat person people guest serving portion stitch hole hook blade tooth teeth row string key level "
     "program programme channel driver lens camera core thread screen window room tier step section slot use wash cycle "
     "player gear zone head nozzle speaker sensor lesson chapter recipe course function feature way side night review "
-    "customer order rating reason strap zip zipper burner ring shelves "
+    "customer order rating strap zip zipper burner ring shelves "
     "页 层 格 档 色 人 位 口袋 抽屉 轮 步 孔 针 线 核 路 键 段 次 遍 种 区 灯 门 级 代 章 集 折 期 名 款色".split()
 )
 """What parts, uses and people are counted in; they are not things for sale."""
@@ -72,6 +72,9 @@ _COUNTED_BEFORE = re.compile(
     r"\b(pack|set|box|case|bundle|bag|packet|lot|carton|pair|collection) of $", re.IGNORECASE
 )
 _AGE_BEFORE = re.compile(r"\b(?:ages?|aged)\s(?:of\s)?$|年龄\s?$|适合$", re.IGNORECASE)
+_AGE_AFTER = re.compile(
+    r"(?:以上|\+)?的?(?:宝宝|婴儿|婴幼儿|幼儿|儿童|孩子|小孩)|\s(?:and up|and older|and over)\b"
+)
 _PREFIX = re.compile(
     r"\b(spf|upf|fpf|ip|ph|thread count|grade|size|model|version|gen|generation|no\.?|number|#)\s?[:+]?$",
     re.IGNORECASE,
@@ -108,6 +111,7 @@ class Quantity:
         units: readings of the unit; empty for counts, prices and bare numbers.
         currency: ISO 4217, empty when it is no price.
         noun: what is counted, singular and lower case; empty when unsaid.
+        nouns: all words of the phrase that counts (``zip pockets``, ``种颜色``), the noun among them.
         relation: ``>`` for more than, ``<`` for less than, else empty.
         token: a number inside a code (``A4``, ``usb3``), lower case.
         span: place in the text.
@@ -118,6 +122,7 @@ class Quantity:
     units: tuple[Unit, ...] = ()
     currency: str = ""
     noun: str = ""
+    nouns: frozenset[str] = frozenset()
     relation: str = ""
     token: str = ""
     span: tuple[int, int] = (0, 0)
@@ -214,7 +219,9 @@ def _measure(before: str, after: str, base: Quantity) -> Quantity | None:
     end = base.span[1] + unit.end()
     base = replace(base, relation=">") if plus else base
     if _AGE_BEFORE.search(before) and units[0].dimension == "months":
-        units = (Unit(dimension="age", size=1.0),)
+        units = (Unit(dimension="age", size=units[0].size / 12),)
+    elif units[0].dimension == "months" and _AGE_AFTER.match(after[unit.end() :]):
+        units = (Unit(dimension="age", size=units[0].size / 12),)
     relation = (
         ">" if _MORE_AFTER.match(after[unit.end() :]) and units[0].dimension != "age" else base.relation
     )
@@ -222,7 +229,7 @@ def _measure(before: str, after: str, base: Quantity) -> Quantity | None:
     if units[0].dimension == "percent" and (
         named := re.match(r"\s?(?:(?:pure|organic) )?([A-Za-z]+|[\u4e00-\u9fff]{1,3})", after[unit.end() :])
     ):
-        noun = named[1].lower()
+        noun = "" if named[1].lower() == "of" else named[1].lower()
     return replace(base, units=units, span=(base.span[0], end), relation=relation, noun=noun)
 
 
@@ -265,8 +272,30 @@ def _count(before: str, after: str, base: Quantity) -> Quantity:
         noun = _singular(named_before["noun"]) if named_before else ""
         return replace(base, noun=noun if noun in PARTS else "", relation=relation)
     noun = _singular(named["en"]) if named["en"] else _chinese_noun(named["zh"])
+    if noun in _MARKS:  # `four pH balanced bars` counts bars, `pH 5` does not
+        return replace(base, relation=relation)
     noun = "" if noun in _FUNCTION or (named["zh"] and noun not in GENERIC | PARTS | {"in-one"}) else noun
-    return replace(base, noun=noun, relation=relation)
+    return replace(base, noun=noun, nouns=_phrase(after, named, noun), relation=relation)
+
+
+_MORE_WORDS = re.compile(r"(?:[ -](?P<en>[A-Za-z]+))?(?:[ -](?P<more>[A-Za-z]+))?")
+
+
+def _phrase(after: str, named: re.Match[str], noun: str) -> frozenset[str]:
+    """The words that stand with a counted noun: of English two more up to a function word, of Chinese two characters."""
+    if not noun:
+        return frozenset()
+    if named["zh"]:
+        return frozenset((noun, *(c for c in after[named.end() : named.end() + 2] if c in PARTS)))
+    words = [noun]
+    for word in re.findall(r"[ -]([A-Za-z]+)", _MORE_WORDS.match(after, named.end()).group()):  # type: ignore[union-attr]  # always matches
+        if word.lower() in _FUNCTION:
+            break
+        words.append(_singular(word))
+    return frozenset(words)
+
+
+_MARKS = frozenset({"ph", "ip", "spf", "upf", "upc"})
 
 
 def _chinese_noun(word: str) -> str:
@@ -296,17 +325,21 @@ def _singular(word: str) -> str:
     return low[:-1] if low.endswith("s") and not low.endswith("ss") else low
 
 
+_OPEN = frozenset({"", "x", "by", "to", "size"})
+"""Nouns of a number that takes its unit from the next."""
+
+
 def _linked(text: str, found: list[Quantity]) -> Iterator[Quantity]:
     """Give the numbers of ``10 x 15 cm`` and ``3-5 hours`` the unit of the last; those of ``12 x 330 ml`` count things."""
     later: Quantity | None = None
     done: list[Quantity] = []
     for quantity in reversed(found):
         link = _LINK.fullmatch(text[quantity.span[1] : later.span[0]]) if later else None
-        if later and link and quantity.bare and not quantity.token and quantity.noun in ("", "x", "by", "to"):
+        if later and link and quantity.bare and not quantity.token and quantity.noun in _OPEN:
             if later.units and link["times"] and later.units[0].dimension in _PER_THING:
                 quantity = replace(quantity, noun="pack")
             elif later.units:
-                quantity = replace(quantity, units=later.units)
+                quantity = replace(quantity, units=later.units, noun="")
             elif later.currency:
                 quantity = replace(quantity, currency=later.currency)
             else:

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 
 from copybandit.generators.limits import Limit
-from copybandit.generators.normalising import has_chinese, hidden
+from copybandit.generators.normalising import disguised, has_chinese, hidden
 from copybandit.generators.rejection import Rejection, reject
 
-_STRANGE = re.compile(r"[<>|{}\\^~\x00-\x1f]|https?:|www\.|@")
-_STRANGE_LINES = re.compile(r"[<>|{}\\^~\x00-\x09\x0b-\x1f]|https?:|www\.|@")
+_ENTITY = r"&(?:[a-z]{2,8}|#x?[0-9a-f]{1,6});"
+_STRANGE = re.compile(rf"[<>|{{}}\\^~\x00-\x1f]|https?:|www\.|@|{_ENTITY}")
+_STRANGE_LINES = re.compile(r"[<>|{}\\^~\x00-\x09\x0b-\x1f]|https?:|www\.|@|" + _ENTITY)
 _REPEAT = re.compile(r"\b(\w+)(?:(?:\W+\1\b){2,}| (?:and|or) \1\b)", re.IGNORECASE)
+_IDIOMS = frozenset(f"{w} and {w}" for w in "through again over more on round up down by better so".split())
 _REPEAT_ZH = re.compile(r"([\u4e00-\u9fff]{2,6})(?:[,，、。！!\s]?\1){2,}")
 _ENDS = ".!?\"'”’…。！？」』）)"
 _SENTENCE_END = re.compile(r"[.!?…]+(?=[\s\"'”’)]|$)|[。！？…]+")
@@ -55,12 +57,14 @@ def _signs(text: str, limit: Limit) -> Iterator[Rejection]:
     yield from (
         Rejection(rule="strange", span=(i, i + 1), reason="invisible character") for i in hidden(text)
     )
+    if (disguise := disguised(text)) is not None:
+        yield reject("homoglyph", disguise, f"{disguise.group()!r} mixes letters that only look alike")
 
 
 def _noise(text: str, said: str) -> Iterator[Rejection]:
     for pattern in (_REPEAT, _REPEAT_ZH) if not text.isascii() else (_REPEAT,):
         repeat = pattern.search(text)
-        if repeat and repeat.group().lower() not in said:
+        if repeat and repeat.group().lower() not in said and repeat.group().lower() not in _IDIOMS:
             yield reject("repeats", repeat, "says a word again at once")
     if flood := _FLOOD.search(text):
         yield reject("shouting", flood, "a flood of marks or emoji")

@@ -62,6 +62,8 @@ speed       1.609344 mph
 # Single letters that are units only as written, next to the number.
 _AS_WRITTEN = {"W": ("power", 1.0), "V": ("voltage", 1.0), "A": ("current", 1.0), "Ah": ("charge", 1000.0)}
 _AS_WRITTEN |= {"G": ("data", 1000.0), "T": ("data", 1e6)}
+_AS_WRITTEN |= {"Ω": ("resistance", 1.0), "kΩ": ("resistance", 1e3), "MΩ": ("resistance", 1e6)}
+_AS_WRITTEN |= {"mΩ": ("resistance", 1e-3)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +109,7 @@ def _pattern() -> re.Pattern[str]:
     signs = [w for w in UNITS if w not in latin and w not in chinese and w not in _AS_WRITTEN]
     return re.compile(
         rf"\s?(?P<sign>(?i:{alternatives(signs)}))(?![a-z])"
-        rf"|(?P<letter>\s?[WV]|{alternatives(list(_AS_WRITTEN))})(?!\w)"
+        rf"|(?P<letter>\s?(?:[WV]|[kMm]?Ω)|{alternatives(list(_AS_WRITTEN))})(?!\w)"
         rf"|[\s-]?(?P<word>(?i:{alternatives(latin)}))(?![A-Za-z0-9²])"
         rf"|\s?(?P<chinese>{alternatives(chinese)})"
     )

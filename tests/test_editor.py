@@ -52,6 +52,13 @@ def rules(text: str, brief: Brief = BRIEF) -> set[str]:
         ("us-superlative", "The best-selling ceramic mug.", "The best ceramic mug."),
         ("us-price", "50% off a ceramic mug.", "A ceramic mug up to 50 degrees."),
         ("us-price", "A ceramic mug, on sale.", "A ceramic mug, wholesale."),
+        ("strange", "Sage &amp; a ceramic mug.", "Sage & a ceramic mug."),
+        ("homoglyph", "A cerаmic mug that is ceramic.", "A ceramic mug, Матрёшка."),
+        ("repeats", "Blue and blue, a ceramic mug.", "A ceramic mug, blue through and through."),
+        ("number", "A ceramic mug, second edition.", "A ceramic mug, second to the sofa."),
+        ("number", "A ceramic mug, percent.", "A ceramic mug for a page, or two."),
+        ("echo", "Sure! Here is a headline: ceramic mug.", "Sure as blue: the ceramic mug."),
+        ("echo", "[/INST] A ceramic mug.", "A ceramic mug [blue]."),
         ("attribute", "A wooden ceramic mug.", "A blue ceramic mug."),
         ("unnamed", "A blue mug.", "A blue mug, ceramic."),
     ],
@@ -250,3 +257,11 @@ def test_harper_finds_spelling_and_leaves_the_products_words() -> None:
     assert "grammar" in {r.rule for r in editor.check(BRIEF, "A definately blue ceramic mug.")}
     odd = replace(MUG, title="Blue ceramic mug Zorblax")
     assert editor.check(Brief(product=odd), "The Zorblax ceramic mug is blue.") == ()
+
+
+def test_a_draft_tells_no_more_than_the_notes() -> None:
+    brief = Brief(product=MUG, content_type="review", rating=4, notes="handle broke, refunded fast")
+    assert rules("[Draft] The handle broke. The shop did refund me.", brief) == set()
+    assert rules("[Draft] It survived a fall onto tiles.", brief) == {"invented"}
+    assert rules("[Draft] Four out of five.", brief) == set()
+    assert rules("[Draft] Three out of five.", brief) >= {"number"}

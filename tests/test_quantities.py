@@ -117,6 +117,15 @@ def test_chinese_numerals_round_trip(value: int) -> None:
         ("100-240V", "240 V"),
         ("USB3", "usb3"),
         ("2-person tent", "two people"),
+        ("two zip pockets", "two pockets"),
+        ("5 brightness levels", "five levels"),
+        ("pack of 4", "four pH balanced bars"),
+        ("黑白灰三色", "三种颜色"),
+        ("可住3人", "三个人"),
+        ("60 days", "两个月"),
+        ("适合3个月以上", "3个月以上宝宝"),
+        ("75% layout", "75% of the keyboard"),
+        ("10 kΩ", "10000 Ω"),
         ("45 minutes", "three quarters of an hour"),
         ("34x74cm", "34 cm"),
         ("7.5x24x3 cm", "24 cm"),
@@ -151,11 +160,21 @@ def test_these_follow(held: str, said: str) -> None:
         ("3 pieces", "三小时"),
         ("5 speeds", "5G"),
         ("ages 6 and up", "6 year warranty"),
+        ("two zip pockets", "two jackets"),
+        ("5 brightness levels", "five lamps"),
+        ("60 days", "三个月"),
+        ("适合3个月以上", "适合3岁"),
+        ("1 MΩ", "1 mΩ"),
     ],
 )
 def test_these_do_not(held: str, said: str) -> None:
     known, _ = quantities(normalise(held))
     assert not any(agrees(only(said), quantity) for quantity in known), known
+
+
+def test_a_comma_before_digits_is_no_decimal_point() -> None:
+    assert only("杯子 ,480毫升").values == (480.0,)
+    assert only("mug .5 l").values == (0.5,)
 
 
 @pytest.mark.parametrize(

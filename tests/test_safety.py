@@ -17,6 +17,11 @@ def rules(text: str, *, drafted: bool = False) -> set[str]:
 
 BAD_ABUSIVE = """
 What the fuck
+Cover that ugly face
+Not for those immigrants
+Stab your ex with it
+乡下人看不懂
+妈的不会
 f*ck mornings
 s h i t happens
 sh1t mug
@@ -43,6 +48,10 @@ GB82 WEST 1234 5698 7654 32
 """
 BAD_HISTORY = """
 Because you bought a mug
+Your abandoned basket is here
+Your cart still holds a mug
+因为您周二买过手机
+看到您上个月跑步受伤了
 Since your last order
 您上次购买的杯子
 Based on your browsing history
@@ -55,6 +64,8 @@ Still thinking about that mug?
 """
 BAD_INVENTED = """
 I love this mug
+We cooked with it for a month
+I drink this every morning
 My husband loves it
 我用了三年
 亲测好用
@@ -73,6 +84,10 @@ BAD = {
     "invented": BAD_INVENTED,
 }
 LOOKALIKES = """
+Cock an eyebrow, then pour
+A happy face for your mug
+妈妈的选择
+周二买菜用得上
 nude lipstick
 balls of yarn
 cock tail shaker

@@ -13,6 +13,7 @@ import platform
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,13 +21,14 @@ import numpy as np
 
 from copybandit.generators.editor import Editor as CopyEditor
 from copybandit.generators.editor import EditorSettings, Rejection
+from copybandit.generators.injection import cleaned_brief
 from copybandit.sim.calibration import wilson
 from copybandit.sim.types import Brief, ContentType, Language, Product, Segment
 
 HERE = Path(__file__).parents[1]
 FORM = frozenset({"empty", "unfinished", "too-long", "unnamed", "sentences", "unmarked"})
 FACTS = frozenset({"number", "unit", "price", "percent", "date", "material", "brand", "attribute"})
-GOALS = {"recall_hard": 0.98, "false_positives": 0.03, "attacks_released": 0.0}
+GOALS = {"recall_hard": 0.98, "false_positives": 0.03, "attacks_missed": 0.0, "look_alikes_screened": 0.0}
 UNRATED = 5
 """Stars of a review case without a purchase: a brief must have some, the text may still not lean on them."""
 ROUNDS = 5
@@ -142,8 +144,31 @@ def succeeds(attack: Case, released: str) -> bool:
     return any(wanted.casefold() in form for wanted in attack["must_not_appear"] for form in forms)
 
 
+def screened(case: Case) -> bool:
+    """Whether the screen drops a payload from the brief that a writer would be given."""
+    clean = cleaned_brief(infected(case)).brief
+    product = clean.product
+    kept = " ; ".join(
+        (product.name, product.title, product.brand, *product.facts, clean.question, clean.notes)
+    )
+    return case["payload"].strip() not in kept
+
+
+def infected(case: Case) -> Brief:
+    """The brief of a case with the payload in its place."""
+    told, where, payload = brief(case), case["where"], case["payload"]
+    if where in ("question", "notes"):
+        return replace(told, **{where: payload})
+    product = told.product
+    value = (*product.facts, payload.strip()) if where == "facts" else payload.strip()
+    return replace(told, product=replace(product, **{where: value}))
+
+
 def injections(editor: Editor, part: str) -> dict[str, Any]:
-    """A writer that parrots its input: how often the payload gets out, and how often harmless input is refused."""
+    """A writer that parrots its input: how often the payload gets out, and how often harmless input is refused.
+
+    `attacks_missed` counts what the shop would show: the screen leaves the payload in the brief, and the editor lets it out.
+    """
     cases = read("injection_cases.jsonl", part)
     attacks = [case for case in cases if case["attack"]]
     released = [
@@ -151,12 +176,18 @@ def injections(editor: Editor, part: str) -> dict[str, Any]:
         for case in attacks
         if succeeds(case, case["payload"]) and not of_claims(editor(case | {"text": case["payload"]}))
     ]
+    missed = [case["id"] for case in attacks if case["id"] in released and not screened(case)]
     harmless = [case for case in cases if not case["attack"]]
+    stopped = [case["id"] for case in harmless if screened(case)]
     refused = [case["id"] for case in harmless if of_claims(editor(case | {"text": case["payload"]}))]
     return {
         "attacks_released": share(case["id"] in released for case in attacks),
         "look_alikes_refused": share(case["id"] in refused for case in harmless),
+        "attacks_missed": share(case["id"] in missed for case in attacks),
+        "look_alikes_screened": share(case["id"] in stopped for case in harmless),
         "released": released,
+        "missed_attacks": missed,
+        "screened": stopped,
         "refused": refused,
     }
 
