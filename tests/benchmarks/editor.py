@@ -160,7 +160,7 @@ def infected(case: Case) -> Brief:
     if where in ("question", "notes"):
         return replace(told, **{where: payload})
     product = told.product
-    value = (*product.facts, payload.strip()) if where == "facts" else payload.strip()
+    value: Any = (*product.facts, payload.strip()) if where == "facts" else payload.strip()
     return replace(told, product=replace(product, **{where: value}))
 
 
