@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import html
 import json
 import math
 from collections.abc import Iterator
@@ -172,7 +173,7 @@ def _rating(path: Path, number: int, value: object) -> int | None:
 def _facts(value: object) -> tuple[str, ...]:
     if value is None or value != value:
         return ()
-    parts = [str(part) for part in value] if isinstance(value, list) else str(value).split(";")
+    parts = [str(part) for part in value] if isinstance(value, list) else html.unescape(str(value)).split(";")
     facts = (plain_text(part) for part in parts)
     return tuple(fact for fact in facts if fact and len(fact) <= MOST_FACT)
 

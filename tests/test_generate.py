@@ -43,6 +43,11 @@ def rows_of(path: Path) -> list[CatalogueRow]:
     return list(stream_products(path))
 
 
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def run(folder: Path, out: str, path: Path, **options: object) -> Path:
     request = GenerateRequest(catalogue=path, writer="template", **options)  # type: ignore[arg-type]  # any of its fields
     with RunFolder.create(folder / out, request) as made:
@@ -106,13 +111,13 @@ def test_every_format_says_the_same(tmp_path: Path, form: str) -> None:
 def test_copy_carries_its_lineage_and_what_is_left_out_its_reason(tmp_path: Path) -> None:
     path = catalogue(tmp_path, MUG, "p2,保温杯,,,,9,")
     out = run(tmp_path, "out", path, content_types=("description", "answer"), interests=("tea",))
-    copy = list(csv.DictReader((out / "copy.csv").open(encoding="utf-8")))
+    copy = table(out / "copy.csv")
     assert len({row["text"] for row in copy}) == len(copy) == 4
     assert {row["product_id"] for row in copy} == {"p1"} and {row["segment_id"] for row in copy} == {"0"}
     assert copy[0]["lineage"] == "template" and copy[0]["log_prob"] == "0.0"
     assert all(float(row["log_prob"]) < 0 and "+" in row["lineage"] for row in copy[1:])
     assert all(len(row["model_hash"]) == 16 and row["rules"].startswith("copybandit ") for row in copy)
-    refused = list(csv.DictReader((out / "refused.csv").open(encoding="utf-8")))
+    refused = table(out / "refused.csv")
     reasons = {(row["product_id"], row["content_type"]): row["reason"] for row in refused}
     assert "an answer needs a question" in reasons["p1", "answer"]
     assert "needs a name in English, got '保温杯'" in reasons["p2", "description"]
@@ -249,7 +254,7 @@ def test_review_drafts_need_a_verified_buyer(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     out = run(tmp_path, "out", path, content_types=("review",))
-    copy = list(csv.DictReader((out / "copy.csv").open(encoding="utf-8")))
+    copy = table(out / "copy.csv")
     assert {row["product_id"] for row in copy} == {"p1"}
     assert all(
         row["text"].startswith("[Draft]") and "2 stars" in row["text"] and "Leaks." in row["text"]
