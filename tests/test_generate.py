@@ -49,6 +49,11 @@ def rows_of(path: Path) -> list[CatalogueRow]:
     return list(stream_products(path))
 
 
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def run(folder: Path, out: str, path: Path, **options: object) -> Path:
     request = GenerateRequest(catalogue=path, writer="template", **options)  # type: ignore[arg-type]  # any of its fields
     with RunFolder.create(folder / out, request) as made:
