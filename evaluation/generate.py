@@ -1,9 +1,9 @@
 """`copybandit generate`: copy for a catalogue, streamed, with a reason for everything that is not shown.
 
-Each brief gives up to n candidates; the editor repairs spelling of characters, refuses what breaks a rule, and a text that
-came before is dropped. If nothing is left the template writes, marked so; if that is refused too, or the brief
-cannot be written at all, the refusals say why. Stretches of `STRETCH` products are done one after another: stages of the run
-folder, which is what resuming goes by.
+What reads as an order to the writer is dropped from the input first. Each brief gives up to n candidates; the editor
+repairs how a text is written, refuses what breaks a rule, and a text that came before is dropped. If nothing is left the
+template writes, marked so; if that is refused too, or the brief cannot be written at all, the refusals say why. Stretches of
+`STRETCH` products are done one after another: stages of the run folder, which is what resuming goes by.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from copybandit.evaluation.scribes import (
     template_candidate,
 )
 from copybandit.evaluation.storage import load_json, save_json
-from copybandit.generators.editor import check, normalise
+from copybandit.generators.editor import Edited, edit
+from copybandit.generators.injection import CleanedBrief, cleaned_brief
 from copybandit.sim.product_stream import CatalogueRow, Survey, stream_products, survey
 from copybandit.sim.types import Brief, ContentType, DataError, Segment, Variant
 
@@ -83,11 +84,11 @@ class Desk:
 
     def _one(self, row: CatalogueRow, segment: Segment | None, kind: ContentType) -> Written:
         try:
-            brief = brief_of(self.request, row, segment, kind)
-            rng = brief_rng(self.request.seed, brief)
-            candidates = self.scribe.candidates(brief, self.request.n, rng)
-            done = self._judge(brief, candidates)
-            return done if done.copy else done + self._fall_back(brief, len(candidates))
+            clean = cleaned_brief(brief_of(self.request, row, segment, kind))
+            rng = brief_rng(self.request.seed, clean.brief)
+            candidates = self.scribe.candidates(clean.brief, self.request.n, rng)
+            done = _screened(clean) + self._judge(clean.brief, candidates)
+            return done if done.copy else done + self._fall_back(clean.brief, len(candidates))
         except DataError as error:
             segment_id = segment.segment_id if segment else -1
             return Written(
@@ -100,14 +101,15 @@ class Desk:
         shown: dict[str, CopyRow] = {}
         refused: list[RefusedRow] = []
         for candidate in candidates:
-            text = normalise(candidate.text)
-            reasons = [(found.rule, found.span, found.reason) for found in check(brief, text)]
-            if not reasons and text in shown:
-                reasons = [("duplicate", (0, len(text)), "the same text came before")]
+            edited = edit(brief, candidate.text)
+            reasons = [(found.rule, found.span, found.reason) for found in edited.rejections]
+            if not reasons and edited.text in shown:
+                reasons = [("duplicate", (0, len(edited.text)), "the same text came before")]
             if not reasons:
-                shown[text] = self._row(brief, candidate, text)
+                shown[edited.text] = self._row(brief, candidate, edited)
             refused += [
-                _refused(brief, self.scribe.generator_id, candidate, text, *reason) for reason in reasons
+                _refused(brief, self.scribe.generator_id, candidate, edited.text, *reason)
+                for reason in reasons
             ]
         return Written(copy=tuple(shown.values()), refused=tuple(refused))
 
@@ -132,8 +134,8 @@ class Desk:
         marked = tuple(replace(row, fallback=True) for row in done.copy)
         return Written(copy=marked, refused=(*done.refused, why))
 
-    def _row(self, brief: Brief, candidate: Candidate, text: str) -> CopyRow:
-        product_id, scribe = brief.product.product_id, self.scribe
+    def _row(self, brief: Brief, candidate: Candidate, edited: Edited) -> CopyRow:
+        product_id, scribe, text = brief.product.product_id, self.scribe, edited.text
         variant = Variant(text=text, product_id=product_id, generator_id=scribe.generator_id)
         return CopyRow(
             product_id=product_id,
@@ -150,7 +152,7 @@ class Desk:
             prompt=scribe.prompt(brief),
             model_hash=scribe.model_hash,
             seed=self.request.seed,
-            edits="" if text == candidate.text else "characters and spaces",
+            edits="; ".join(dict.fromkeys(made.kind for made in edited.edits)),
             rules=rules_version(),
         )
 
@@ -162,6 +164,22 @@ def rules_version() -> str:
 
 def _segment_id(brief: Brief) -> int:
     return brief.segment.segment_id if brief.segment else -1
+
+
+def _screened(clean: CleanedBrief) -> Written:
+    """What was dropped from the input because it reads as an order to whoever writes."""
+    brief = clean.brief
+    rows = (
+        _unwritten(
+            brief.product.product_id,
+            _segment_id(brief),
+            brief.content_type,
+            f"screened-{found.rule}",
+            f"{found.field}: {found.reason}; {found.text!r} was left out",
+        )
+        for found in clean.findings
+    )
+    return Written(copy=(), refused=tuple(rows))
 
 
 def _refused(
