@@ -160,8 +160,9 @@ def infected(case: Case) -> Brief:
     if where in ("question", "notes"):
         return replace(told, **{where: payload})
     product = told.product
-    value = (*product.facts, payload.strip()) if where == "facts" else payload.strip()
-    return replace(told, product=replace(product, **{where: value}))
+    value: Any = (*product.facts, payload.strip()) if where == "facts" else payload.strip()
+    changes: dict[str, Any] = {where: value}
+    return replace(told, product=replace(product, **changes))
 
 
 def injections(editor: Editor, part: str) -> dict[str, Any]:
