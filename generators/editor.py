@@ -143,7 +143,7 @@ def _more(brief: Brief) -> str:
     """Further facts: a buyer's own notes and stars, for his review draft only."""
     if brief.content_type != "review":
         return ""
-    return f"{brief.notes} ; {brief.rating} stars ; {brief.rating}星"
+    return f"{brief.notes} ; {brief.rating} stars ; {brief.rating} star ; {brief.rating}星"
 
 
 def _unmarked(plain: str, limit: Limit) -> str:
@@ -171,9 +171,9 @@ def _names(product: Product) -> tuple[str, ...]:
 
 
 def names_product(brief: Brief, text: str) -> bool:
-    """Whether every word of the product's name stands in the text; a Chinese name must stand there in one piece."""
+    """Whether every word of the product's name stands in the text; in Chinese the name must stand there in one piece."""
     name, low = brief.product.name.lower(), text.lower()
-    if has_chinese(name):
+    if has_chinese(name) or has_chinese(text):
         return re.sub(r"\s", "", name) in re.sub(r"\s", "", low)
     return set(re.findall(r"\w+", low)).issuperset(re.findall(r"\w+", name))
 

@@ -17,7 +17,8 @@ _OPINION = frozenset(
     "work works worked look looks looked feel feels felt easy easily little just enough overall exactly described expected "
     "fine okay decent solid though however with this that these those have from about than them they "
     "will still also more much most some only even what when which while does done been being into onto over after before "
-    "star stars draft item thing bought stayed right think thought wish because every there here their your mine".split()
+    "star stars draft item thing bought stayed right think thought wish because every there here their your mine "
+    "mixed feelings".split()
 )
 _STEM = 4
 """Letters that two forms of one word share (``refund``, ``refunded``)."""

@@ -61,7 +61,13 @@ def test_an_interrupted_run_ends_in_the_bytes_of_one_that_was_not(tmp_path: Path
     options = ("--writer", "template", "--type", "headline", "--type", "description", "--seed", "3")
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"
     start = [sys.executable, "-c", MAIN, "generate", str(path), *options, "--out", str(stopped)]
-    process = subprocess.Popen(start, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        start,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+    )
     while process.poll() is None and not list((stopped / "stages").glob("part-*")):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
