@@ -106,6 +106,5 @@ def _trimmed(text: str) -> str:
 def _short(head: str, shelf: str) -> str:
     """At most `MOST_WORDS` words, the noun of the shelf among them."""
     noun, words = NOUNS.get(shelf, ""), head.split()
-    if not noun or noun.lower() in head.lower():
-        return " ".join(words[:MOST_WORDS])
-    return " ".join([*words[: MOST_WORDS - 1], noun])
+    kept = " ".join(words[:MOST_WORDS])
+    return kept if noun.lower() in kept.lower() else " ".join([*words[: MOST_WORDS - 1], noun])
