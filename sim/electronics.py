@@ -2,13 +2,13 @@
 
 A long title becomes a short name by these rules, in this order:
 
-1. Marks (™, ®) go; the title is parted at dashes with a space, commas, brackets and before ``with``; the first part is the
-   head.
+1. Marks (™, ®) go; the title is parted at dashes with a space, commas, brackets and before ``with``; the first part is
+   the head.
 2. A brand of `BRANDS` at the start of the title is the brand, not part of the name.
 3. Size, storage, memory and pack in the head (`65"`, ``1TB``, ``2-pack``) become facts; of screens and computers the
    words Class and Series go.
-4. A head without the noun of its shelf gets it (``OLED C3`` on the shelf TVs: ``OLED C3 TV``); at most `MOST_WORDS` words
-   stay.
+4. A head without the noun of its shelf gets it (``OLED C3`` on the shelf TVs: ``OLED C3 TV``); at most `MOST_WORDS`
+   words stay.
 
 The other parts of the title and the bullets are facts, as written. Of a range of prices the lowest counts. Ratings and
 discounts are left out: both are of one day in one shop, and copy must not repeat them. Titles that come twice are dropped.
@@ -106,6 +106,5 @@ def _trimmed(text: str) -> str:
 def _short(head: str, shelf: str) -> str:
     """At most `MOST_WORDS` words, the noun of the shelf among them."""
     noun, words = NOUNS.get(shelf, ""), head.split()
-    if not noun or noun.lower() in head.lower():
-        return " ".join(words[:MOST_WORDS])
-    return " ".join([*words[: MOST_WORDS - 1], noun])
+    kept = " ".join(words[:MOST_WORDS])
+    return kept if noun.lower() in kept.lower() else " ".join([*words[: MOST_WORDS - 1], noun])
