@@ -17,12 +17,10 @@ import yaml
 
 from copybandit.configs import read_shipped, shipped
 from copybandit.evaluation.settings import RunSettings
+from copybandit.sim.segments import MIN_CELL
 from copybandit.sim.types import DataError
 
 Settings = TypeVar("Settings")
-
-MIN_CELL = 20
-"""Shoppers below which a segment is too small to write for."""
 
 
 class _Loader(yaml.SafeLoader):

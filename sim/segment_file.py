@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from copybandit.sim.plain_text import plain_text
+from copybandit.sim.segments import MIN_CELL
 from copybandit.sim.tables import integer_column, read_table, refuse
 from copybandit.sim.types import Segment
-
-MIN_CELL = 20
-"""Fewest shoppers for whom one copy is written; fewer would be close to writing for a person."""
 
 
 def read_segments(path: Path) -> tuple[Segment, ...]:
