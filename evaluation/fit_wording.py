@@ -83,7 +83,7 @@ def fit_tests(tests: AbTests, seed: int, encoder: str = AUTO, *, length: bool = 
             encoders=tuple(type(own).__name__ for own in encoders),
             effect_sd=found.effect_sd,
             own_sd=found.own_sd,
-            pairs=_ordered(score, held),
+            pairs=judge_tests(score, held),
             favourite_gain=favourite_gain(score, held.arms()),
             equal_length_accuracy=_equal_length_accuracy(score, held),
             correlation_with_length=_with_length(score, held.arms()),
@@ -119,7 +119,8 @@ def favourite_gain(score: Floats, arms: Arms) -> float:
     return float(rate[favourite][several].sum() / usual[several].sum() - 1)
 
 
-def _ordered(score: Floats, tests: AbTests) -> PairReport:
+def judge_tests(score: Floats, tests: AbTests) -> PairReport:
+    """How scores of shape (n,) order the n arms of A/B tests that the model has not seen."""
     pairs = tests.pairs()
     return judge_wording(score, tests.arms(), pairs.left, pairs.right, pairs.z)
 

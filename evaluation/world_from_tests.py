@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from copybandit.evaluation.fit_wording import judge_tests
 from copybandit.evaluation.ledger import LedgerRow, assumed, tried
 from copybandit.evaluation.sensitivity import RANGES
 from copybandit.evaluation.settings import RunSettings
@@ -17,7 +18,7 @@ from copybandit.sim.oracle import CEILING, pinned
 from copybandit.sim.retail_gold import fit_collaborative, fit_gold_wording
 from copybandit.sim.split import split_groups
 from copybandit.sim.upworthy import AbTests, load_ab_tests
-from copybandit.sim.wording import Arms, PairReport, Saturated, Wording, fit_wording, judge_wording
+from copybandit.sim.wording import Arms, PairReport, Saturated, Wording, fit_wording
 from copybandit.sim.world import Taste, World, match_scale
 
 TRANSFER = 0.7
@@ -48,9 +49,7 @@ def worlds_from_tests(
 
 
 def _judge_tests(wording: Wording, held: AbTests) -> PairReport:
-    pairs = held.pairs()
-    score = wording.members(held.text).mean(axis=0)
-    return judge_wording(score, held.arms(), pairs.left, pairs.right, pairs.z)
+    return judge_tests(wording.members(held.text).mean(axis=0), held)
 
 
 def _real_gold(settings: RunSettings, shop: ShopData, arms: Arms, rng: np.random.Generator) -> World:

@@ -90,12 +90,15 @@ class AbTests:
 
     def arms(self) -> Arms:
         """Return the rows as arms; a group is one test with one image."""
-        group = np.unique(np.stack([self.test, self.image]), axis=1, return_inverse=True)[1].ravel()
-        return Arms(texts=self.text, group=group, clicks=self.clicks, impressions=self.impressions)
+        return Arms(texts=self.text, group=self._cell(), clicks=self.clicks, impressions=self.impressions)
+
+    def _cell(self) -> Ints:
+        """Code of each row's test and image, shape (n,)."""
+        return np.unique(np.stack([self.test, self.image]), axis=1, return_inverse=True)[1].ravel()
 
     def pairs(self) -> AbPairs:
         """Return all pairs of different headlines within one test and one image."""
-        cell = np.unique(np.stack([self.test, self.image]), axis=1, return_inverse=True)[1]
+        cell = self._cell()
         order = np.argsort(cell, kind="stable")
         cells = cell[order]
         largest = int(np.bincount(cells).max(initial=0))

@@ -87,7 +87,7 @@ def task(path: Path) -> Task:
     def minilm(layers: tuple[int, ...]) -> Known:
         return Known(rows, np.concatenate([np.arange(width) + layer * width for layer in layers]))
 
-    group = np.unique(np.stack([tests.test, tests.image]), axis=1, return_inverse=True)[1].ravel()
+    group = tests.arms().group
     vectors = Known(unit, np.arange(width))
     return Task(tests, tests.pairs(), group, tests.components(), minilm, vectors)
 
