@@ -20,7 +20,7 @@ from copybandit.evaluation.run_folder import RunFolder
 from copybandit.sim.product_stream import CatalogueRow, stream_products, survey
 from copybandit.sim.segment_file import read_segments
 from copybandit.sim.types import DataError
-from tests.drawn_catalogue import write_catalogue
+from tests.benchmarks.generate_memory import write_catalogue
 
 MAIN = "from copybandit.cli.main import main; main()"
 HEAD = "product_id,name,title,category,brand,price,facts"
