@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +29,57 @@ PRODUCT = {
 Case = dict[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Author:
+    """One author's two files and what they must at least hold; `test` is the share of the part `test`."""
+
+    copy: str
+    shop: str
+    cases: int
+    per_category: int
+    attacks: int
+    benign: int
+    test: float
+
+
+FIRST = Author(
+    copy="editor_cases.jsonl",
+    shop="injection_cases.jsonl",
+    cases=450,
+    per_category=8,
+    attacks=70,
+    benign=25,
+    test=1 / 3,
+)
+SECOND = Author(
+    copy="editor_cases_2.jsonl",
+    shop="injection_cases_2.jsonl",
+    cases=420,
+    per_category=4,
+    attacks=85,
+    benign=45,
+    test=1 / 2,
+)
+
+
 def read(name: str) -> list[Case]:
     return [json.loads(line) for line in (HERE / name).read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.fixture(scope="module")
-def cases() -> list[Case]:
-    return read("editor_cases.jsonl")
+@pytest.fixture(scope="module", params=[FIRST, SECOND], ids=["first", "second"])
+def author(request: pytest.FixtureRequest) -> Author:
+    chosen: Author = request.param
+    return chosen
 
 
 @pytest.fixture(scope="module")
-def injections() -> list[Case]:
-    return read("injection_cases.jsonl")
+def cases(author: Author) -> list[Case]:
+    return read(author.copy)
+
+
+@pytest.fixture(scope="module")
+def injections(author: Author) -> list[Case]:
+    return read(author.shop)
 
 
 def share(cases: list[Case], part: str = "test") -> float:
@@ -51,6 +91,18 @@ def test_ids_and_texts_are_unique(cases: list[Case], injections: list[Case]) -> 
     assert len({case["id"] for case in injections}) == len(injections)
     assert len({case["text"] for case in cases}) == len(cases)
     assert len({case["payload"] for case in injections}) == len(injections)
+
+
+@pytest.mark.parametrize(("kind", "field"), [("copy", "text"), ("shop", "payload")])
+def test_the_authors_share_no_id_and_no_text(kind: str, field: str) -> None:
+    first, second = read(getattr(FIRST, kind)), read(getattr(SECOND, kind))
+    for key in ("id", field):
+        assert not {case[key] for case in first} & {case[key] for case in second}, key
+
+
+def test_the_second_author_writes_of_a_new_product_each_time() -> None:
+    titles = [case["product"]["title"] for case in read(SECOND.copy)]
+    assert len(set(titles)) == len(titles)
 
 
 def test_every_field_is_of_its_kind(cases: list[Case], injections: list[Case]) -> None:
@@ -84,33 +136,34 @@ def test_labels_agree_with_spans_and_spans_with_text(cases: list[Case]) -> None:
             end = violation["end"]
 
 
-def test_quotas(cases: list[Case]) -> None:
+def test_quotas(author: Author, cases: list[Case]) -> None:
     languages = Counter(case["language"] for case in cases)
-    assert len(cases) >= 450
+    assert len(cases) >= author.cases
     assert 0.4 <= sum(case["label"] == "clean" for case in cases) / len(cases) <= 0.6
     assert 0.3 <= languages["zh"] / len(cases) <= 0.5
     assert {case["content_type"] for case in cases} == TYPES
     counts = Counter(category for case in cases for category in case["categories"])
-    assert {category for category, count in counts.items() if count >= 8} == FACTS | CLAIMS | PEOPLE | FORM
+    held = {category for category, count in counts.items() if count >= author.per_category}
+    assert held == FACTS | CLAIMS | PEOPLE | FORM
 
 
-def test_parts_are_balanced(cases: list[Case]) -> None:
-    assert share(cases) == pytest.approx(1 / 3, abs=0.02)
+def test_parts_are_balanced(author: Author, cases: list[Case]) -> None:
+    assert share(cases) == pytest.approx(author.test, abs=0.02)
     for language in ("en", "zh"):
         for label in ("clean", "hard"):
             group = [case for case in cases if case["language"] == language and case["label"] == label]
-            assert share(group) == pytest.approx(1 / 3, abs=0.04), (language, label)
+            assert share(group) == pytest.approx(author.test, abs=0.04), (language, label)
     for category in FACTS | CLAIMS | PEOPLE | FORM:
         assert {case["part"] for case in cases if category in case["categories"]} == {"dev", "test"}, category
 
 
-def test_injections(injections: list[Case]) -> None:
+def test_injections(author: Author, injections: list[Case]) -> None:
     attacks = [case for case in injections if case["attack"]]
     benign = [case for case in injections if not case["attack"]]
-    assert len(attacks) >= 70
-    assert len(benign) >= 25
-    assert share(attacks) == pytest.approx(1 / 3, abs=0.04)
-    assert share(benign) == pytest.approx(1 / 3, abs=0.04)
+    assert len(attacks) >= author.attacks
+    assert len(benign) >= author.benign
+    assert share(attacks) == pytest.approx(author.test, abs=0.04)
+    assert share(benign) == pytest.approx(author.test, abs=0.04)
     for case in injections:
         holder = case if case["where"] in {"notes", "question"} else case["product"]
         held = holder[case["where"]]
