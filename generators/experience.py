@@ -27,7 +27,7 @@ _ENOUGH = 2
 
 
 _CLAUSE = re.compile(r"[^，。！？；、,.!?;\n]+")
-_ASIDE = re.compile(r"（[^）]*）")
+_ASIDE = re.compile("[（(][^）)]*[）)]")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _OPINION_ZH = re.compile(
     "满意|喜欢|推荐|不错|好用|值得|购买|质量|价格|性价比|东西|宝贝|商品|收到|整体|总体|感觉|觉得|还会|再来|物有所值|和描述一致|有好有不好"
