@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from copybandit.generators.allowed import blanked, declined
 from copybandit.generators.attributes import attribute_words, foreign_attributes
 from copybandit.generators.claims import PACKS, broken
 from copybandit.generators.experience import ungrounded
@@ -107,7 +108,7 @@ class Editor:
         plain = normalise(text)
         said = said_of(product, _more(brief), settings.currency)
         found = misshapen(text, said.folded, limit)
-        found += self._told(brief, _own_stars(brief, _unmarked(plain, limit)), said)
+        found += self._told(brief, blanked(brief, plain, limit), said)
         if limit.named and not names_product(brief, text):
             reason = f"does not name {product.name!r}"
             found.append(Rejection(rule="unnamed", span=(0, len(text)), reason=reason))
@@ -118,8 +119,9 @@ class Editor:
         settings, low, found = self.settings, folded(plain), []
         interests = " ".join(brief.segment.interests) if brief.segment else ""
         if settings.facts:
-            found += unsupported(said, plain, interests=interests, brands=settings.brands)
-            found += foreign_attributes(said, plain, interests)
+            told = declined(brief, plain)
+            found += unsupported(said, told, interests=interests, brands=settings.brands)
+            found += foreign_attributes(said, told, interests)
         if settings.claims:
             words = f"{said.folded} ; {interests.lower()}" if interests else said.folded
             found += broken(low, words, _names(brief.product), settings.packs)
@@ -144,26 +146,6 @@ def _more(brief: Brief) -> str:
     if brief.content_type != "review":
         return ""
     return f"{brief.notes} ; {brief.rating} stars ; {brief.rating} star ; {brief.rating}星"
-
-
-def _unmarked(plain: str, limit: Limit) -> str:
-    """Blank the draft mark, which is no part of what is said; places stay."""
-    mark = next((mark for mark in limit.mark if plain.startswith(mark)), "")
-    return " " * len(mark) + plain[len(mark) :]
-
-
-_STARS = re.compile(
-    r"\b(?P<stars>[1-5]|one|two|three|four|five)(?: out of |/)(?:5|five)(?: stars)?\b", re.IGNORECASE
-)
-_SPELLED = ("", "one", "two", "three", "four", "five")
-
-
-def _own_stars(brief: Brief, plain: str) -> str:
-    """Blank the buyer's own stars in his review (``four out of five``); places stay."""
-    if brief.content_type != "review" or not brief.rating:
-        return plain
-    own = {str(brief.rating), _SPELLED[brief.rating]}
-    return _STARS.sub(lambda m: " " * len(m.group()) if m["stars"].lower() in own else m.group(), plain)
 
 
 def _names(product: Product) -> tuple[str, ...]:

@@ -26,8 +26,23 @@ _ENOUGH = 2
 """Words without ground that make a sentence an invention; one may be a synonym."""
 
 
+_CLAUSE = re.compile(r"[^，。！？；、,.!?;\n]+")
+_ASIDE = re.compile("[（(][^）)]*[）)]")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_OPINION_ZH = re.compile(
+    "满意|喜欢|推荐|不错|好用|值得|购买|质量|价格|性价比|东西|宝贝|商品|收到|整体|总体|感觉|觉得|还会|再来|物有所值|和描述一致|有好有不好"
+    "|中规中矩|失望|只能|最多|一般|还行|可以|超出预期|时候|现在|已经|以后|之后|刚刚|刚到|真的|非常|特别|比较|稍微|有点|挺|草稿|好评"
+    "|给|打|星|[这那把只个款双件条台支块瓶盒本套张顶的了着过得地是有在也都还就又再很太最更不没要会能让我们你您他她它吧呢啊吗和与但而所以因为用上下来去到起说个一二两三四五六七八九十]"
+)
+_ENOUGH_ZH = 3
+"""Characters without ground that make a clause an invention."""
+
+
 def ungrounded(text: str, said: str) -> Iterator[Rejection]:
-    """English sentences that tell of an event and hold two or more words that neither notes nor product hold.
+    """Sentences of a draft that tell what neither notes nor product hold.
+
+    In English sentences that tell of an event and hold two words without ground; in Chinese clauses with three characters
+    without ground, opinions and particles left out.
 
     Args:
         text: the draft, normalised and folded.
@@ -42,4 +57,19 @@ def ungrounded(text: str, said: str) -> Iterator[Rejection]:
         if len(new) >= _ENOUGH:
             yield reject(
                 "invented", sentence, f"{', '.join(new)}: not in the buyer's notes; keep to what he wrote"
+            )
+    yield from _ungrounded_chinese(text, said)
+
+
+def _ungrounded_chinese(text: str, said: str) -> Iterator[Rejection]:
+    ground = set(_HAN.findall(said))
+    drafted = _ASIDE.sub(lambda aside: "，" * len(aside.group()), text)
+    for clause in _CLAUSE.finditer(drafted):
+        told = _OPINION_ZH.sub("", clause.group())
+        new = [character for character in _HAN.findall(told) if character not in ground]
+        if len(new) >= _ENOUGH_ZH:
+            yield reject(
+                "invented",
+                clause,
+                f"{clause.group().strip()}: not in the buyer's notes; keep to what he wrote",
             )

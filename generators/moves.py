@@ -41,6 +41,13 @@ FACT_SLOTS = frozenset(
 # Sound decides: "a used book", "a one-piece", "an hourglass"; digits are read out: "an 8-piece set".
 _NO_AN = re.compile(r"uni(?!n)|us[aeu]|usb|util|eur|eu[a-z]|ewe|one(?!s)\b|one-|once", re.IGNORECASE)
 _AN = re.compile(r"[aeiou]|hour|hono|honest|heir|8|1[18]\b", re.IGNORECASE)
+# Letters that are read out one by one: "an SSD", "an F1 car", "an Xbox", but "a USB hub", "a STEEL mug".
+_SPELT = re.compile(
+    r"""(?P<a>  (?:U|EU)(?:\d|-|\b|[B-DF-HJ-NP-TV-Z][A-Z]?\b) | (?i:upvc) )
+      | (?P<an> [AEIO][A-Z]{1,2}\b | (?i:led|suv|xl|xs|x-ray|xbox|mp3)\b | [FHLMNRSX](?:\d|-|\b|[B-DF-HJ-NP-TV-XZ]{1,3}\d*\b)
+              | (?:F[B-DF-HKMNPQS-XZ] | [HLMNX][B-DF-HJ-NP-TV-XZ] | R[B-DFGJ-NP-TV-XZ] | S[BDFGJRSXZ])[A-Z]* )""",
+    re.VERBOSE,
+)
 _SINGULAR_S = frozenset("lens canvas christmas atlas gas news series bus glass dress".split())
 _PREPOSITION = re.compile(r" (?:of|with|for|in|on|from|and|to) ", re.IGNORECASE)
 _BETWEEN_HAN = re.compile(
@@ -115,9 +122,11 @@ def is_plural(name: str) -> bool:
 def article(word: str) -> str:
     """``a`` or ``an``, by how the next word most likely sounds.
 
-    >>> [article(word) for word in ("mug", "orange", "unicorn", "umbrella", "hourglass", "8-piece")]
-    ['a', 'an', 'a', 'an', 'an', 'an']
+    >>> [article(word) for word in ("mug", "orange", "unicorn", "umbrella", "hourglass", "8-piece", "Xbox", "UV")]
+    ['a', 'an', 'a', 'an', 'an', 'an', 'an', 'a']
     """
+    if spelt := _SPELT.match(word):
+        return str(spelt.lastgroup)
     return "an" if _AN.match(word) and not _NO_AN.match(word) else "a"
 
 

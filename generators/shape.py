@@ -61,10 +61,16 @@ def _signs(text: str, limit: Limit) -> Iterator[Rejection]:
         yield reject("homoglyph", disguise, f"{disguise.group()!r} mixes letters that only look alike")
 
 
+def _own(repeat: re.Match[str], said: str) -> bool:
+    """Whether the product says the word twice running itself."""
+    low, word = repeat.group().lower(), repeat.group(1).lower()
+    return low in said or f"{word} {word}" in said
+
+
 def _noise(text: str, said: str) -> Iterator[Rejection]:
     for pattern in (_REPEAT, _REPEAT_ZH) if not text.isascii() else (_REPEAT,):
         repeat = pattern.search(text)
-        if repeat and repeat.group().lower() not in said and repeat.group().lower() not in _IDIOMS:
+        if repeat and not _own(repeat, said) and repeat.group().lower() not in _IDIOMS:
             yield reject("repeats", repeat, "says a word again at once")
     if flood := _FLOOD.search(text):
         yield reject("shouting", flood, "a flood of marks or emoji")

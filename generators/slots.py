@@ -19,6 +19,7 @@ from copybandit.sim.types import Brief
 
 _SENTENCE_END = re.compile(r"[!?](?:\s|$)|(?<=[^\s.]{3})\.(?:\s|$)|[。！？；]|;\s")
 _INNER_END = re.compile(r"[.!?…][\s\"')]|[。！？]")
+_NOUN = re.compile(r"(?:[a-z]{3}(?:[st]ion|ment|ship|ism)|ness|[ae]nce|[ae]ncy|ity)s?$", re.IGNORECASE)
 _MOST_TAG = 30
 _LIST_MARK = re.compile(r"[,，、]")
 GROUPS = (("adj", "adj2"), ("phrase", "phrase2", "phrase3"), ("interest", "interest2"))
@@ -26,8 +27,12 @@ GROUPS = (("adj", "adj2"), ("phrase", "phrase2", "phrase3"), ("interest", "inter
 
 
 def is_adjective(fact: str) -> bool:
-    """A one-word fact without digits can stand before a noun; every other fact is a phrase."""
-    return " " not in fact and not any(letter.isdigit() for letter in fact)
+    """A one-word fact without digits can stand before a noun; every other fact is a phrase.
+
+    >>> [is_adjective(fact) for fact in ("blue", "holds 350 ml", "IP67", "Deterrence")]
+    [True, False, False, False]
+    """
+    return " " not in fact and not any(letter.isdigit() for letter in fact) and not _NOUN.search(fact)
 
 
 def distinct(words: Iterable[str]) -> tuple[str, ...]:

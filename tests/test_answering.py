@@ -12,6 +12,7 @@ from copybandit.generators.compose import compose
 from copybandit.generators.editor import check
 from copybandit.generators.kinds import VOICES
 from copybandit.generators.languages import HAN
+from copybandit.sim.types import Brief, Product
 from tests.question_cases import CASES, KETTLE, Case
 
 
@@ -61,3 +62,47 @@ def test_a_title_answers_where_no_fact_does() -> None:
     titled = replace(KETTLE, title="Gooseneck Kettle, 25 cm tall", facts=("black",))
     brief = replace(CASES[0].brief, product=titled, question="How tall is it?")
     assert answer_values(brief) == {"fact": "25 cm tall"}
+
+
+BAG = Product(
+    product_id="p",
+    name="backpack",
+    title="Backpack 20 l",
+    category="bags",
+    brand="",
+    price=50.0,
+    facts=("20 l",),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "rules"),
+    [
+        (
+            "Does it fit a 15 inch laptop?",
+            "The listing does not say whether it fits a 15 inch laptop.",
+            set(),
+        ),
+        ("Does it fit a 15 inch laptop?", "Yes, it fits a 15 inch laptop.", {"number", "attribute"}),
+        (
+            "Does it fit a 15 inch laptop?",
+            "The listing does not say, but it fits 15 inch laptops.",
+            {"number"},
+        ),
+        (
+            "Does it fit a 15 inch laptop?",
+            "The listing does not say whether it fits a 17 inch laptop.",
+            {"number"},
+        ),
+        ("Is it fucking big?", "The listing does not tell whether it is fucking big.", {"abusive"}),
+    ],
+)
+def test_a_refusal_may_repeat_what_was_asked(question: str, text: str, rules: set[str]) -> None:
+    brief = Brief(product=BAG, content_type="answer", question=question)
+    assert {rejection.rule for rejection in check(brief, text)} == rules
+
+
+def test_a_chinese_refusal_may_repeat_what_was_asked() -> None:
+    brief = Brief(product=BAG, content_type="answer", language="zh", question="能放15寸电脑吗？")
+    assert check(brief, "商品信息没有写能不能放15寸电脑。") == ()
+    assert {rejection.rule for rejection in check(brief, "可以放15寸电脑。")} == {"number"}

@@ -265,3 +265,17 @@ def test_a_draft_tells_no_more_than_the_notes() -> None:
     assert rules("[Draft] It survived a fall onto tiles.", brief) == {"invented"}
     assert rules("[Draft] Four out of five.", brief) == set()
     assert rules("[Draft] Three out of five.", brief) >= {"number"}
+
+
+@pytest.mark.parametrize(
+    ("text", "invented"),
+    [
+        ("【草稿】把手断了，退款很快。（发布前请核对并补充自己的感受。）", False),
+        ("【草稿】陶瓷杯总体满意，4星。把手断了，客服退款挺快的。", False),
+        ("【草稿】把手断了，带去漠河露营也没事。", True),
+    ],
+)
+def test_a_chinese_draft_tells_no_more_than_the_notes(text: str, invented: bool) -> None:
+    cup = replace(MUG, name="陶瓷杯", title="陶瓷杯", brand="", facts=("陶瓷",))
+    brief = Brief(product=cup, content_type="review", language="zh", rating=4, notes="把手断了，客服退款很快")
+    assert ("invented" in rules(text, brief)) == invented

@@ -125,6 +125,17 @@ def test_plurals(name: str, plural: bool) -> None:
         ("11", "an"),
         ("18-piece", "an"),
         ("1", "a"),
+        ("Xbox", "an"),
+        ("SSD", "an"),
+        ("LED", "an"),
+        ("HDMI", "an"),
+        ("F1", "an"),
+        ("L-shaped", "an"),
+        ("STEEL", "a"),
+        ("FLEECE", "a"),
+        ("UV", "a"),
+        ("EU", "a"),
+        ("Ryzen", "a"),
     ],
 )
 def test_articles(word: str, expected: str) -> None:

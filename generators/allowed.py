@@ -1,0 +1,63 @@
+"""What copy may say though no fact says it: a draft's mark, a buyer's own stars, a shopper's own words in a refusal.
+
+Each is blanked before the rest is read; places stay.
+"""
+
+from __future__ import annotations
+
+import re
+
+from copybandit.generators.limits import Limit
+from copybandit.sim.types import Brief
+
+_STARS = re.compile(
+    r"\b(?P<stars>[1-5]|one|two|three|four|five)(?: out of |/)(?:5|five)(?: stars)?\b", re.IGNORECASE
+)
+_SPELLED = ("", "one", "two", "three", "four", "five")
+_SENTENCE = re.compile(r"(?:[^.!?。！？]|[.](?=\d))+")
+_DECLINES = re.compile(
+    r"\b(?:do(?:es)? not|don't|doesn't|cannot|can't) (?:say|tell|state|cover|mention|promise|confirm)\b"
+    r"|\b(?:nothing|no word|not sure|not stated|not listed)\b"
+    r"|没有?(?:写|说|注明|标注)|未(?:注明|标注|提及)|不(?:清楚|确定|能保证)",
+    re.IGNORECASE,
+)
+_ANSWERS = re.compile(r"\b(?:but|yes|however|though)\b|但|不过", re.IGNORECASE)
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
+
+
+def blanked(brief: Brief, plain: str, limit: Limit) -> str:
+    """A normalised text without what its kind allows it to say of its own."""
+    plain = _unmarked(plain, limit)
+    return _own_stars(brief, plain) if brief.content_type == "review" else plain
+
+
+def _unmarked(plain: str, limit: Limit) -> str:
+    """Blank the draft mark, which is no part of what is said."""
+    mark = next((mark for mark in limit.mark if plain.startswith(mark)), "")
+    return " " * len(mark) + plain[len(mark) :]
+
+
+def _own_stars(brief: Brief, plain: str) -> str:
+    """Blank the buyer's own stars in his review (``four out of five``)."""
+    if not brief.rating:
+        return plain
+    own = {str(brief.rating), _SPELLED[brief.rating]}
+    return _STARS.sub(lambda m: " " * len(m.group()) if m["stars"].lower() in own else m.group(), plain)
+
+
+def declined(brief: Brief, plain: str) -> str:
+    """Blank the question's own words in sentences of an answer that only say that the listing does not tell.
+
+    For the reading of facts alone: what a shopper asks is no fact, and a claim or an insult stays one.
+    """
+    if brief.content_type != "answer":
+        return plain
+    asked = {match.group().lower() for match in _TOKEN.finditer(brief.question)}
+
+    def without(sentence: re.Match[str]) -> str:
+        said = sentence.group()
+        if not _DECLINES.search(said) or _ANSWERS.search(said):
+            return said
+        return _TOKEN.sub(lambda m: " " * len(m.group()) if m.group().lower() in asked else m.group(), said)
+
+    return _SENTENCE.sub(without, plain)
