@@ -142,7 +142,9 @@ class Editor:
 
 
 def _more(brief: Brief) -> str:
-    """Further facts: a buyer's own notes and stars, for his review draft only."""
+    """Further facts: the shelf for tags, a buyer's own notes and stars for his review draft only."""
+    if brief.content_type == "tags":
+        return brief.product.category
     if brief.content_type != "review":
         return ""
     return f"{brief.notes} ; {brief.rating} stars ; {brief.rating} star ; {brief.rating}星"

@@ -8,6 +8,8 @@ from copybandit.sim.types import ContentType, DataError
 
 MAX_CHARACTERS = 140
 """Characters of the longest headline."""
+MAX_TAG = 40
+"""Characters of the longest tag."""
 DRAFT_MARKS = ("[Draft]", "【草稿】")
 """How a review draft begins, in English and in Chinese, so that nobody takes it for a review."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from copybandit.generators.limits import Limit
+from copybandit.generators.limits import MAX_TAG, Limit
 from copybandit.generators.normalising import disguised, has_chinese, hidden
 from copybandit.generators.rejection import Rejection, reject
 
@@ -97,10 +97,10 @@ def _form(text: str, limit: Limit) -> Iterator[Rejection]:
             not low <= len(tags) <= high
             or not all(tags)
             or len(set(tags)) < len(tags)
-            or max(map(len, tags)) > 30
+            or max(map(len, tags)) > MAX_TAG
         ):
             yield Rejection(
                 rule="tags",
                 span=everything,
-                reason=f"must be {low} to {high} different tags of 1 to 30 characters",
+                reason=f"must be {low} to {high} different tags of 1 to {MAX_TAG} characters",
             )

@@ -15,12 +15,12 @@ import numpy as np
 
 from copybandit.generators.chinese import is_attributive
 from copybandit.generators.languages import in_language, spoken
+from copybandit.generators.limits import MAX_TAG
 from copybandit.sim.types import Brief
 
 _SENTENCE_END = re.compile(r"[!?](?:\s|$)|(?<=[^\s.]{3})\.(?:\s|$)|[。！？；]|;\s")
 _INNER_END = re.compile(r"[.!?…][\s\"')]|[。！？]")
 _NOUN = re.compile(r"(?:[a-z]{3}(?:[st]ion|ment|ship|ism)|ness|[ae]nce|[ae]ncy|ity)s?$", re.IGNORECASE)
-_MOST_TAG = 30
 _LIST_MARK = re.compile(r"[,，、]")
 GROUPS = (("adj", "adj2"), ("phrase", "phrase2", "phrase3"), ("interest", "interest2"))
 """Slots that are filled from one store of words, in this order."""
@@ -97,7 +97,7 @@ def sayable(brief: Brief, rng: np.random.Generator | None) -> Sayable:
     whole = distinct(first_sentence(fact) for fact in product.facts)
     facts = tuple(fact for fact in whole if not _INNER_END.search(fact))  # "No. 5" would count as a sentence
     if brief.content_type == "tags":
-        facts = tuple(fact for fact in facts if len(fact) <= _MOST_TAG and not _LIST_MARK.search(fact))
+        facts = tuple(fact for fact in facts if len(fact) <= MAX_TAG and not _LIST_MARK.search(fact))
     attributive = [fact for fact in facts if _before_noun(fact, brief)]
     unnamed = [fact for fact in attributive if not _named(fact, brief)]
     phrases = [fact for fact in facts if fact not in attributive]
@@ -112,14 +112,26 @@ def sayable(brief: Brief, rng: np.random.Generator | None) -> Sayable:
 def _singles(brief: Brief) -> dict[str, str]:
     product = brief.product
     values = {
-        "name": product.name,
+        "name": _tag_of(product.name) if brief.content_type == "tags" else product.name,
         "price": _price(brief),
         "brand": "" if product.brand.lower() in product.name.lower() else product.brand,
-        "category": product.category if in_language(product.category, brief.language) else "",
+        "category": _category(brief),
         "stars": _stars(brief) if brief.rating else "",
         "notes": _ended(" ".join(brief.notes.split()), brief),
     }
     return {slot: value for slot, value in values.items() if value.strip()}
+
+
+def _category(brief: Brief) -> str:
+    category = brief.product.category if in_language(brief.product.category, brief.language) else ""
+    return _LIST_MARK.split(category)[0].strip() if brief.content_type == "tags" else category
+
+
+def _tag_of(name: str) -> str:
+    """The last words of a name, where its noun is, as many as a tag holds."""
+    while len(name) > MAX_TAG and " " in name:
+        name = name.split(" ", 1)[1]
+    return name[:MAX_TAG]
 
 
 def _price(brief: Brief) -> str:

@@ -16,7 +16,7 @@ from copybandit.generators.editor import check
 from copybandit.generators.grammar import is_plain_headline, slot_values, write
 from copybandit.generators.kinds import CONTENT_TYPES, VOICES, parts_of
 from copybandit.generators.languages import HAN, LANGUAGES
-from copybandit.generators.limits import LIMITS, limit_for
+from copybandit.generators.limits import LIMITS, MAX_TAG, limit_for
 from copybandit.generators.template import REFERENCE
 from copybandit.sim.types import Brief, ContentType, DataError, Language, Product
 from tests.briefs import briefs
@@ -118,7 +118,7 @@ def test_tags_are_a_list_of_different_tags_with_the_name_first() -> None:
             for text in drawn(brief):
                 tags = re.split(r", |，", text)
                 assert 2 <= len({tag.lower() for tag in tags}) == len(tags) and tags[0] == brief.product.name
-                assert max(map(len, tags)) <= 30
+                assert max(map(len, tags)) <= MAX_TAG
 
 
 def test_a_draft_of_a_review_says_stars_and_notes_and_nothing_else() -> None:
