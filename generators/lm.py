@@ -180,14 +180,14 @@ class CausalLM:
         )
         rows = self.prompt_ids(prompts)
         decoder = decoder_for(self.model, bf16=self.bf16)
-        texts: list[list[str]] = [[] for _ in rows]
-        for batch in _batches(_lengths(rows), max(1, self.batch_size // max(n, 1))):
-            ids, mask = left_pad([rows[i] for i in batch], self.pad_id, self.device)
-            tokens = sample_with(decoder, ids, mask, settings, generator, copies=n).tokens
-            written = self.decode(tokens.tolist())
-            for place, i in enumerate(batch):
-                texts[i] = written[place * n : (place + 1) * n]
-        return texts
+        if not rows:
+            return []
+        # The longest first: what is kept of later prompts then fits where earlier ones were.
+        order = np.argsort(-_lengths(rows), kind="stable")
+        ids, mask = left_pad([rows[i] for i in order], self.pad_id, self.device)
+        drawn = sample_with(decoder, ids, mask, settings, generator, copies=n, at_once=self.batch_size)
+        written = self.decode(drawn.tokens.tolist())
+        return [written[place * n : (place + 1) * n] for place in np.argsort(order)]
 
     def propose(self, briefs: Sequence[Brief], n: int, rng: np.random.Generator) -> list[list[Variant]]:
         """Write `n` variants for each brief.
