@@ -52,7 +52,19 @@ def decoder_for(model: Any, *, bf16: bool = False) -> Decoder:
 
     if not fits(model):
         return CacheDecoder(model)
-    return LlamaDecoder(model, torch.bfloat16 if bf16 and multiplies_bf16(model.device) else None)
+    return LlamaDecoder(model, torch.bfloat16 if bf16 and not why_not_bf16(model) else None)
+
+
+def why_not_bf16(model: Any) -> str:
+    """Why bfloat16 would change nothing in how a model is read; empty where it does."""
+    from copybandit.generators.int8 import is_int8
+    from copybandit.generators.llama import fits
+
+    if not multiplies_bf16(model.device):
+        return "this processor does not multiply bfloat16 in hardware"
+    if is_int8(model):
+        return "its layers are int8"
+    return "" if fits(model) else f"{type(model).__name__} is read through its own forward pass, as it is"
 
 
 def multiplies_bf16(device: torch.device) -> bool:

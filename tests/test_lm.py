@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from copybandit.generators.lm import CausalLM, WriterCard
+from copybandit.generators.lm import CausalLM
+from copybandit.generators.lm_card import WriterCard
 from copybandit.generators.lm_files import load_pretrained, tiny_from_bytes
 from copybandit.generators.prompts import field_prompt
 from copybandit.generators.sampling import SamplingSettings, left_pad, sample_tokens

@@ -18,7 +18,8 @@ from copybandit.generators.adapters import quiet_peft
 from copybandit.generators.decoding import CacheDecoder, Decoder, decoder_for, multiplies_bf16
 from copybandit.generators.int8 import quantise
 from copybandit.generators.llama import LlamaDecoder, fits
-from copybandit.generators.lm import CausalLM, WriterCard
+from copybandit.generators.lm import CausalLM
+from copybandit.generators.lm_card import WriterCard
 from copybandit.generators.prompts import field_prompt
 from copybandit.generators.sampling import SamplingSettings, draw, invert, left_pad, sample_with
 from tests.tiny_lm import brief, tiny_model, tiny_tokenizer, tiny_writer
