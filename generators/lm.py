@@ -156,8 +156,8 @@ class CausalLM:
             pad_id=self.pad_id,
         )
         rows = self.prompt_ids(prompts)
-        if not rows:
-            return []
+        if not rows or not n:
+            return [[] for _ in rows]
         decoder = decoder_for(self.model, bf16=self.bf16)
         # The longest first: what is kept of later prompts then fits where earlier ones were.
         order = np.argsort(-_lengths(rows), kind="stable")

@@ -35,14 +35,11 @@ class Refill:
         """Rows that write a token next, how many they have, both of shape (rows,), and logits, shape (rows, v)."""
         logits = [self._decoder.step(self._last)] if len(self._rows) else []
         if taken := self._taken():
-            ids, mask = (
-                self._ids[self._next : self._next + taken],
-                self._mask[self._next : self._next + taken],
-            )
-            width = int(mask.sum(1).max())
-            logits.append(self._decoder.add(ids[:, -width:], mask[:, -width:]))
+            new = slice(self._next, self._next + taken)
+            width = int(self._mask[new].sum(1).max())
+            logits.append(self._decoder.add(self._ids[new, -width:], self._mask[new, -width:]))
             first = self._next * self._copies
-            rows = torch.arange(first, first + taken * self._copies, device=ids.device)
+            rows = torch.arange(first, first + taken * self._copies, device=self._ids.device)
             self._rows = torch.cat([self._rows, rows])
             self._age = torch.cat([self._age, torch.zeros_like(rows)])
             self._next += taken

@@ -12,15 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 
 from copybandit.evaluation.generate import Desk, generate
 from copybandit.evaluation.generate_request import GenerateRequest
 from copybandit.evaluation.progress import Silent
 from copybandit.evaluation.run_folder import RunFolder
-from copybandit.generators.decoding import multiplies_bf16
-from copybandit.generators.int8 import quantise
-from copybandit.generators.lm import CausalLM
 from copybandit.sim.product_stream import CatalogueRow, stream_products, survey
 from copybandit.sim.segment_file import read_segments
 from copybandit.sim.types import DataError
@@ -284,22 +280,3 @@ def test_an_order_in_the_input_is_dropped_and_said(tmp_path: Path) -> None:
     assert any(row["rule"].startswith("screened-") and "facts" in row["reason"] for row in refused)
     copy = table(out / "copy.csv")
     assert copy and not any("BUY NOW" in row["text"] or "instructions" in row["prompt"] for row in copy)
-
-
-def test_bf16_is_recorded_or_refused(tmp_path: Path) -> None:
-    path = catalogue(tmp_path, MUG)
-    options = (path, "--bf16", "--n", "8", "--out", tmp_path / "run")
-    if multiplies_bf16(torch.device("cpu")):
-        done = command(*options)
-        assert done.returncode == 0, done.stderr
-        assert "bf16: true" in (tmp_path / "run" / "config.yaml").read_text()
-        written = [row for row in table(tmp_path / "run" / "copy.csv") if row["fallback"] == "false"]
-        assert written and all(row["lineage"] == "bf16" for row in written)
-    else:
-        done = command(*options)
-        assert done.returncode == 2 and "does not multiply bfloat16" in done.stderr
-    small = quantise(CausalLM.load("tiny"), "small").save(tmp_path / "int8")
-    for writer, reason in (("template", "a writer that is a model"), (small, "its layers are int8")):
-        refused = command(path, "--bf16", "--writer", writer)
-        assert (refused.returncode, refused.stdout) == (2, "") and reason in refused.stderr
-        assert len(refused.stderr.strip().splitlines()) == 1

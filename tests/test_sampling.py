@@ -15,7 +15,7 @@ from torch import Tensor
 
 from copybandit.agents.adapters import AdapterSettings, attach
 from copybandit.generators.adapters import quiet_peft
-from copybandit.generators.decoding import CacheDecoder, Decoder, decoder_for, multiplies_bf16
+from copybandit.generators.decoding import CacheDecoder, Decoder, decoder_for
 from copybandit.generators.int8 import quantise
 from copybandit.generators.llama import LlamaDecoder, fits
 from copybandit.generators.lm import CausalLM
@@ -231,24 +231,3 @@ def test_draws_at_the_edges_stay_inside() -> None:
     for share, place in ((0.0, 1), (0.499999, 1), (0.500001, 3), (1.0, 3)):
         found, inside = invert(weights, torch.tensor([[share]], dtype=torch.float64))
         assert found.item() == place and 0 <= inside.item() <= 1
-
-
-def test_bfloat16_writes_almost_what_single_precision_would() -> None:
-    """KL to single precision on copies that bfloat16 wrote, nats a token; how likely a text is stays exact."""
-    if not multiplies_bf16(CPU):
-        pytest.skip("this processor does not multiply bfloat16")
-    writer = CausalLM.load("tiny")
-    ids, mask = left_pad(writer.prompt_ids([field_prompt(b) for b in BRIEFS]), writer.pad_id, CPU)
-    drawing = SamplingSettings(max_new_tokens=24, temperature=1.0, eos_id=1, pad_id=0)
-    rounded, exact = (
-        sample_with(reader, ids, mask, drawing, torch.Generator().manual_seed(0), keep_scores=True)
-        for reader in (decoder_for(writer.model, bf16=True), decoder_for(writer.model))
-    )
-    assert rounded.scores is not None and exact.scores is not None
-    one, two = (scores[:, 0].log_softmax(-1) for scores in (rounded.scores, exact.scores))
-    assert 0 < (one.exp() * (one - two)).sum(-1).mean() < 1e-3
-    before = writer.log_prob(BRIEFS, ["new mug"] * 13)
-    writer.bf16 = True
-    np.testing.assert_array_equal(writer.log_prob(BRIEFS, ["new mug"] * 13), before)
-    again = np.random.default_rng
-    assert writer.propose(BRIEFS, 2, again(0)) == writer.propose(BRIEFS, 2, again(0))
