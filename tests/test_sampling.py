@@ -127,13 +127,13 @@ def test_who_is_written_at_the_same_time_changes_no_draw() -> None:
 
 def test_whole_texts_come_as_often_as_they_are_likely() -> None:
     """All answers of at most two tokens of a model of seven words, by chi-square, in a batch that is refilled."""
-    model, n = tiny_model(7, layers=2, spread=0.2), 12_000
+    model, n = tiny_model(7, layers=2, spread=0.2), 8_000
     drawing = SamplingSettings(max_new_tokens=2, temperature=1.0, eos_id=END, pad_id=PAD)
     heads = [[2, 3, 4, 5], [6, 2]]
     ids, mask = left_pad(heads, PAD, CPU)
     decoder, gen = LlamaDecoder(model), torch.Generator().manual_seed(1)
     rows = torch.arange(2).repeat(n // 4)
-    drawn = sample_with(decoder, ids[rows], mask[rows], drawing, gen, copies=4, at_once=48).tokens.view(
+    drawn = sample_with(decoder, ids[rows], mask[rows], drawing, gen, copies=4, at_once=480).tokens.view(
         -1, 4, 2
     )
     for i, head in enumerate(heads):
