@@ -37,6 +37,7 @@ def request_of(
     temperature: float,
     seed: int,
     form: str,
+    bf16: bool,
 ) -> GenerateRequest:
     """The request that options make; paths are made absolute, so that any folder can resume.
 
@@ -57,6 +58,7 @@ def request_of(
         temperature=temperature,
         seed=seed,
         format=one_of("format", form, FORMATS),
+        bf16=bf16,
     )
 
 

@@ -158,6 +158,12 @@ def generate(
         ),
     ] = None,
     form: Annotated[str, typer.Option("--format", help="csv, jsonl or parquet.")] = "csv",
+    bf16: Annotated[
+        bool,
+        typer.Option(
+            "--bf16", help="Round a model's products where the processor multiplies bfloat16: faster."
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on: with the run folder alone, or with the same command again."),
@@ -175,7 +181,7 @@ def generate(
             request = request_of(
                 catalogue=catalogue, segments=segments, interests=interests, writer=writer,
                 content_types=type_ or ["headline"], language=language, voice=voice, placement=placement,
-                question=question, n=n, temperature=temperature, seed=seed, form=form,
+                question=question, n=n, temperature=temperature, seed=seed, form=form, bf16=bf16,
             )  # fmt: skip
             if out is None or out == "-":
                 to_stdout(request, whole=out == "-")

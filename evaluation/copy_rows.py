@@ -43,7 +43,7 @@ class CopyRow:
         voice: empty for none.
         fallback: whether the template wrote because everything else was refused.
         log_prob: log probability of the text given its brief; of the template, of the way it was put together.
-        lineage: the moves, or what the model was made from.
+        lineage: the moves, or what the model was made from, with bf16 where its products were rounded.
         prompt: what a model was given; empty for the template.
         model_hash: first 16 hex digits of the SHA-256 of the weights, or of the files of moves.
         seed: of the run; with product and segment it gives the draws.

@@ -70,9 +70,8 @@ class Desk:
             DataError: there is no such writer, or the file of segments cannot be used.
         """
         segments = request.read_segments()
-        return cls(
-            request=request, scribe=load_scribe(request.writer, request.temperature), segments=segments
-        )
+        scribe = load_scribe(request.writer, request.temperature, bf16=request.bf16)
+        return cls(request=request, scribe=scribe, segments=segments)
 
     def write(self, row: CatalogueRow) -> Written:
         """All copy for one product."""

@@ -36,6 +36,7 @@ class GenerateRequest:
         temperature: of a model; 0 takes the likeliest word, None what the model was saved with.
         seed: of everything random.
         format: of the files.
+        bf16: whether the model's products are rounded to bfloat16: faster, and almost the same distribution.
 
     Raises:
         DataError: a value is not one of those allowed, or two exclude each other.
@@ -54,6 +55,7 @@ class GenerateRequest:
     temperature: float | None = 1.0
     seed: int = 0
     format: Format = "csv"
+    bf16: bool = False
 
     def __post_init__(self) -> None:
         one_of("voice", self.voice, ("", *VOICES))
@@ -62,6 +64,10 @@ class GenerateRequest:
         if self.n < 1 or self.seed < 0:
             raise DataError(
                 f"--n must be at least 1 and --seed at least 0, got {self.n} and {self.seed}; correct it"
+            )
+        if self.bf16 and self.writer == TEMPLATE:
+            raise DataError(
+                "--bf16 needs a writer that is a model, got template; drop it, or name a --writer"
             )
         if self.segments is not None and self.interests:
             raise DataError("--segments and --interests exclude each other, got both; drop one")

@@ -18,7 +18,7 @@ from copybandit.generators.compose import compose
 from copybandit.generators.kinds import source_files
 from copybandit.generators.prompts import field_prompt
 from copybandit.generators.template import REFERENCE
-from copybandit.sim.types import Brief
+from copybandit.sim.types import Brief, DataError
 
 if TYPE_CHECKING:
     from copybandit.generators.lm import CausalLM
@@ -102,6 +102,7 @@ class ModelScribe:
     """A causal language model."""
 
     def __init__(self, writer: CausalLM) -> None:
+        """Write with `writer`, as it is set; what bfloat16 writes says so in its lineage."""
         self._writer = writer
         self.generator_id: str = writer.generator_id
         self.model_hash = _weights_hash(writer)
@@ -117,23 +118,30 @@ class ModelScribe:
         scores = self._writer.log_prob([brief] * n, texts)
         return [
             Candidate(
-                text=text, log_prob=float(score) if np.isfinite(score) else None, lineage=variant.lineage
+                text=text,
+                log_prob=float(score) if np.isfinite(score) else None,
+                lineage="+".join(filter(None, (variant.lineage, "bf16" if self._writer.bf16 else ""))),
             )
             for text, score, variant in zip(texts, scores, variants, strict=True)
         ]
 
 
-def load_scribe(spec: str, temperature: float | None) -> Scribe:
-    """The writer that a spec names; `template`, or a model as `CausalLM.load` has it.
+def load_scribe(spec: str, temperature: float | None, *, bf16: bool = False) -> Scribe:
+    """The writer that a spec names; `template`, or a model as `CausalLM.load` has it, its products rounded if `bf16`.
 
     Raises:
-        DataError: there is no such model.
+        DataError: there is no such model, or bfloat16 would change nothing in how it writes.
     """
     if spec == REFERENCE.generator_id:
         return TemplateScribe()
+    from copybandit.generators.decoding import why_not_bf16
     from copybandit.generators.lm import CausalLM
 
-    return ModelScribe(CausalLM.load(spec, temperature=temperature))
+    writer = CausalLM.load(spec, temperature=temperature)
+    if bf16 and (reason := why_not_bf16(writer.model)):
+        raise DataError(f"--bf16 must make writer {spec} faster, got no change: {reason}; drop --bf16")
+    writer.bf16 = bf16
+    return ModelScribe(writer)
 
 
 def brief_rng(seed: int, brief: Brief) -> np.random.Generator:

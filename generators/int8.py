@@ -11,6 +11,7 @@ plain tensors; these can.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,16 @@ class Int8Linear(nn.Module):
             scale = layer.weight.float().abs().amax(1).clamp(min=1e-12) / LARGEST
             made.scale.copy_(scale)
             made.weight.copy_((layer.weight.float() / scale[:, None]).round())
+        return made
+
+    @classmethod
+    def joined(cls, layers: Sequence[Int8Linear], order: Tensor | None = None) -> Int8Linear:
+        """One layer with the outputs of several, side by side or in `order`, shape (out,); the same numbers."""
+        weight = torch.cat([layer.weight for layer in layers])
+        made = cls(*weight.shape)
+        made.weight = weight if order is None else weight[order]
+        scale = torch.cat([layer.scale for layer in layers])
+        made.scale = scale if order is None else scale[order]
         return made
 
     def forward(self, x: Tensor) -> Tensor:

@@ -4,10 +4,11 @@
     x <- x + D (silu(g) * u),                      (g, u) = G norm(x)
     logits = E norm(x)
 
-R turns pairs of coordinates by an angle that grows with the position (RoPE, arXiv 2104.09864). Against transformers' forward
-pass: three products a layer are one and two are one, keys and values lie in a block made once, no mask is built again at
-each step, and heads that share keys (grouped queries) read them together. In bfloat16 the products are rounded, while
-residual stream, norms and softmax stay in single precision.
+R turns pairs of coordinates by an angle that grows with the position (RoPE, arXiv 2104.09864): as one complex product, for
+which the rows of A are put in another order, in queries and keys alike, so that no score changes. Against transformers'
+forward pass: three products a layer are one and two are one, keys and values lie in blocks made once
+(`copybandit.generators.kv_slots`), and of the last layer only the place that is asked for is computed. In bfloat16 the
+products are rounded, while residual stream, norms and softmax stay in single precision.
 """
 
 from __future__ import annotations
@@ -15,38 +16,46 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import linear, rms_norm, scaled_dot_product_attention, silu
+from torch import Tensor
+from torch.nn.functional import rms_norm, scaled_dot_product_attention, silu
+
+from copybandit.generators.int8 import is_int8
+from copybandit.generators.kv_slots import Slots
+from copybandit.generators.products import Product, can_multiply, product
 
 
 class _Layer(NamedTuple):
-    """Matrices of a layer; norms are vectors."""
+    """Products of a layer; norms are vectors."""
 
     norm: Tensor
-    qkv: Tensor
-    out: Tensor
+    qkv: Product
+    out: Product
     mlp_norm: Tensor
-    gate_up: Tensor
-    down: Tensor
+    gate_up: Product
+    down: Product
 
 
 def fits(model: Any) -> bool:
-    """Whether a model is a Llama of plain linear layers, without adapter, prefix or scaled positions."""
+    """Whether a model is a Llama of linear layers, adapted or int8 ones too, without prefix or scaled positions."""
     from transformers import LlamaForCausalLM
 
     if type(model) is not LlamaForCausalLM:
         return False
     config: Any = model.config
-    plain = all(
-        type(layer) is nn.Linear and layer.bias is None
-        for name, layer in model.named_modules()
-        if name.endswith(("_proj", "lm_head"))
-    )
     return bool(
-        plain
+        all(can_multiply(part) for layer in model.model.layers for part in _parts(layer))
+        and can_multiply(model.lm_head)
         and config.hidden_act == "silu"
         and config.rope_parameters["rope_type"] == "default"
         and config._attn_implementation in ("sdpa", "eager")
+    )
+
+
+def _parts(layer: Any) -> tuple[Any, ...]:
+    attention, mlp = layer.self_attn, layer.mlp
+    return (
+        *(attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj),
+        *(mlp.gate_proj, mlp.up_proj, mlp.down_proj),
     )
 
 
@@ -54,108 +63,101 @@ class LlamaDecoder:
     """Implements `Decoder`; reads the weights once, so it must be made anew when they have changed."""
 
     def __init__(self, model: Any, dtype: torch.dtype | None = None) -> None:
-        """Take the weights of `model`, in `dtype` where given."""
+        """Take the weights of `model`, in `dtype` where given; int8 ones stay what they are."""
         config, self._head = model.config, model.lm_head
-        self._dtype = dtype or model.dtype
-        self._kv, self._size = config.num_key_value_heads, model.model.layers[0].self_attn.head_dim
-        self._groups = config.num_attention_heads // self._kv
+        self._dtype = (None if is_int8(model) else dtype) or model.dtype
+        self._heads, self._kv = config.num_attention_heads, config.num_key_value_heads
+        self._size = model.model.layers[0].self_attn.head_dim
         self._eps, self._frequency = config.rms_norm_eps, model.model.rotary_emb.inv_freq.float()
         self._embedding, self._norm = model.model.embed_tokens.weight, model.model.norm.weight
         with torch.no_grad():
             self._layers = [self._taken(layer) for layer in model.model.layers]
-            self._words = self._head.weight.to(self._dtype)
+            self._words = product([self._head], self._dtype)
 
     def _taken(self, layer: Any) -> _Layer:
-        attention, mlp = layer.self_attn, layer.mlp
-
-        def joined(*parts: nn.Linear) -> Tensor:
-            return torch.cat([part.weight for part in parts]).to(self._dtype)
-
+        q, k, v, out, gate, up, down = _parts(layer)
         return _Layer(
             norm=layer.input_layernorm.weight,
-            qkv=joined(attention.q_proj, attention.k_proj, attention.v_proj),
-            out=attention.o_proj.weight.to(self._dtype),
+            qkv=product([q, k, v], self._dtype, self._pairs_together()),
+            out=product([out], self._dtype),
             mlp_norm=layer.post_attention_layernorm.weight,
-            gate_up=joined(mlp.gate_proj, mlp.up_proj),
-            down=mlp.down_proj.weight.to(self._dtype),
+            gate_up=product([gate, up], self._dtype),
+            down=product([down], self._dtype),
         )
 
-    def start(self, ids: Tensor, mask: Tensor, copies: int, room: int) -> Tensor:
-        """Read the prompts, each once, and lay out the block of keys and values for all rows."""
-        rows, width = ids.shape
-        self._end = width
-        self._next = mask.sum(1, keepdim=True).repeat_interleave(copies, 0)
+    def _pairs_together(self) -> Tensor:
+        """Order of the outputs (q, k, v) in which the two coordinates that R turns stand side by side."""
+        rows = torch.arange((self._heads + 2 * self._kv) * self._size, device=self._embedding.device)
+        heads = rows.view(-1, 2, self._size // 2)
+        turned = heads[: self._heads + self._kv].transpose(1, 2).reshape(-1)
+        return torch.cat([turned, rows[len(turned) :]])
+
+    def start(self, prompts: int, copies: int, width: int, room: int) -> None:
+        """Make room for prompts of at most `width` tokens and `copies` rows of `room` tokens of each."""
+        self._slots = Slots(
+            layers=len(self._layers), prompts=prompts, copies=copies, width=width, room=room,
+            kv=self._kv, groups=self._heads // self._kv, size=self._size,
+            device=self._embedding.device,
+        )  # fmt: skip
+        angle = torch.arange(width + room, device=self._embedding.device)[:, None] * self._frequency
+        self._turns = torch.polar(torch.ones_like(angle), angle)[:, None]
+
+    def vacant(self) -> int:
+        """How many prompts may be added now."""
+        return self._slots.vacant()
+
+    def add(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Read prompts, each once, for all its copies."""
+        slots, width = self._slots, ids.shape[1]
+        slots.add(mask)
         # A padded place sees itself alone: a row of attention without any key is no number.
-        seen = (
-            mask[:, None, None, :].bool()
-            & torch.ones(width, width, dtype=torch.bool, device=ids.device).tril()
-        )
-        seen |= torch.eye(width, dtype=torch.bool, device=ids.device)
-        turn = self._turn((mask.cumsum(1) - 1).clamp(min=0))
+        seen = mask[:, None, :].bool() & torch.ones(width, width, dtype=torch.bool, device=ids.device).tril()
+        seen = (seen | torch.eye(width, dtype=torch.bool, device=ids.device))[:, None]
+        turn = self._turns[(mask.cumsum(1) - 1).clamp(min=0)]
         x = self._embedding[ids].float()
-        shape = (rows * copies, 2, self._kv, width + room, self._size)
-        self._cache = []
-        for layer in self._layers:
-            query, key, value = self._heads(layer, x, turn)
-            block = x.new_zeros(shape, dtype=self._dtype)
-            for place, part in enumerate((key, value)):
-                block[:, place, :, :width] = part.repeat_interleave(copies, 0)
-            self._cache.append(block)
-            # (rows, kv heads, group * width, size): heads of a group are further queries of the same keys.
+        for place, layer in enumerate(self._layers):
+            query, pairs = self._attended(layer, x, turn)
+            pairs = pairs.transpose(1, 2)
+            slots.write_prompts(place, pairs)
+            asked = slice(width - 1, None) if layer is self._layers[-1] else slice(None)
             mixed = scaled_dot_product_attention(
-                query.flatten(2, 3), key, value, attn_mask=seen.repeat(1, 1, self._groups, 1)
-            )
-            x = self._rest(layer, x, mixed.reshape(rows, self._kv, self._groups, width, self._size))
-        bias = (1.0 - mask.to(self._dtype)) * torch.finfo(self._dtype).min / 2
-        bias = torch.cat([bias, bias.new_zeros(rows, room)], 1).repeat_interleave(copies, 0)[:, None, None]
-        self._bias = bias if bool((mask == 0).any()) else None
-        return self._logits(x[:, -1]).repeat_interleave(copies, 0)
+                query[:, asked].transpose(1, 2), pairs[:, : self._kv], pairs[:, self._kv :],
+                attn_mask=seen[:, :, asked], enable_gqa=self._heads > self._kv,
+            )  # fmt: skip
+            x = self._rest(layer, x[:, asked], mixed.transpose(1, 2).flatten(2))
+        return self._logits(x[:, -1]).repeat_interleave(slots.copies, 0)
 
     def step(self, tokens: Tensor) -> Tensor:
         """Read one token of every row."""
-        end = self._end + 1
-        turn, bias = self._turn(self._next), None if self._bias is None else self._bias[..., :end]
-        x = self._embedding[tokens][:, None].float()
-        for layer, block in zip(self._layers, self._cache, strict=True):
-            query, key, value = self._heads(layer, x, turn)
-            block[:, 0, :, self._end], block[:, 1, :, self._end] = key[:, :, 0], value[:, :, 0]
-            keys, values = block[..., :end, :].unbind(1)
-            mixed = scaled_dot_product_attention(query[:, :, :, 0], keys, values, attn_mask=bias)
-            x = self._rest(layer, x, mixed[:, :, :, None])
-        self._end, self._next = end, self._next + 1
-        return self._logits(x[:, 0])
+        slots = self._slots
+        turn = self._turns[slots.step()]
+        x = self._embedding[tokens].float()
+        for place, layer in enumerate(self._layers):
+            query, pairs = self._attended(layer, x, turn)
+            x = self._rest(layer, x, slots.attend(place, query, pairs))
+        return self._logits(x)
 
     def keep(self, rows: Tensor) -> None:
         """Forget all rows but these."""
-        self._cache = [block.index_select(0, rows) for block in self._cache]
-        self._next = self._next[rows]
-        self._bias = None if self._bias is None else self._bias[rows]
+        self._slots.keep(rows)
 
-    def _turn(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosine and sine of each position's angles, shape (rows, 1, t, size / 2)."""
-        angle = positions[:, None, :, None].float() * self._frequency
-        return angle.cos(), angle.sin()
-
-    def _heads(self, layer: _Layer, x: Tensor, turn: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (rows, kv heads, group, t, size), and keys and values (rows, kv heads, t, size), turned."""
-        rows, t, _ = x.shape
-        mixed = linear(rms_norm(x, x.shape[-1:], layer.norm, self._eps).to(self._dtype), layer.qkv)
-        heads = mixed.view(rows, t, -1, self._size).transpose(1, 2)
-        value = heads[:, -self._kv :]
-        one, two = heads[:, : -self._kv].float().chunk(2, -1)
-        turned = torch.cat([one * turn[0] - two * turn[1], two * turn[0] + one * turn[1]], -1).to(self._dtype)
-        query, key = turned[:, : -self._kv], turned[:, -self._kv :]
-        return query.reshape(rows, self._kv, self._groups, t, self._size), key, value
+    def _attended(self, layer: _Layer, x: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries, shape (..., heads, size), and keys and values, shape (..., 2 * kv heads, size), turned."""
+        normed = rms_norm(x, x.shape[-1:], layer.norm, self._eps).to(self._dtype)
+        heads = layer.qkv(normed).float().unflatten(-1, (-1, self._size))
+        turned = heads[..., : self._heads + self._kv, :].unflatten(-1, (-1, 2))
+        torch.view_as_complex(turned).mul_(turn)
+        return heads[..., : self._heads, :], heads[..., self._heads :, :]
 
     def _rest(self, layer: _Layer, x: Tensor, mixed: Tensor) -> Tensor:
-        """What a layer does with what its heads saw, shape (rows, kv heads, group, t, size)."""
-        x = x + linear(mixed.flatten(1, 2).transpose(1, 2).flatten(2), layer.out)
+        """What a layer does with what its heads saw, shape (..., heads * size)."""
+        x = x + layer.out(mixed.to(self._dtype))
         normed = rms_norm(x, x.shape[-1:], layer.mlp_norm, self._eps).to(self._dtype)
-        gate, up = linear(normed, layer.gate_up).chunk(2, -1)
-        return x + linear(silu(gate) * up, layer.down)
+        gate, up = layer.gate_up(normed).chunk(2, -1)
+        return x + layer.down(silu(gate).mul_(up))
 
     def _logits(self, x: Tensor) -> Tensor:
-        logits = linear(rms_norm(x, x.shape[-1:], self._norm, self._eps).to(self._dtype), self._words).float()
+        logits = self._words(rms_norm(x, x.shape[-1:], self._norm, self._eps).to(self._dtype)).float()
         for hook in self._head._forward_hooks.values():
             changed = hook(self._head, (), logits)
             logits = logits if changed is None else changed

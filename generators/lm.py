@@ -8,13 +8,8 @@ is held at a constant far below the rest, in sampling and in training alike.
 from __future__ import annotations
 
 import copy
-import json
-import math
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,30 +20,12 @@ from transformers import GenerationConfig
 
 from copybandit.generators.adapters import Adapter, load_adapter, read_adapter_card, save_adapter
 from copybandit.generators.decoding import decoder_for
+from copybandit.generators.lm_card import WriterCard, read_card, whole_folder, write_card
 from copybandit.generators.lm_files import load_spec, quiet_transformers
 from copybandit.generators.lm_tokens import forbid_token, special_tokens
 from copybandit.generators.prompts import field_prompt
 from copybandit.generators.sampling import SamplingSettings, left_pad, sample_with
 from copybandit.sim.types import Brief, DataError, Floats, Ints, Variant
-
-CARD = "writer.json"
-"""File beside the weights that keeps a saved writer's settings."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class WriterCard:
-    """What a saved writer is besides weights and tokenizer."""
-
-    generator_id: str
-    temperature: float = 1.0
-    max_new_tokens: int = 24
-    lineage: str = ""
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise DataError(f"writer: temperature must be finite and >= 0, got {self.temperature}; try 1.0")
-        if self.max_new_tokens < 1:
-            raise DataError(f"writer: max_new_tokens must be >= 1, got {self.max_new_tokens}; try 24")
 
 
 class CausalLM:
@@ -109,7 +86,7 @@ class CausalLM:
         adapted = read_adapter_card(Path(spec))
         base = spec if adapted is None else adapted.base
         model, tokenizer, folder = load_spec(base)
-        card = _read_card(
+        card = read_card(
             folder if adapted is None else Path(spec),
             default_id=spec.removeprefix("hf:").rstrip("/").split("/")[-1],
         )
@@ -179,15 +156,15 @@ class CausalLM:
             pad_id=self.pad_id,
         )
         rows = self.prompt_ids(prompts)
+        if not rows or not n:
+            return [[] for _ in rows]
         decoder = decoder_for(self.model, bf16=self.bf16)
-        texts: list[list[str]] = [[] for _ in rows]
-        for batch in _batches(_lengths(rows), max(1, self.batch_size // max(n, 1))):
-            ids, mask = left_pad([rows[i] for i in batch], self.pad_id, self.device)
-            tokens = sample_with(decoder, ids, mask, settings, generator, copies=n).tokens
-            written = self.decode(tokens.tolist())
-            for place, i in enumerate(batch):
-                texts[i] = written[place * n : (place + 1) * n]
-        return texts
+        # The longest first: what is kept of later prompts then fits where earlier ones were.
+        order = np.argsort(-_lengths(rows), kind="stable")
+        ids, mask = left_pad([rows[i] for i in order], self.pad_id, self.device)
+        drawn = sample_with(decoder, ids, mask, settings, generator, copies=n, at_once=self.batch_size)
+        written = self.decode(drawn.tokens.tolist())
+        return [written[place * n : (place + 1) * n] for place in np.argsort(order)]
 
     def propose(self, briefs: Sequence[Brief], n: int, rng: np.random.Generator) -> list[list[Variant]]:
         """Write `n` variants for each brief.
@@ -273,21 +250,14 @@ class CausalLM:
                 f"writer {self.generator_id}: the base of an adapter must be on disk, got one that was never saved; "
                 "save the base before training, or save merge_adapter(writer)"
             )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        half = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-        try:
+        with whole_folder(target) as half:
             self._fill(half)
-            half.chmod(0o755)
-            os.replace(half, target)
-        except BaseException:
-            shutil.rmtree(half, ignore_errors=True)
-            raise
         if self.adapter is None:
             self.source = str(target.resolve())
         return target
 
     def _fill(self, folder: Path) -> None:
-        (folder / CARD).write_text(json.dumps(asdict(self.card), indent=1), encoding="utf-8")
+        write_card(self.card, folder)
         if self.adapter is not None:
             save_adapter(self.adapter, self.model, folder)
             return
@@ -305,9 +275,3 @@ def _batches(lengths: Ints, size: int) -> Iterator[list[int]]:
     order = np.argsort(lengths, kind="stable")
     for start in range(0, len(order), size):
         yield order[start : start + size].tolist()
-
-
-def _read_card(folder: Path | None, default_id: str) -> WriterCard:
-    if folder is None or not (folder / CARD).exists():
-        return WriterCard(generator_id=default_id)
-    return WriterCard(**json.loads((folder / CARD).read_text(encoding="utf-8")))

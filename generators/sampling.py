@@ -2,7 +2,8 @@
 
 The loop is ours and not `transformers.generate` for three reasons: it draws from a `torch.Generator` of its
 own, so global random state is neither read nor moved; it reads no leftover sampling default from the model (a
-repetition penalty left there makes PPO's ratio differ from 1); and rows that have ended leave the batch.
+repetition penalty left there makes PPO's ratio differ from 1); and rows that have ended make room for the next prompts'.
+The random numbers of a row are its own: who else is written at the same time changes no draw, except where rounding does.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from copybandit.generators.decoding import Decoder, decoder_for
+from copybandit.generators.refill import Refill
 
-SHRINK_BELOW = 0.9
-"""Ended rows leave once fewer than this share of the batch still writes; copying the cache costs time."""
 BLOCK = 64
 """Tokens whose probabilities are summed before any of them is looked at."""
 
@@ -56,19 +56,22 @@ def left_pad(rows: Sequence[Sequence[int]], pad_id: int, device: torch.device) -
     return ids, mask.long()
 
 
-def draw(scores: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+def draw(scores: Tensor, temperature: float, share: Tensor) -> Tensor:
     """Draw one token of each row of scores, shape (rows, v); the likeliest where `temperature` is 0.
 
-    By inversion: the token at which the running sum of probabilities passes a uniform number. First the block of tokens is
-    found, then the token in it, so that of v probabilities only sums are looked at. `torch.multinomial` draws a random
-    number for each of the v, which took longer than the forward pass of a small model with a large vocabulary.
+    By inversion: the token at which the running sum of probabilities passes `share`, uniform numbers of shape (rows,). First
+    the block of tokens is found, then the token in it, so that of v probabilities only sums are looked at.
+    `torch.multinomial` draws a random number for each of the v, which took longer than the forward pass of a small model
+    with a large vocabulary.
     """
     if temperature == 0:
         return scores.argmax(-1)
-    probs = pad(scores.softmax(-1), (0, -scores.shape[-1] % BLOCK)).view(len(scores), -1, BLOCK)
-    share = torch.rand(len(scores), 1, generator=generator, dtype=torch.float64, device=scores.device)
-    block, share = invert(probs.sum(-1), share)
-    inside, _ = invert(probs[torch.arange(len(probs), device=block.device), block], share)
+    probs = scores.softmax(-1)
+    if odd := -scores.shape[-1] % BLOCK:
+        probs = pad(probs, (0, odd))
+    probs = probs.view(len(scores), -1, BLOCK)
+    block, inner = invert(probs.sum(-1), share[:, None])
+    inside, _ = invert(probs[torch.arange(len(probs), device=block.device), block], inner)
     return block * BLOCK + inside
 
 
@@ -108,6 +111,7 @@ def sample_with(
     *,
     copies: int = 1,
     keep_scores: bool = False,
+    at_once: int | None = None,
 ) -> Sampled:
     """Continue each of b left-padded prompts `copies` times; the prompt is read once for all its copies.
 
@@ -119,27 +123,25 @@ def sample_with(
         generator: the only source of randomness, on the model's device.
         copies: continuations per prompt; row i of the prompts gives rows i * copies ... of the answer.
         keep_scores: also return what each token was drawn from.
+        at_once: rows that are written at the same time, those of one prompt at least; None for all. Prompts are taken in
+            their order, and cost least when the longest come first.
     """
-    logits = decoder.start(ids, mask, copies, settings.max_new_tokens)
-    tokens = ids.new_full((len(logits), settings.max_new_tokens), settings.pad_id)
-    rows = torch.arange(len(logits), device=ids.device)
-    ended = torch.zeros_like(rows, dtype=torch.bool)
-    kept: list[Tensor] = []
-    for step in range(settings.max_new_tokens):
+    total, longest = len(ids) * copies, settings.max_new_tokens
+    at_once = max(1, total) if at_once is None else at_once
+    batch = Refill(decoder, ids, mask, copies=copies, room=longest, end=settings.eos_id, at_once=at_once)
+    shares = torch.rand(total, longest, generator=generator, dtype=torch.float64, device=ids.device)
+    tokens = ids.new_full((total, longest), settings.pad_id)
+    kept: Tensor | None = None
+    while batch.goes_on():
+        rows, age, logits = batch.read()
         scores = logits.float()
         if settings.temperature not in (0.0, 1.0):
             scores = scores / settings.temperature
         if keep_scores:
-            kept.append(scores.new_zeros(len(tokens), scores.shape[-1]).index_copy_(0, rows, scores))
-        token = draw(scores, settings.temperature, generator).masked_fill(ended, settings.pad_id)
-        tokens[rows, step] = token
-        ended |= token == settings.eos_id
-        writing = int((~ended).sum())
-        if not writing or step + 1 == settings.max_new_tokens:
-            break
-        if writing < SHRINK_BELOW * len(rows):
-            stay = (~ended).nonzero().squeeze(1)
-            decoder.keep(stay)
-            rows, token, ended = rows[stay], token[stay], ended[stay]
-        logits = decoder.step(token)
-    return Sampled(tokens=tokens[:, : step + 1], scores=torch.stack(kept, 1) if keep_scores else None)
+            kept = scores.new_zeros(total, longest, scores.shape[-1]) if kept is None else kept
+            kept[rows, age] = scores
+        token = draw(scores, settings.temperature, shares[rows, age])
+        tokens[rows, age] = token
+        batch.written(token)
+    used = slice(batch.longest)
+    return Sampled(tokens=tokens[:, used], scores=None if kept is None else kept[:, used])

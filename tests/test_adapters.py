@@ -15,7 +15,8 @@ from copybandit.agents.reward_seam import Reward
 from copybandit.agents.sft import SFTResult, SFTSettings, sft
 from copybandit.generators.adapters import merge_adapter, weights_hash
 from copybandit.generators.check import check_generator
-from copybandit.generators.lm import CausalLM, WriterCard
+from copybandit.generators.lm import CausalLM
+from copybandit.generators.lm_card import WriterCard
 from copybandit.generators.prompts import field_prompt
 from copybandit.sim.types import DataError, Ints
 from tests.tiny_lm import brief, tiny_model, tiny_tokenizer

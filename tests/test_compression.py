@@ -14,7 +14,8 @@ from copybandit.agents.adapters import AdapterSettings, attach
 from copybandit.agents.distil import DistilSettings, distil, smaller, token_kl
 from copybandit.generators.check import check_generator
 from copybandit.generators.int8 import Int8Linear, is_int8, quantise
-from copybandit.generators.lm import CausalLM, WriterCard
+from copybandit.generators.lm import CausalLM
+from copybandit.generators.lm_card import WriterCard
 from copybandit.generators.prompts import field_prompt
 from copybandit.sim.types import DataError
 from tests.tiny_lm import brief, tiny_model, tiny_tokenizer

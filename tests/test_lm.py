@@ -11,22 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
-from scipy.stats import chi2
 
-from copybandit.generators.adapters import quiet_peft
-from copybandit.generators.decoding import CacheDecoder, decoder_for, multiplies_bf16
-from copybandit.generators.llama import LlamaDecoder, fits
-from copybandit.generators.lm import CausalLM, WriterCard
+from copybandit.generators.lm import CausalLM
+from copybandit.generators.lm_card import WriterCard
 from copybandit.generators.lm_files import load_pretrained, tiny_from_bytes
 from copybandit.generators.prompts import field_prompt
-from copybandit.generators.sampling import (
-    SamplingSettings,
-    draw,
-    invert,
-    left_pad,
-    sample_tokens,
-    sample_with,
-)
+from copybandit.generators.sampling import SamplingSettings, left_pad, sample_tokens
 from copybandit.sim.types import DataError
 from tests.tiny_lm import brief, tiny_model, tiny_tokenizer, tiny_writer
 
@@ -121,87 +111,6 @@ def test_rows_that_end_leave_the_batch_without_changing_the_others() -> None:
             logits_to_keep=alive.shape[1] + 1,
         ).logits[:, :-1]
     torch.testing.assert_close(drawn.scores[alive.bool()], (logits / 1.3)[alive.bool()], atol=1e-4, rtol=1e-4)
-
-
-@pytest.mark.parametrize("groups", [1, 2])
-def test_the_lean_reader_reads_what_transformers_reads(groups: int) -> None:
-    """Prompts of unlike length, copies, and rows that leave: each step's logits are those of the model's own forward."""
-    model = tiny_model(layers=2, spread=0.3, kv_heads=2 // groups)
-    ids, mask = left_pad([[5, 6, 7, 8, 9], [10, 11], [12, 13, 14]], 0, torch.device("cpu"))
-    assert fits(model)
-    lean, plain = LlamaDecoder(model), CacheDecoder(model)
-    assert isinstance(decoder_for(model), LlamaDecoder)
-    with torch.no_grad():
-        torch.testing.assert_close(lean.start(ids, mask, 2, 3), plain.start(ids, mask, 2, 3))
-        first = torch.arange(20, 26)
-        torch.testing.assert_close(lean.step(first), plain.step(first))
-        stay = torch.tensor([4, 1, 2])
-        lean.keep(stay)
-        plain.keep(stay)
-        torch.testing.assert_close(lean.step(first[stay]), plain.step(first[stay]))
-
-
-def test_other_models_are_read_through_their_own_forward() -> None:
-    model = tiny_model(layers=2)
-    assert isinstance(decoder_for(attach_lora(model)), CacheDecoder)
-    biased = tiny_model()
-    biased.model.layers[0].mlp.up_proj.bias = torch.nn.Parameter(torch.zeros(64))
-    assert isinstance(decoder_for(biased), CacheDecoder)
-
-
-def attach_lora(model: torch.nn.Module) -> torch.nn.Module:
-    from peft import LoraConfig, get_peft_model
-
-    with quiet_peft():
-        get_peft_model(model, LoraConfig(r=1, target_modules=["q_proj"]))
-    return model
-
-
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10_000), tokens=st.sampled_from([7, 64, 200, 300]))
-def test_tokens_are_drawn_as_often_as_they_are_likely(seed: int, tokens: int) -> None:
-    """Pearson's chi-square against the softmax, at one in a hundred thousand; what cannot be is never drawn."""
-    gen = torch.Generator().manual_seed(seed)
-    scores = 2 * torch.randn(tokens, generator=gen)
-    scores[[0, tokens - 1]] = -torch.inf
-    n = 20_000
-    drawn = draw(scores.expand(n, -1), 1.0, gen)
-    count = np.bincount(drawn.numpy(), minlength=tokens)
-    expected = n * scores.double().softmax(-1).numpy()
-    assert count.shape == (tokens,) and (count[expected == 0] == 0).all()
-    seen = expected > 5
-    rare = expected[~seen].sum()
-    squares = float((((count - expected) ** 2)[seen] / expected[seen]).sum())
-    squares += float((count[~seen].sum() - rare) ** 2 / max(rare, 1e-9))
-    assert chi2.sf(squares, seen.sum()) > 1e-5
-
-
-def test_draws_at_the_edges_stay_inside() -> None:
-    scores = torch.tensor([[-torch.inf, 0.0, -torch.inf, 0.0, -torch.inf]])
-    weights = scores.softmax(-1)
-    for share, place in ((0.0, 1), (0.499999, 1), (0.500001, 3), (1.0, 3)):
-        found, inside = invert(weights, torch.tensor([[share]], dtype=torch.float64))
-        assert found.item() == place and 0 <= inside.item() <= 1
-
-
-def test_bfloat16_writes_almost_what_single_precision_would() -> None:
-    """KL to single precision on copies that bfloat16 wrote, nats a token; how likely a text is stays exact."""
-    if not multiplies_bf16(torch.device("cpu")):
-        pytest.skip("this processor does not multiply bfloat16")
-    writer = CausalLM.load("tiny")
-    ids, mask = left_pad(writer.prompt_ids([field_prompt(b) for b in BRIEFS]), writer.pad_id, writer.device)
-    drawing = SamplingSettings(max_new_tokens=24, temperature=1.0, eos_id=1, pad_id=0)
-    rounded, exact = (
-        sample_with(reader, ids, mask, drawing, torch.Generator().manual_seed(0), keep_scores=True)
-        for reader in (decoder_for(writer.model, bf16=True), decoder_for(writer.model))
-    )
-    assert rounded.scores is not None and exact.scores is not None
-    one, two = (scores[:, 0].log_softmax(-1) for scores in (rounded.scores, exact.scores))
-    assert 0 < (one.exp() * (one - two)).sum(-1).mean() < 1e-3
-    before = writer.log_prob(BRIEFS, ["new mug"] * 13)
-    writer.bf16 = True
-    np.testing.assert_array_equal(writer.log_prob(BRIEFS, ["new mug"] * 13), before)
-    assert writer.propose(BRIEFS, 2, rng()) == writer.propose(BRIEFS, 2, rng())
 
 
 def test_an_empty_text_is_impossible_and_unequal_lengths_are_refused() -> None:

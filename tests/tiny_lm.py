@@ -10,7 +10,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from copybandit.generators.lm import CausalLM, WriterCard
+from copybandit.generators.lm import CausalLM
+from copybandit.generators.lm_card import WriterCard
 from copybandit.sim.types import Brief, Product, Segment
 
 WORDS = (

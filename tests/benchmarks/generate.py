@@ -4,8 +4,15 @@
 
 Both write 4 copies for each of the same products, at temperature 1 from all tokens, at most 24 tokens, 64 rows at a time;
 they take turns, and each number is the median of five turns in CPU time, after one to warm up. `_bf16` are those of either
-with products rounded to bfloat16. How far that moves the distribution is measured too: nats a token by which bfloat16 and
-single precision differ on copies that bfloat16 wrote.
+with weights' products rounded to bfloat16. Three ratios for each writer:
+
+    ratio                  ours     transformers                                        says
+    like_for_like_fp32_    fp32     fp32, prompts of like length together               what the sampler does
+    like_for_like_bf16_    bf16     bf16 throughout, prompts of like length together    the same, where bf16 is multiplied
+    as_used_               bf16     fp32, prompts as they come: `generate` as it is     what a user gets; mixes precisions
+
+What bfloat16 costs is measured too: nats a token by which our distribution differs from single precision's, on copies that
+bfloat16 wrote (`kl_per_token_bf16_`).
 """
 
 from __future__ import annotations
@@ -56,15 +63,16 @@ def ours(writer: CausalLM, prompts: list[str], bf16: bool) -> Callable[[], int]:
     return run
 
 
-def theirs(writer: CausalLM, prompts: list[str], bf16: bool) -> Callable[[], int]:
-    """A run of `generate`, prompts of like length together as ours has them."""
+def theirs(writer: CausalLM, prompts: list[str], bf16: bool, *, as_given: bool = False) -> Callable[[], int]:
+    """A run of `generate`; prompts of like length together, as ours has them, or in their order."""
     model = writer.clone("peer").model
     model = model.to(torch.bfloat16) if bf16 else model
     config = GenerationConfig(  # type: ignore[no-untyped-call]  # transformers leaves it without annotations
         do_sample=True, top_k=0, top_p=1.0, temperature=1.0, max_new_tokens=writer.max_new_tokens,
         num_return_sequences=COPIES, pad_token_id=writer.pad_id, eos_token_id=writer.eos_id,
     )  # fmt: skip
-    rows = sorted(writer.prompt_ids(prompts), key=len)
+    rows = writer.prompt_ids(prompts)
+    rows = rows if as_given else sorted(rows, key=len)
     size = BATCH // COPIES
 
     @torch.no_grad()
@@ -101,6 +109,29 @@ def difference(writer: CausalLM, prompts: list[str]) -> float:
     return float((rounded.exp() * (rounded - exact)).sum(-1).mean())
 
 
+def runs_of(writer: CausalLM, prompts: list[str], half: bool) -> dict[tuple[str, str], Callable[[], int]]:
+    """What takes turns: who (ours or transformers) and the end of its key."""
+    runs = {
+        ("ours", ""): ours(writer, prompts, bf16=False),
+        ("transformers", ""): theirs(writer, prompts, bf16=False),
+        ("transformers", "_as_given"): theirs(writer, prompts, bf16=False, as_given=True),
+    }
+    if half:
+        runs["ours", "_bf16"] = ours(writer, prompts, bf16=True)
+        runs["transformers", "_bf16"] = theirs(writer, prompts, bf16=True)
+    return runs
+
+
+def rates_of(runs: dict[tuple[str, str], Callable[[], int]]) -> dict[tuple[str, str], Rate]:
+    """Medians, by CPU time and by the clock, of runs that take turns."""
+    rates: dict[tuple[str, str], list[Rate]] = {run: [] for run in runs}
+    for turn in range(REPEATS + 1):
+        for run, work in runs.items():
+            rate = timed(work)
+            rates[run] += [rate] if turn else []
+    return {run: (median(c for c, _ in told), median(w for _, w in told)) for run, told in rates.items()}
+
+
 def measure(names: list[str]) -> dict[str, Any]:
     """Medians of both, ratios, and what was skipped."""
     found: dict[str, Any] = {"ours": {}, "peers": {"transformers": {}}, "ratios": {}}
@@ -109,25 +140,17 @@ def measure(names: list[str]) -> dict[str, Any]:
         writer = CausalLM.load(name, batch_size=BATCH)
         rng = np.random.default_rng(0)
         prompts = [field_prompt(draw_brief(rng)) for _ in range(PRODUCTS[name])]
-        runs = {
-            (who, key): make(writer, prompts, bf16=bool(key))
-            for key in ("", "_bf16")[: 1 + half]
-            for who, make in (("ours", ours), ("peer", theirs))
-        }
-        rates: dict[tuple[str, str], list[Rate]] = {run: [] for run in runs}
-        for turn in range(REPEATS + 1):
-            for run, work in runs.items():
-                rate = timed(work)
-                rates[run] += [rate] if turn else []
-        for (who, key), several in rates.items():
+        rates = rates_of(runs_of(writer, prompts, half))
+        for (who, key), (cpu, wall) in rates.items():
             told = found["ours"] if who == "ours" else found["peers"]["transformers"]
-            told[f"copies_per_s_{name}{key}"] = median(cpu for cpu, _ in several)
-            told[f"wall_copies_per_s_{name}{key}"] = median(wall for _, wall in several)
-        peer = found["peers"]["transformers"]
-        for key in ("", "_bf16")[: 1 + half]:
-            label = f"copies_per_s_{name}{key}"
-            found["ratios"][f"transformers_{name}{key}"] = found["ours"][label] / peer[label]
+            told[f"copies_per_s_{name}{key}"], told[f"wall_copies_per_s_{name}{key}"] = cpu, wall
+        speed = {run: cpu for run, (cpu, _) in rates.items()}
+        found["ratios"][f"like_for_like_fp32_{name}"] = speed["ours", ""] / speed["transformers", ""]
         if half:
+            like = speed["ours", "_bf16"] / speed["transformers", "_bf16"]
+            found["ratios"][f"like_for_like_bf16_{name}"] = like
+            used = speed["ours", "_bf16"] / speed["transformers", "_as_given"]
+            found["ratios"][f"as_used_{name}"] = used
             found["ours"][f"kl_per_token_bf16_{name}"] = difference(writer, prompts)
     skipped = [f"{name}: not measured, see --only" for name in sorted(set(PRODUCTS) - set(names))]
     skipped += [] if has_smollm2() else ["smollm2: its weights are not installed"]
