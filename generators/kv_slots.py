@@ -105,7 +105,7 @@ class Slots:
         keys[self._slot, :, :, self._place] = pairs[:, : self._kv]
         values[self._slot, :, self._place] = pairs[:, self._kv :]
         asked = query.new_zeros(self._used, self._kv, self._share, self._groups, query.shape[-1])
-        asked[self._slot, :, self._copy] = query.unflatten(1, (self._kv, self._groups))
+        asked[self._slot, :, self._copy] = query.reshape(-1, self._kv, self._groups, query.shape[-1])
         seen = torch.baddbmm(
             self._shown,
             asked.flatten(2, 3).flatten(0, 1),

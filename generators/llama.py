@@ -144,9 +144,9 @@ class LlamaDecoder:
     def _attended(self, layer: _Layer, x: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
         """Queries, shape (..., heads, size), and keys and values, shape (..., 2 * kv heads, size), turned."""
         normed = rms_norm(x, x.shape[-1:], layer.norm, self._eps).to(self._dtype)
-        heads = layer.qkv(normed).float().unflatten(-1, (-1, self._size))
-        turned = heads[..., : self._heads + self._kv, :].unflatten(-1, (-1, 2))
-        torch.view_as_complex(turned).mul_(turn)
+        heads = layer.qkv(normed).float().view(*x.shape[:-1], -1, self._size)
+        pairs = heads.view(*heads.shape[:-1], -1, 2)
+        torch.view_as_complex(pairs)[..., : self._heads + self._kv, :].mul_(turn)
         return heads[..., : self._heads, :], heads[..., self._heads :, :]
 
     def _rest(self, layer: _Layer, x: Tensor, mixed: Tensor) -> Tensor:
