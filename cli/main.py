@@ -158,6 +158,10 @@ def generate(
         ),
     ] = None,
     form: Annotated[str, typer.Option("--format", help="csv, jsonl or parquet.")] = "csv",
+    editor: Annotated[
+        Path | None,
+        typer.Option(help="YAML of the editor's steps and rules, as in the section editor of a config."),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on: with the run folder alone, or with the same command again."),
@@ -175,7 +179,7 @@ def generate(
             request = request_of(
                 catalogue=catalogue, segments=segments, interests=interests, writer=writer,
                 content_types=type_ or ["headline"], language=language, voice=voice, placement=placement,
-                question=question, n=n, temperature=temperature, seed=seed, form=form,
+                question=question, n=n, temperature=temperature, seed=seed, form=form, editor=editor,
             )  # fmt: skip
             if out is None or out == "-":
                 to_stdout(request, whole=out == "-")

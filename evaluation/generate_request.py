@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
+from copybandit.evaluation.editing_settings import EditingSettings
 from copybandit.generators.kinds import VOICES
 from copybandit.sim.product_stream import CatalogueRow
 from copybandit.sim.segment_file import read_segments
@@ -36,6 +37,7 @@ class GenerateRequest:
         temperature: of a model; 0 takes the likeliest word, None what the model was saved with.
         seed: of everything random.
         format: of the files.
+        editor: steps and rules of the editor.
 
     Raises:
         DataError: a value is not one of those allowed, or two exclude each other.
@@ -54,6 +56,7 @@ class GenerateRequest:
     temperature: float | None = 1.0
     seed: int = 0
     format: Format = "csv"
+    editor: EditingSettings = field(default_factory=EditingSettings)
 
     def __post_init__(self) -> None:
         one_of("voice", self.voice, ("", *VOICES))

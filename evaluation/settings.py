@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from copybandit.evaluation.editing_settings import EditingSettings
+
 Count = Annotated[int, Meta(ge=1)]
 """A whole number of at least 1."""
 Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -127,5 +129,6 @@ class RunSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Resamples behind each bootstrap interval."""
     data: DataSettings = DataSettings()
     terms: WorldSettings = WorldSettings()
+    editor: EditingSettings = EditingSettings()
     tune: TuneSettings = TuneSettings()
     bandit: BanditSettings = BanditSettings()

@@ -8,7 +8,7 @@ import numpy as np
 
 from copybandit.evaluation.approved_copy import approved_copy, shown_copy
 from copybandit.evaluation.shop_data import ShopData
-from copybandit.generators.editor import check
+from copybandit.generators.editor import Editor, check
 from copybandit.generators.recognise import recognise
 from copybandit.generators.retrieval import RetrievalWriter
 from copybandit.sim.split import split_groups
@@ -33,7 +33,7 @@ def shop() -> ShopData:
 
 def test_copy_of_the_asked_products_with_the_interests_it_speaks_of() -> None:
     data = shop()
-    found = approved_copy(data, data.catalogue.fit, np.random.default_rng(0))
+    found = approved_copy(data, data.catalogue.fit, Editor(), np.random.default_rng(0))
     assert len(found.texts) == len(found.briefs) == len(found.row) > 50
     assert data.catalogue.fit[data.sample.product[found.row]].all()
     spoken = 0
@@ -45,14 +45,14 @@ def test_copy_of_the_asked_products_with_the_interests_it_speaks_of() -> None:
         assert reading is not None and set(reading.interests) <= set(brief.segment.interests)
         spoken += bool(reading.interests)
     assert spoken > 5
-    assert approved_copy(data, data.catalogue.fit, np.random.default_rng(0)).briefs == found.briefs
+    assert approved_copy(data, data.catalogue.fit, Editor(), np.random.default_rng(0)).briefs == found.briefs
 
 
 def test_the_log_tells_how_copy_did_and_retrieval_finds_the_best() -> None:
     data = shop()
     assert data.rounds is not None
     log, everybody = data.rounds.feedback, np.ones(200, dtype=bool)
-    found = approved_copy(data, data.catalogue.fit, np.random.default_rng(0))
+    found = approved_copy(data, data.catalogue.fit, Editor(), np.random.default_rng(0))
     shown = shown_copy(found, data.rounds, everybody)
     k = int(found.row[7])
     mine = log.item_id == k

@@ -11,6 +11,7 @@ from copybandit.evaluation.cells import VETO, CellReward, make_cells, write_cell
 from copybandit.evaluation.intervals import lift_interval, mean_interval
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.stage_judge import best_style, swap_test
+from copybandit.generators.editor import Editor
 from copybandit.generators.template import INTEREST_TEMPLATE, REFERENCE
 from copybandit.sim.types import DataError
 
@@ -28,7 +29,7 @@ def test_splits_share_neither_products_nor_shoppers(fitted: Pipeline) -> None:
 
 def test_reference_copy_earns_nothing_and_refused_copy_the_veto(fitted: Pipeline) -> None:
     cells, shop = fitted.cells("fit"), fitted.shop()
-    reward = CellReward(fitted.fitted().world, cells)
+    reward = CellReward(fitted.fitted().world, cells, Editor())
     index = np.arange(10)
     same = reward(index, [shop.references[product] for product in cells.product[:10]])
     np.testing.assert_allclose(same.total, 0, atol=1e-12)
@@ -40,14 +41,14 @@ def test_reward_is_a_lower_bound(fitted: Pipeline) -> None:
     cells, world = fitted.cells("fit"), fitted.fitted().world
     index = np.arange(len(cells))
     texts = [INTEREST_TEMPLATE.text(brief) for brief in cells.briefs]
-    total = CellReward(world, cells)(index, texts).total
+    total = CellReward(world, cells, Editor())(index, texts).total
     mean = world.gain(cells.leaning(world), world.encode(texts, cells.product))
     assert (total <= np.maximum(mean, VETO) + 1e-12).all()
 
 
 def test_a_template_writes_every_cell(fitted: Pipeline) -> None:
     cells, shop = fitted.cells("judge"), fitted.shop()
-    written = write_cells(REFERENCE, cells, shop.references, np.random.default_rng(0))
+    written = write_cells(REFERENCE, cells, shop.references, Editor(), np.random.default_rng(0))
     assert written.refused == 0 and written.fallback == 0
     assert written.texts == tuple(shop.references[product] for product in cells.product)
 
@@ -74,7 +75,7 @@ def test_swap_is_above_zero_for_copy_that_is_chosen_by_the_truth_and_zero_withou
 
 
 def test_best_style_is_a_known_move(fitted: Pipeline) -> None:
-    style = best_style(fitted.fitted().world, fitted.cells("select"))
+    style = best_style(fitted.reward("select"))
     assert style.text(fitted.cells("judge").briefs[0])
 
 
