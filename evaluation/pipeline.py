@@ -149,11 +149,12 @@ class Pipeline:
 
     def bandit(self, stage: Path) -> None:
         """The online week, and off-policy estimates from its log."""
-        from copybandit.evaluation.stage_bandit import approve, play
+        from copybandit.evaluation.approve import approve
+        from copybandit.evaluation.stage_bandit import play
 
         options = self.settings.bandit
         self.progress.stage("bandit", total=11 * options.n_impressions)
-        texts = load_json(self.folder.output("judge") / "texts.json")
+        texts, fitted = load_json(self.folder.output("judge") / "texts.json"), self.fitted().world
         last = 0
 
         def on_step(done: int, total: int) -> None:
@@ -162,9 +163,9 @@ class Pipeline:
             last = done
 
         found = play(
-            approve(self.cells("judge"), texts, options),
+            approve(self.cells("judge"), texts, fitted, self.editor, options),
             self.gold(),
-            self.fitted().world,
+            fitted,
             self.shop().products,
             options,
             self.settings.seed,
