@@ -1,7 +1,7 @@
 """Which variants go on show: of each product's judged copy a set that passes the editor, promises clicks, and differs.
 
-Writers have slots of their own. Each writer's texts, over all segments, are chosen by `pick` beside those chosen before,
-with the mean log-odds that the fitted world expects of the shoppers as score.
+Writers have slots of their own, filled with a writer's texts as they come, over all segments, or with `bandit.diversity` those
+that `pick` chooses beside the ones before, scored by the log-odds that the fitted world expects of the wording.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from copybandit.sim.world import World
 
 SLOTS = (("template", 1), ("sft", 2), ("ppo", 3))
 """Which writer's variants a product gets, and how many of them."""
-WEIGHT = 3.0
-"""How much a unit of log-odds counts against likeness."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +32,7 @@ class Approved:
         writer: shape (m,), index into `SLOTS`.
         products: shape (p,), the products on show.
         table: shape (p, k), rows of `texts`, -1 for absent.
-        near_duplicates: texts that were left out because they are nearly one on show.
+        near_duplicates: candidates that are not on show and nearly one that is.
     """
 
     texts: tuple[str, ...]
@@ -79,7 +77,8 @@ def approve(
     twins = 0
     for product in np.unique(judge.product)[: settings.n_products].tolist():
         candidates = [pool.get(product, ()) for pool in pools]
-        chosen = _choose(candidates, product, fitted)[: settings.n_variants]
+        scored = fitted if settings.diversity else None
+        chosen = _choose(candidates, product, scored)[: settings.n_variants]
         twins += _twins(candidates, [text for text, _ in chosen])
         if chosen:
             shown[product] = list(range(len(rows), len(rows) + len(chosen)))
@@ -111,15 +110,15 @@ def _candidates(judge: Cells, texts: Sequence[str], editor: Editor) -> dict[int,
     }
 
 
-def _choose(pools: Sequence[Sequence[str]], product: int, fitted: World) -> list[tuple[str, int]]:
-    """Texts for one product and their writers: each writer's best and most different, beside those before."""
+def _choose(pools: Sequence[Sequence[str]], product: int, fitted: World | None) -> list[tuple[str, int]]:
+    """Texts for one product and their writers: each writer's first, or by a world its best and most different ones."""
     chosen: list[tuple[str, int]] = []
     for writer, ((_, count), pool) in enumerate(zip(SLOTS, pools, strict=True)):
         before = [text for text, _ in chosen]
         new = [text for text in pool if text not in before]
-        if new:
-            places = pick(new, _score(new, product, fitted), count, weight=WEIGHT, beside=before)
-            chosen += [(new[place], writer) for place in places.tolist()]
+        if new and fitted is not None:
+            new = [new[place] for place in pick(new, _score(new, product, fitted), count, beside=before)]
+        chosen += [(text, writer) for text in new[:count]]
     return chosen
 
 

@@ -104,6 +104,8 @@ class BanditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Products on show; at most data.n_products."""
     n_variants: Annotated[int, Meta(ge=2, le=64)] = 6
     """Approved variants per product."""
+    diversity: bool = False
+    """Whether a product's variants are chosen as a set, by expected clicks and unlikeness, and not as they come."""
     n_impressions: Count = 200_000
     """Impressions over the whole week."""
     days: Count = 7

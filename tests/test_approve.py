@@ -18,7 +18,7 @@ from copybandit.generators.grammar import write
 from copybandit.sim.types import DataError
 
 Texts = Mapping[str, list[list[str]]]
-SHOWN = BanditSettings(n_products=12)
+SHOWN = BanditSettings(n_products=12, diversity=True)
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +74,22 @@ def test_fewer_variants_than_slots(fitted: Pipeline, texts: Texts) -> None:
     two = msgspec.structs.replace(SHOWN, n_variants=2)
     found = approve(fitted.cells("judge"), texts, fitted.fitted().world, fitted.editor, two)
     assert found.table.shape == (12, 2) and set(found.writer) == {0, 1}
+
+
+def test_without_diversity_each_writers_first_texts_are_shown(fitted: Pipeline, texts: Texts) -> None:
+    plain = msgspec.structs.replace(SHOWN, diversity=False)
+    cells = fitted.cells("judge")
+    found = approve(cells, texts, fitted.fitted().world, fitted.editor, plain)
+    for product, row in zip(found.products, found.table, strict=True):
+        mine, rows = row[row >= 0], np.flatnonzero(cells.product == product)
+        passed = {
+            name: [
+                texts[name][0][k] for k in rows if not fitted.editor.check(cells.briefs[k], texts[name][0][k])
+            ]
+            for name, _ in SLOTS
+        }
+        expected: list[str] = []
+        for name, count in SLOTS:
+            expected += [text for text in dict.fromkeys(passed[name]) if text not in expected][:count]
+        assert [found.texts[k] for k in mine] == expected
+    assert found.likeness() > shown(fitted, texts).likeness()
