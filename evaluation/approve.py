@@ -1,7 +1,7 @@
 """Which variants go on show: of each product's judged copy a set that passes the editor, promises clicks, and differs.
 
-Writers have slots of their own, filled with a writer's texts as they come, over all segments, or with `bandit.diversity` those
-that `pick` chooses beside the ones before, scored by the log-odds that the fitted world expects of the wording.
+Writers have slots of their own, filled with a writer's texts as they come, over all segments, or with `bandit.diversity`
+those that `pick` chooses beside the ones before, scored by the log-odds that the fitted world expects of the wording.
 """
 
 from __future__ import annotations
