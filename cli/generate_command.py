@@ -12,7 +12,9 @@ from rich.console import Console
 
 from copybandit.cli.errors import one_line
 from copybandit.cli.progress import progress
+from copybandit.evaluation.editing_settings import EditingSettings
 from copybandit.evaluation.generate_request import FORMATS, GenerateRequest, one_of
+from copybandit.evaluation.load_settings import read_config
 from copybandit.evaluation.run_folder import RunFolder, stored
 from copybandit.generators.kinds import CONTENT_TYPES
 from copybandit.generators.languages import LANGUAGES
@@ -38,11 +40,12 @@ def request_of(
     seed: int,
     form: str,
     bf16: bool,
+    editor: Path | None,
 ) -> GenerateRequest:
     """The request that options make; paths are made absolute, so that any folder can resume.
 
     Raises:
-        DataError: a value is not one of those allowed.
+        DataError: a value is not one of those allowed, or the file of the editor cannot be used.
     """
     return GenerateRequest(
         catalogue=catalogue.resolve(),
@@ -59,7 +62,14 @@ def request_of(
         seed=seed,
         format=one_of("format", form, FORMATS),
         bf16=bf16,
+        editor=_editing(editor) if editor else EditingSettings(),
     )
+
+
+def _editing(path: Path) -> EditingSettings:
+    if not path.is_file():
+        raise DataError(f"--editor must be a YAML file, got {path}, which is none; correct the path")
+    return read_config(path.resolve(), EditingSettings)
 
 
 def old_folder(path: Path, given: Sequence[str]) -> RunFolder[GenerateRequest]:

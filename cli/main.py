@@ -164,6 +164,10 @@ def generate(
             "--bf16", help="Round a model's products where the processor multiplies bfloat16: faster."
         ),
     ] = False,
+    editor: Annotated[
+        Path | None,
+        typer.Option(help="YAML of the editor's steps and rules, as in the section editor of a config."),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on: with the run folder alone, or with the same command again."),
@@ -182,6 +186,7 @@ def generate(
                 catalogue=catalogue, segments=segments, interests=interests, writer=writer,
                 content_types=type_ or ["headline"], language=language, voice=voice, placement=placement,
                 question=question, n=n, temperature=temperature, seed=seed, form=form, bf16=bf16,
+                editor=editor,
             )  # fmt: skip
             if out is None or out == "-":
                 to_stdout(request, whole=out == "-")

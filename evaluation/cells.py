@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from copybandit.agents.reward_seam import Reward
-from copybandit.generators.editor import check
+from copybandit.generators.editor import Editor
 from copybandit.generators.protocol import Generator
 from copybandit.sim.copy_reward import VETO, CopyReward
 from copybandit.sim.desk import Desk, desk_of
@@ -16,7 +16,7 @@ from copybandit.sim.segments import MIN_CELL
 from copybandit.sim.types import Bools, Brief, DataError, Floats, Ints, Product, Segment
 from copybandit.sim.world import World
 
-__all__ = ["VETO", "CellReward", "Cells", "Written", "make_cells", "write_cells"]
+__all__ = ["VETO", "CellReward", "Cells", "Written", "make_cells", "write_briefs", "write_cells"]
 
 ATTEMPTS = 3
 """Proposals a writer may make before the reference copy stands in."""
@@ -96,18 +96,27 @@ class CellReward:
     Args:
         world: the fitted world.
         cells: of the fit split; prompt i is the prompt of cell i.
+        editor: what it refuses gets `VETO`.
     """
 
-    def __init__(self, world: World, cells: Cells) -> None:
-        self.world, self.cells = world, cells
+    def __init__(self, world: World, cells: Cells, editor: Editor) -> None:
+        self.world, self.cells, self.editor = world, cells, editor
         self._score = CopyReward(
-            world, cells.product, cells.leaning(world), lambda i, text: bool(check(cells.briefs[i], text))
+            world,
+            cells.product,
+            cells.leaning(world),
+            lambda i, text: bool(editor.check(cells.briefs[i], text)),
         )
+        self._place = {brief: place for place, brief in enumerate(cells.briefs)}
 
     def __call__(self, index: Ints, texts: list[str]) -> Reward:
         """Reward of each text in its cell."""
         scored = self._score(index, texts)
         return Reward(total=scored.total, components=scored.components)
+
+    def by_brief(self, briefs: Sequence[Brief], texts: Sequence[str]) -> Floats:
+        """Total of each text for its brief, which is one of the cells', shape (b,): what `BestOfN` chooses by."""
+        return self(np.array([self._place[brief] for brief in briefs], np.int64), list(texts)).total
 
     def desk(self) -> Desk:
         """The same cells and reward as a desk, for `copybandit.envs.copy_writing`."""
@@ -117,12 +126,12 @@ class CellReward:
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """Copy for cells.
+    """Copy for briefs.
 
     Attributes:
-        texts: one per cell; the reference copy where no proposal passed the editor.
+        texts: one per brief; the reference copy where no proposal passed the editor.
         refused: share of first proposals that the editor refused.
-        fallback: share of cells where the reference copy stands in.
+        fallback: share of briefs where the reference copy stands in.
     """
 
     texts: tuple[str, ...]
@@ -131,23 +140,31 @@ class Written:
 
 
 def write_cells(
-    writer: Generator, cells: Cells, references: Sequence[str], rng: np.random.Generator
+    writer: Generator, cells: Cells, references: Sequence[str], editor: Editor, rng: np.random.Generator
 ) -> Written:
-    """Write one approved text per cell: the first of `ATTEMPTS` proposals that the editor passes."""
-    texts: list[str | None] = [None] * len(cells)
-    waiting, refused_first = list(range(len(cells))), 0
+    """Write one approved text per cell; the reference copy of its product stands in."""
+    return write_briefs(writer, cells.briefs, [references[p] for p in cells.product], editor, rng)
+
+
+def write_briefs(
+    writer: Generator,
+    briefs: Sequence[Brief],
+    stand_in: Sequence[str],
+    editor: Editor,
+    rng: np.random.Generator,
+) -> Written:
+    """Write one approved text per brief: the first of `ATTEMPTS` proposals that the editor passes, else the stand-in."""
+    texts: list[str | None] = [None] * len(briefs)
+    waiting, refused_first = list(range(len(briefs))), 0
     for attempt in range(ATTEMPTS):
-        proposals = writer.propose([cells.briefs[row] for row in waiting], 1, rng)
+        proposals = writer.propose([briefs[row] for row in waiting], 1, rng)
         for row, (variant,) in zip(waiting, proposals, strict=True):
-            if not check(cells.briefs[row], variant.text):
+            if not editor.check(briefs[row], variant.text):
                 texts[row] = variant.text
         waiting = [row for row in waiting if texts[row] is None]
         refused_first = len(waiting) if attempt == 0 else refused_first
         if not waiting:
             break
-    final = tuple(
-        text if text is not None else references[product]
-        for text, product in zip(texts, cells.product, strict=True)
-    )
-    n = max(1, len(cells))
+    final = tuple(other if text is None else text for text, other in zip(texts, stand_in, strict=True))
+    n = max(1, len(briefs))
     return Written(texts=final, refused=refused_first / n, fallback=len(waiting) / n)

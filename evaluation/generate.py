@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 from copybandit.evaluation.copy_rows import CopyRow, RefusedRow, join_parts, save_part
+from copybandit.evaluation.editing_settings import editor_of
 from copybandit.evaluation.generate_request import TEMPLATE, GenerateRequest, brief_of
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder
@@ -30,7 +31,7 @@ from copybandit.evaluation.scribes import (
     template_candidate,
 )
 from copybandit.evaluation.storage import load_json, save_json
-from copybandit.generators.editor import Edited, edit
+from copybandit.generators.editor import Edited, Editor
 from copybandit.generators.injection import CleanedBrief, cleaned_brief
 from copybandit.sim.product_stream import CatalogueRow, Survey, stream_products, survey
 from copybandit.sim.types import Brief, ContentType, DataError, Segment, Variant
@@ -56,11 +57,12 @@ NOTHING = Written(copy=(), refused=())
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """A request with its writer and its segments: all that it takes to write for a row."""
+    """A request with its writer, its segments and its editor: all that it takes to write for a row."""
 
     request: GenerateRequest
     scribe: Scribe
     segments: tuple[Segment | None, ...]
+    editor: Editor
 
     @classmethod
     def open(cls, request: GenerateRequest) -> Desk:
@@ -71,7 +73,7 @@ class Desk:
         """
         segments = request.read_segments()
         scribe = load_scribe(request.writer, request.temperature, bf16=request.bf16)
-        return cls(request=request, scribe=scribe, segments=segments)
+        return cls(request=request, scribe=scribe, segments=segments, editor=editor_of(request.editor))
 
     def write(self, row: CatalogueRow) -> Written:
         """All copy for one product."""
@@ -100,7 +102,7 @@ class Desk:
         shown: dict[str, CopyRow] = {}
         refused: list[RefusedRow] = []
         for candidate in candidates:
-            edited = edit(brief, candidate.text)
+            edited = self.editor.edit(brief, candidate.text)
             reasons = [(found.rule, found.span, found.reason) for found in edited.rejections]
             if not reasons and edited.text in shown:
                 reasons = [("duplicate", (0, len(edited.text)), "the same text came before")]
@@ -301,6 +303,8 @@ def _surveyed(request: GenerateRequest, display: Progress) -> Survey:
         display.note(
             "tiny learned English headlines alone: most of its other copy is refused, and the template writes"
         )
+    for line in editor_of(request.editor).notes:
+        display.note(line)
     return found
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
+from copybandit.evaluation.editing_settings import EditingSettings
 from copybandit.generators.kinds import VOICES
 from copybandit.sim.product_stream import CatalogueRow
 from copybandit.sim.segment_file import read_segments
@@ -37,6 +38,7 @@ class GenerateRequest:
         seed: of everything random.
         format: of the files.
         bf16: whether the model's products are rounded to bfloat16: faster, and almost the same distribution.
+        editor: steps and rules of the editor.
 
     Raises:
         DataError: a value is not one of those allowed, or two exclude each other.
@@ -56,6 +58,7 @@ class GenerateRequest:
     seed: int = 0
     format: Format = "csv"
     bf16: bool = False
+    editor: EditingSettings = field(default_factory=EditingSettings)
 
     def __post_init__(self) -> None:
         one_of("voice", self.voice, ("", *VOICES))

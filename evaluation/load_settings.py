@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, get_type_hints
+from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
 
 import msgspec
 import yaml
@@ -206,7 +206,7 @@ def _explain(
         return f"{source}: key {missing[1]} is missing; add {missing[1]}: VALUE"
     rule = re.sub(r",? got `.*`$", "", problem.removeprefix("Expected ")).replace("`", "").rstrip(",")
     if problem.startswith("Invalid enum value"):
-        rule = "one of " + ", ".join(map(str, _type_at(kind, keys).__args__))
+        rule = "one of " + ", ".join(map(str, get_args(_type_at(kind, keys))))
     rule = rule.replace("object", "a group of keys")
     place = _place(source, name, overrides)
     return f"{place}: {name or 'every key'} must be {rule}, got {node!r}; correct the value"
@@ -220,8 +220,8 @@ def _place(source: str, key: str, overrides: Mapping[str, object]) -> str:
 
 
 def _type_at(kind: Any, keys: list[str]) -> Any:
-    for key in keys:
-        kind = get_type_hints(kind)[key]
+    for key in keys:  # a number counts the values of a list, all of one type
+        kind = get_args(kind)[0] if key.isdigit() else get_type_hints(kind)[key]
     return kind
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from copybandit.evaluation.cells import Cells, make_cells, write_cells
+from copybandit.evaluation.approved_copy import retrieval_best
+from copybandit.evaluation.cells import CellReward, Cells, make_cells, write_cells
+from copybandit.evaluation.editing_settings import editor_of
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.report import write_report
 from copybandit.evaluation.run_folder import RunFolder
@@ -48,6 +50,8 @@ def run(settings: RunSettings, folder: RunFolder[RunSettings], progress: Progres
         progress: told where the run stands.
     """
     pipeline = Pipeline(settings, folder, progress)
+    for line in pipeline.editor.notes:
+        progress.note(line)
     for name in ("data", "fit", "sft", "tune", "judge", "bandit"):
         folder.run_stage(name, getattr(pipeline, name))
     progress.stage("report")
@@ -59,11 +63,15 @@ class Pipeline:
 
     def __init__(self, settings: RunSettings, folder: RunFolder[RunSettings], progress: Progress) -> None:
         self.settings, self.folder, self.progress = settings, folder, progress
+        self.editor = editor_of(settings.editor)
 
     def data(self, stage: Path) -> None:
         """Make up or read the shop."""
         self.progress.stage("data")
         (make_synthetic if self.settings.world == "synthetic" else read_real)(self.settings, stage)
+        if dropped := load_json(stage / "screened.json"):
+            n = len({row["product_id"] for row in dropped})
+            self.progress.note(f"{n} products: text that reads as an order to the writer was left out")
 
     def fit(self, stage: Path) -> None:
         """Fit interest, segments, wording and the fitted world."""
@@ -82,7 +90,7 @@ class Pipeline:
         writer = prepare(self.settings.tune, shop, self.settings.seed, stage)
         cells = self.cells("select")
         rng = np.random.default_rng([self.settings.seed, 3])
-        written = write_cells(writer, cells, shop.references, rng)
+        written = write_cells(writer, cells, shop.references, self.editor, rng)
         save_json(
             stage / "report.json",
             {"examples": steps, "refused": written.refused, "fallback": written.fallback},
@@ -99,7 +107,7 @@ class Pipeline:
         total = options.episodes * options.restarts * len(options.seeds)
         self.progress.stage("tune", total=total)
         writer = CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft")
-        fitted = self.fitted()
+        fit, select = self.reward("fit"), self.reward("select")
         rows, selected = [], []
         for seed in options.seeds:
 
@@ -112,16 +120,8 @@ class Pipeline:
                 self.progress.advance(options.batch_size)
                 return True
 
-            selected += tune_seed(
-                writer,
-                fitted.world,
-                self.cells("fit"),
-                self.cells("select"),
-                options,
-                seed,
-                stage / f"seed-{seed}",
-                on_update,
-            )
+            out = stage / f"seed-{seed}"
+            selected += tune_seed(writer, fit, select, options, seed, out, on_update)
         save_json(stage / "report.json", {"tuning": rows, "select": [asdict(row) for row in selected]})
 
     def judge(self, stage: Path) -> None:
@@ -135,29 +135,26 @@ class Pipeline:
             CausalLM.load(str(self.folder.output("tune") / f"seed-{seed}" / "writer"), generator_id="ppo")
             for seed in self.settings.tune.seeds
         ]
-        shop, fitted = self.shop(), self.fitted()
-        rng = np.random.default_rng([self.settings.seed, 4])
-        judge = self.cells("judge")
-        found = write_all(sft, tuned, fitted.world, self.cells("select"), judge, shop.references, rng)
+        shop, reward, seed = self.shop(), self.reward("judge"), self.settings.seed
+        judge, world = reward.cells, reward.world
+        retrieval = retrieval_best(shop, world, self.editor, np.random.default_rng([seed, 11]))
+        rng = np.random.default_rng([seed, 4])
+        found = write_all(sft, tuned, retrieval, self.reward("select"), reward, shop.references, rng)
         save_json(stage / "texts.json", {name: list(map(list, rows)) for name, rows in found.texts.items()})
-        gold, settings = self.gold(), self.settings
-        replicates = settings.bootstrap_replicates
-        save_json(
-            stage / "report.json",
-            judge_report(found, fitted.world, gold, judge, replicates, settings.seed),
-        )
-        tried = sensitivity(
-            gold, judge, shop.sample, found.texts["ppo"], found.texts["sft"], replicates, settings.seed
-        )
+        gold, replicates = self.gold(), self.settings.bootstrap_replicates
+        save_json(stage / "report.json", judge_report(found, world, gold, judge, replicates, seed))
+        ours, before = found.texts["ppo"], found.texts["sft"]
+        tried = sensitivity(gold, judge, shop.sample, ours, before, replicates, seed)
         save_json(stage / "sensitivity.json", [asdict(row) for row in tried])
 
     def bandit(self, stage: Path) -> None:
         """The online week, and off-policy estimates from its log."""
-        from copybandit.evaluation.stage_bandit import approve, play
+        from copybandit.evaluation.approve import approve
+        from copybandit.evaluation.stage_bandit import play
 
         options = self.settings.bandit
         self.progress.stage("bandit", total=11 * options.n_impressions)
-        texts = load_json(self.folder.output("judge") / "texts.json")
+        texts, fitted = load_json(self.folder.output("judge") / "texts.json"), self.fitted().world
         last = 0
 
         def on_step(done: int, total: int) -> None:
@@ -166,9 +163,9 @@ class Pipeline:
             last = done
 
         found = play(
-            approve(self.cells("judge"), texts, options),
+            approve(self.cells("judge"), texts, fitted, self.editor, options),
             self.gold(),
-            self.fitted().world,
+            fitted,
             self.shop().products,
             options,
             self.settings.seed,
@@ -194,6 +191,7 @@ class Pipeline:
                 "attribution": ATTRIBUTION[self.settings.world],
                 "split": {"shoppers": shop.shoppers.digest, "products": shop.catalogue.digest},
             },
+            "screening": self.screening(),
             "interest_model": fit["interest_model"],
             "response_model": fit["response_model"],
             "segments": load_json(self.folder.output("fit") / "segments.json"),
@@ -209,6 +207,11 @@ class Pipeline:
         write_report(self.folder.path, report)
         return report
 
+    def screening(self) -> Mapping[str, Any]:
+        """How many products had text dropped that reads as an order to the writer, and what."""
+        dropped = load_json(self.folder.output("data") / "screened.json")
+        return {"products": len({row["product_id"] for row in dropped}), "dropped": dropped}
+
     def shop(self) -> ShopData:
         """The shop that the data stage saved."""
         return load_shop(self.settings, self.folder.output("data"))
@@ -220,6 +223,10 @@ class Pipeline:
     def gold(self) -> World:
         """The truth."""
         return load_gold(self.folder.output("data"), self.folder.output("fit"))
+
+    def reward(self, part: str) -> CellReward:
+        """What tuning optimises, in the cells of one split."""
+        return CellReward(self.fitted().world, self.cells(part), self.editor)
 
     def cells(self, part: str) -> Cells:
         """Cells of one split of shoppers and products."""

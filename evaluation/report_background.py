@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,8 +41,20 @@ def data(report: Report) -> Html:
     if not tables:
         return Html()
     source = [f"Source: {facts['source']}."] if facts.get("source") else []
-    credit = [el("p", line, class_="quiet") for line in (*source, *(facts.get("attribution") or ()))]
+    lines = (*_screening(report), *source, *(facts.get("attribution") or ()))
+    credit = [el("p", line, class_="quiet") for line in lines]
     return section("What went in", el("div", *tables, class_="two"), *credit, anchor="data")
+
+
+def _screening(report: Report) -> list[str]:
+    """What was taken out of product texts before anything read them."""
+    screening = report.get("screening")
+    if screening is None:
+        return []
+    reasons = Counter(row["reason"] for row in screening["dropped"])
+    why = "; ".join(f"{reason}: {count}" for reason, count in sorted(reasons.items()))
+    told = f"Products whose text read in part as an order to the writer, which was left out: {screening['products']}"
+    return [f"{told} ({why})." if why else f"{told}."]
 
 
 def _model_words(model: str, key: str) -> str:

@@ -32,6 +32,7 @@ def bandit(report: Report) -> Html:
         f"perfectly {share(result.get('oracle_ctr'))}. The policy named in advance is ",
         el("strong", result.get("policy", DASH)),
         ".",
+        _variety(result),
     )
     tables = [_policies("Policies over the week", policies)]
     without = result.get("without_template") or {}
@@ -41,6 +42,17 @@ def bandit(report: Report) -> Html:
         )
     return section(
         "What choosing online is worth", intro, el("div", *charts, class_="two"), *tables, anchor="bandit"
+    )
+
+
+def _variety(result: Report) -> str:
+    """How different the variants on show are."""
+    if result.get("likeness") is None:
+        return ""
+    return (
+        f" On show are {number(result.get('variants'))} variants; two of one product are alike by "
+        f"{number(result['likeness'], 2)} on average (1 is the same text), and {number(result.get('near_duplicates'))} "
+        "texts that were nearly one of them were left out."
     )
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from copybandit.evaluation.editing_settings import EditingSettings
+
 Count = Annotated[int, Meta(ge=1)]
 """A whole number of at least 1."""
 Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -102,6 +104,8 @@ class BanditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Products on show; at most data.n_products."""
     n_variants: Annotated[int, Meta(ge=2, le=64)] = 6
     """Approved variants per product."""
+    diversity: bool = False
+    """Whether a product's variants are chosen as a set, by expected clicks and unlikeness, and not as they come."""
     n_impressions: Count = 200_000
     """Impressions over the whole week."""
     days: Count = 7
@@ -127,5 +131,6 @@ class RunSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Resamples behind each bootstrap interval."""
     data: DataSettings = DataSettings()
     terms: WorldSettings = WorldSettings()
+    editor: EditingSettings = EditingSettings()
     tune: TuneSettings = TuneSettings()
     bandit: BanditSettings = BanditSettings()

@@ -19,6 +19,7 @@ from copybandit.evaluation.storage import (
     save_table,
 )
 from copybandit.generators.grammar import write
+from copybandit.generators.injection import cleaned
 from copybandit.generators.template import REFERENCE
 from copybandit.sim.catalogue import draw_catalogue, lexicon
 from copybandit.sim.events import PURCHASE, EventTable
@@ -84,7 +85,7 @@ def first_place_ctr(settings: RunSettings) -> float:
 def make_synthetic(settings: RunSettings, stage: Path) -> None:
     """Make up the shop of a seed and save it, its gold world under `gold`."""
     rng = np.random.default_rng([settings.seed, 0])
-    products = draw_catalogue(settings.data.n_products, rng)
+    products = screened(draw_catalogue(settings.data.n_products, rng), stage)
     words = known_words(products)
     references, sample = _earlier_copy(products, words, rng)
     gold = synthetic_gold(
@@ -109,11 +110,22 @@ def read_real(settings: RunSettings, stage: Path) -> None:
         missing = "--retail FILE" if not settings.data.retail else "--ab-tests FILE"
         raise DataError(f"config {settings.name}: world online-retail needs real files; pass {missing}")
     shop = load_retail(Path(settings.data.retail))
-    products, events = _busiest(shop.products, shop.events, settings)
+    kept, events = _busiest(shop.products, shop.events, settings)
+    products = screened(kept, stage)
     rng = np.random.default_rng([settings.seed, 0])
-    references, sample = _earlier_copy(products, _catalogue_words(products), rng)
+    references, sample = _earlier_copy(products, catalogue_words(products), rng)
     _save(stage, products, events, (), references, sample)
     save_json(stage / "dropped.json", dict(shop.dropped))
+
+
+def screened(products: Sequence[Product], stage: Path) -> tuple[Product, ...]:
+    """Drop what reads as an order to a writer from the products' texts, and save what was dropped as screened.json."""
+    found = [cleaned(product) for product in products]
+    dropped = [
+        {"product_id": one.product.product_id, **asdict(finding)} for one in found for finding in one.findings
+    ]
+    save_json(stage / "screened.json", dropped)
+    return tuple(one.product for one in found)
 
 
 def known_words(products: Sequence[Product]) -> tuple[str, ...]:
@@ -128,7 +140,7 @@ def known_words(products: Sequence[Product]) -> tuple[str, ...]:
     return tuple(word for word in lexicon().interest_words if word in held)
 
 
-def _catalogue_words(products: Sequence[Product]) -> tuple[str, ...]:
+def catalogue_words(products: Sequence[Product]) -> tuple[str, ...]:
     """The 200 commonest one-word facts and categories of a real catalogue."""
     words = [word for product in products for word in (*product.facts, product.category) if word.isalpha()]
     values, counts = np.unique(words, return_counts=True)

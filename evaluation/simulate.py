@@ -13,12 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from copybandit.agents.bandit import BanditRun
+from copybandit.evaluation.approve import Approved
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.settings import BanditSettings, PolicyName, RunSettings
 from copybandit.evaluation.shop_data import ShopData
-from copybandit.evaluation.stage_bandit import Approved, assortment, play_season, policies
+from copybandit.evaluation.stage_bandit import assortment, play_season, policies
 from copybandit.evaluation.stage_fit import FittedShop
 from copybandit.sim.open_bandit_export import ExportItems, Truth, write_open_bandit
 from copybandit.sim.schema import write_feedback, write_table

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,16 @@ import numpy as np
 from copybandit.agents.bandit import BanditRun, run_bandit
 from copybandit.agents.batch import Learner
 from copybandit.agents.policies import BetaThompson, ExploreThenCommit, LinUCB, PriorGreedy, Uniform
-from copybandit.evaluation.cells import Cells
+from copybandit.evaluation.approve import Approved
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
 from copybandit.evaluation.sensitivity import season_sensitivity
 from copybandit.evaluation.settings import BanditSettings
 from copybandit.sim.encoders import Style
 from copybandit.sim.schema import read_feedback, write_feedback
 from copybandit.sim.shop import EXPOSURE, MATCH, Assortment, Shop
-from copybandit.sim.types import Bools, Floats, Ints, Product
+from copybandit.sim.types import Bools, Floats, Product
 from copybandit.sim.world import World
 
-SLOTS = (("template", 1), ("sft", 2), ("ppo", 3))
-"""Which writer's variants a product gets, and how many of them."""
 EPSILON = 0.05
 """Uniform share of every learning policy: keeps propensities large enough to value other policies."""
 DOUBT_COLUMNS, STYLE_COLUMNS = 20, 6
@@ -31,48 +29,6 @@ UNEXPLAINED_SD = 0.27
 """What a fitted model leaves of the spread of .30 in log CTR among wordings of one brief, at a correlation near .4."""
 SHARED_SD = 0.032
 """Prior of the coefficient of one style or writer column: eight of them together may move a log CTR by about .09."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Approved:
-    """Variants on show.
-
-    Attributes:
-        texts: m texts.
-        product: shape (m,), whose they are.
-        writer: shape (m,), index into `SLOTS`.
-        products: shape (p,), the products on show.
-        table: shape (p, k), rows of `texts`, -1 for absent.
-    """
-
-    texts: tuple[str, ...]
-    product: Ints
-    writer: Ints
-    products: Ints
-    table: Ints
-
-
-def approve(judge: Cells, texts: Mapping[str, Sequence[Sequence[str]]], settings: BanditSettings) -> Approved:
-    """Take the first distinct texts of each writer for each product, across segments, as `SLOTS` says."""
-    products = np.unique(judge.product)[: settings.n_products]
-    rows: list[tuple[str, int, int]] = []
-    table = np.full((len(products), sum(count for _, count in SLOTS)), -1)
-    for place, product in enumerate(products):
-        cells = np.flatnonzero(judge.product == product).tolist()
-        seen: set[str] = set()
-        for writer, (name, count) in enumerate(SLOTS):
-            pool = [text for text in dict.fromkeys(texts[name][0][row] for row in cells) if text not in seen]
-            for text in pool[:count]:
-                table[place, len(seen)] = len(rows)
-                rows.append((text, int(product), writer))
-                seen.add(text)
-    return Approved(
-        texts=tuple(text for text, _, _ in rows),
-        product=np.array([product for _, product, _ in rows]),
-        writer=np.array([writer for _, _, writer in rows]),
-        products=products,
-        table=table[:, : settings.n_variants],
-    )
 
 
 def assortment(approved: Approved, gold: World, fitted: World) -> Assortment:
@@ -216,6 +172,8 @@ def play(
 
     report["without_template"] = {"policies": {settings.policy: summary(run(named(), bare))}}
     report["variants"] = len(approved.texts)
+    report["likeness"] = approved.likeness()
+    report["near_duplicates"] = approved.near_duplicates
     reached = report["policies"][settings.policy]["gap_closed"]
     tried = season_sensitivity(gold, lambda world: run(named(), goods, world).gap_closed(), reached)
     return {"bandit": report, "ope": {"rows": ope_rows}, "sensitivity": [asdict(row) for row in tried]}

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from copybandit.evaluation.cells import VETO, CellReward, Cells, write_cells
+from copybandit.evaluation.cells import VETO, CellReward, Cells, Written, write_briefs, write_cells
 from copybandit.evaluation.headline import SUSPECT_LIFT
 from copybandit.evaluation.intervals import Interval, lift_interval, mean_interval
-from copybandit.generators.editor import check
+from copybandit.generators.best_of_n import BestOfN
 from copybandit.generators.grammar import moves
 from copybandit.generators.lm import CausalLM
-from copybandit.generators.template import INTEREST_TEMPLATE, TemplateWriter
-from copybandit.sim.types import Brief, Floats, Ints, Variant
+from copybandit.generators.protocol import Generator
+from copybandit.generators.template import INTEREST_TEMPLATE, REFERENCE, TemplateWriter
+from copybandit.sim.types import Brief, Floats, Ints
 from copybandit.sim.world import World
 
 NON_PERSONAL_DRAWS = 16
@@ -44,85 +45,73 @@ class Judgement:
 def write_all(
     sft: CausalLM,
     tuned: Sequence[CausalLM],
-    world: World,
-    select: Cells,
-    judge: Cells,
+    retrieval: Generator,
+    select: CellReward,
+    judge: CellReward,
     references: Sequence[str],
     rng: np.random.Generator,
 ) -> Judgement:
     """Let every writer write the judge cells; what a baseline chooses by, it chooses in the fitted world."""
-    style = best_style(world, select)
-    texts: dict[str, tuple[tuple[str, ...], ...]] = {
-        "template": (tuple(references[product] for product in judge.product),),
-        "template+interest": (tuple(INTEREST_TEMPLATE.text(brief) for brief in judge.briefs),),
-        "best constant style": (tuple(style.text(brief) for brief in judge.briefs),),
-        "best non-personal": (non_personal(sft, world, judge, references, rng),),
-        f"SFT best of {BEST_OF}": (best_of(sft, world, judge, references, rng),),
+    style = best_style(select)
+
+    def by(*writers: Generator) -> list[Written]:
+        return [write_cells(writer, judge.cells, references, judge.editor, rng) for writer in writers]
+
+    written = {
+        "template": by(REFERENCE),
+        "template+interest": by(INTEREST_TEMPLATE),
+        "best constant style": by(style),
+        "best non-personal": [non_personal(sft, judge, references, rng)],
+        "retrieval-best": by(retrieval),
+        f"SFT best of {BEST_OF}": by(BestOfN(base=sft, score=judge.by_brief, n=BEST_OF)),
+        "sft": by(*[sft] * len(tuned)),
+        "ppo": by(*tuned),
     }
-    before = [write_cells(sft, judge, references, rng) for _ in tuned]
-    after = [write_cells(writer, judge, references, rng) for writer in tuned]
-    texts["sft"] = tuple(written.texts for written in before)
-    texts["ppo"] = tuple(written.texts for written in after)
-    refused = {
-        "sft": float(np.mean([written.refused for written in before])),
-        "ppo": float(np.mean([written.refused for written in after])),
-    }
-    kl = np.mean(
-        [
-            (writer.log_prob(judge.briefs, written.texts) - sft.log_prob(judge.briefs, written.texts)).mean()
-            for writer, written in zip(tuned, after, strict=True)
-        ]
+    texts = {name: tuple(one.texts for one in rows) for name, rows in written.items()}
+    return Judgement(
+        texts=texts,
+        refused={name: float(np.mean([one.refused for one in rows])) for name, rows in written.items()},
+        kl=_kl(sft, tuned, judge.cells.briefs, texts["ppo"]),
+        style=style.move_ids[0],
     )
-    return Judgement(texts=texts, refused=refused, kl=float(kl), style=style.move_ids[0])
 
 
-def best_style(world: World, select: Cells) -> TemplateWriter:
-    """The move that, used for everything, earns most on the select split; personal moves take part."""
-    reward = CellReward(world, select)
-    every = np.arange(len(select))
-    writers = [TemplateWriter(move_ids=(move.move_id, "imp-meet", "only-name")) for move in moves()]
-    scores = [
-        reward(every, [writer.text(brief) for brief in select.briefs]).total.mean() for writer in writers
+def _kl(
+    sft: CausalLM, tuned: Sequence[CausalLM], briefs: Sequence[Brief], rows: Sequence[Sequence[str]]
+) -> float:
+    """Mean log-ratio of tuned to SFT writer on what the tuned ones wrote, in nats per text."""
+    ratios = [
+        (writer.log_prob(briefs, texts) - sft.log_prob(briefs, texts)).mean()
+        for writer, texts in zip(tuned, rows, strict=True)
     ]
+    return float(np.mean(ratios))
+
+
+def best_style(select: CellReward) -> TemplateWriter:
+    """The move that, used for everything, earns most on the select split; personal moves take part."""
+    every, briefs = np.arange(len(select.cells)), select.cells.briefs
+    writers = [TemplateWriter(move_ids=(move.move_id, "imp-meet", "only-name")) for move in moves()]
+    scores = [select(every, [writer.text(brief) for brief in briefs]).total.mean() for writer in writers]
     return replace(writers[int(np.argmax(scores))], generator_id="best-style")
 
 
 def non_personal(
-    sft: CausalLM, world: World, judge: Cells, references: Sequence[str], rng: np.random.Generator
-) -> tuple[str, ...]:
+    sft: CausalLM, judge: CellReward, references: Sequence[str], rng: np.random.Generator
+) -> Written:
     """For each product the best of many SFT texts by fitted wording, the same for every segment."""
-    products, place = np.unique(judge.product, return_inverse=True)
-    brief_of = {int(product): row for row, product in enumerate(judge.product)}
-    briefs = [Brief(product=judge.briefs[brief_of[int(product)]].product) for product in products]
+    cells, world, editor = judge.cells, judge.world, judge.editor
+    products, first, place = np.unique(cells.product, return_index=True, return_inverse=True)
+    briefs = [Brief(product=cells.briefs[row].product) for row in first.tolist()]
+    index = {brief: product for brief, product in zip(briefs, products.tolist(), strict=True)}
 
-    def score(texts: list[str]) -> Floats:
-        refused = [bool(check(brief, text)) for brief, text in zip(briefs, texts, strict=True)]
-        return np.where(refused, VETO, world.encode(texts, products).wording.mean(axis=0))
+    def wording(asked: Sequence[Brief], texts: Sequence[str]) -> Floats:
+        refused = [bool(editor.check(brief, text)) for brief, text in zip(asked, texts, strict=True)]
+        owner = np.array([index[brief] for brief in asked], np.int64)
+        return np.where(refused, VETO, world.encode(list(texts), owner).wording.mean(axis=0))
 
-    stand_in = [references[product] for product in products]
-    chosen = _best(sft.propose(briefs, NON_PERSONAL_DRAWS, rng), score, stand_in)
-    return tuple(chosen[row] for row in place)
-
-
-def best_of(
-    sft: CausalLM, world: World, judge: Cells, references: Sequence[str], rng: np.random.Generator
-) -> tuple[str, ...]:
-    """For each cell the best of a few SFT texts by the reward that PPO works for."""
-    reward, every = CellReward(world, judge), np.arange(len(judge))
-    stand_in = [references[product] for product in judge.product]
-    return _best(sft.propose(judge.briefs, BEST_OF, rng), lambda texts: reward(every, texts).total, stand_in)
-
-
-def _best(
-    drawn: Sequence[Sequence[Variant]], score: Callable[[list[str]], Floats], stand_in: Sequence[str]
-) -> tuple[str, ...]:
-    """The highest score of each row of proposals; the stand-in where every one of them was refused."""
-    columns = [[row[k].text for row in drawn] for k in range(len(drawn[0]))]
-    scores = np.stack([score(texts) for texts in columns])
-    best = scores.argmax(axis=0)
-    return tuple(
-        columns[k][row] if scores[k, row] > VETO else stand_in[row] for row, k in enumerate(best.tolist())
-    )
+    writer = BestOfN(base=sft, score=wording, n=NON_PERSONAL_DRAWS)
+    found = write_briefs(writer, briefs, [references[product] for product in products], editor, rng)
+    return replace(found, texts=tuple(found.texts[row] for row in place))
 
 
 def judge_report(

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copybandit.agents.ppo import PPOSettings, PPOUpdate, tune_ppo
-from copybandit.evaluation.cells import CellReward, Cells
+from copybandit.evaluation.cells import CellReward
 from copybandit.evaluation.settings import TuneSettings
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt
 from copybandit.sim.types import Floats
-from copybandit.sim.world import World
 
 if TYPE_CHECKING:
     from copybandit.agents.reward_seam import RewardFn
@@ -40,9 +39,8 @@ class SelectRow:
 
 def tune_seed(
     writer: CausalLM,
-    world: World,
-    fit: Cells,
-    select: Cells,
+    fit: CellReward,
+    select: CellReward,
     settings: TuneSettings,
     seed: int,
     out: Path,
@@ -52,23 +50,21 @@ def tune_seed(
 
     Args:
         writer: the SFT writer; it stays as it is.
-        world: the fitted world.
-        fit: cells that PPO sees.
-        select: cells that choose the run and the step.
+        fit: the fitted world's reward in the cells that PPO sees.
+        select: the same in the cells that choose the run and the step.
         settings: of the run.
         seed: of this tuning; the runs' own seeds follow from it.
         out: receives the chosen writer under `writer`.
         on_update: told the restart and every update of it; False stops.
     """
-    prompts, reward = _distinct_prompts(CellReward(world, fit))
-    judge = CellReward(world, select)
-    start = SelectRow(seed=seed, restart=0, update=0, reward=select_reward(writer, judge, seed))
+    prompts, reward = _distinct_prompts(fit)
+    start = SelectRow(seed=seed, restart=0, update=0, reward=select_reward(writer, select, seed))
     rows, best = [start], None
     for restart in range(settings.restarts):
         steps = _run(writer, prompts, reward, settings, seed, restart, out, partial(on_update, restart))
         for step, candidate in steps:
             row = SelectRow(
-                seed=seed, restart=restart, update=step, reward=select_reward(candidate, judge, seed)
+                seed=seed, restart=restart, update=step, reward=select_reward(candidate, select, seed)
             )
             rows.append(row)
             if best is None or row.reward >= best[0]:

@@ -59,16 +59,19 @@ class BestOfN:
 
     def propose(self, briefs: Sequence[Brief], n: int, rng: np.random.Generator) -> list[list[Variant]]:
         """Write `n` variants for each brief, each the first best of `self.n` proposals."""
+        if not briefs:
+            return []
         drawn = self.base.propose(briefs, n * self.n, rng)
+        texts = [variant.text for row in drawn for variant in row]
+        scores = self._scores([brief for brief in briefs for _ in range(n * self.n)], texts)
+        best = scores.reshape(len(briefs), n, self.n).argmax(axis=2)  # brief, variant: which of its proposals
         return [
-            [self._best(brief, row[k : k + self.n]) for k in range(0, n * self.n, self.n)]
-            for brief, row in zip(briefs, drawn, strict=True)
+            [self._signed(row[k * self.n + place]) for k, place in enumerate(places)]
+            for row, places in zip(drawn, best.tolist(), strict=True)
         ]
 
-    def _best(self, brief: Brief, drawn: Sequence[Variant]) -> Variant:
-        scores = self._scores([brief] * len(drawn), [variant.text for variant in drawn])
-        best = drawn[int(scores.argmax())]
-        return replace(best, generator_id=self.generator_id, lineage=self.base.generator_id)
+    def _signed(self, variant: Variant) -> Variant:
+        return replace(variant, generator_id=self.generator_id, lineage=self.base.generator_id)
 
     def log_prob(self, briefs: Sequence[Brief], texts: Sequence[str]) -> Floats:
         """Log p_n of each text, shape (n,); exact up to F, which is a matter of how many texts the base can write.

@@ -10,14 +10,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Literal, get_args
 
 from copybandit.generators.normalising import has_chinese
 from copybandit.generators.rejection import Rejection, Severity
 from copybandit.generators.tables import table
 from copybandit.sim.types import DataError, Language
 
-PACKS = ("us", "eu", "cn", "health", "finance", "features")
+Pack = Literal["us", "eu", "cn", "health", "finance", "features"]
+PACKS: tuple[Pack, ...] = get_args(Pack)
 """Names of the packs that ship with the package."""
 
 

@@ -59,7 +59,15 @@ def distinct(texts: Sequence[str], same: float = SAME) -> Ints:
     return np.array(kept, np.int64)
 
 
-def pick(texts: Sequence[str], scores: Floats, k: int, *, weight: float = 1.0, same: float = SAME) -> Ints:
+def pick(
+    texts: Sequence[str],
+    scores: Floats,
+    k: int,
+    *,
+    weight: float = 1.0,
+    same: float = SAME,
+    beside: Sequence[str] = (),
+) -> Ints:
     """Choose at most `k` texts that score well and differ.
 
     Args:
@@ -68,6 +76,7 @@ def pick(texts: Sequence[str], scores: Floats, k: int, *, weight: float = 1.0, s
         k: at least 1.
         weight: how much a unit of score counts against likeness, at least 0.
         same: near-duplicates above this likeness are never chosen together.
+        beside: texts that are chosen already and from which the new ones shall differ, too.
 
     Returns:
         indices in the order they were chosen, shape (m,), m <= k; fewer where the rest are near-duplicates.
@@ -82,21 +91,25 @@ def pick(texts: Sequence[str], scores: Floats, k: int, *, weight: float = 1.0, s
         )
     if k < 1:
         raise DataError(f"pick: k must be at least 1, got {k}; ask for a text")
-    alike = likeness(texts)
-    quality = weight * (scores - scores.max()) if len(texts) else scores
-    return _greedy(alike, quality, k, same)
+    given = len(beside)
+    alike = likeness([*beside, *texts])
+    quality = np.concatenate([np.zeros(given), weight * (scores - scores.max(initial=-np.inf))])
+    return _greedy(alike, quality, k + given, same, given)[given:] - given
 
 
-def _greedy(alike: Floats, quality: Floats, k: int, same: float) -> Ints:
-    """Algorithm 1 of Chen et al.: d_j^2 is what det S gains by j, kept up to date by one row of a Cholesky factor a step."""
+def _greedy(alike: Floats, quality: Floats, k: int, same: float, given: int) -> Ints:
+    """Algorithm 1 of Chen et al.: d_j^2 is what det S gains by j, kept up to date by one row of a Cholesky factor a step.
+
+    The first `given` are taken as they come.
+    """
     n = len(quality)
     rows, gain = np.zeros((min(k, n), n)), np.diag(alike).copy()
     open_ = np.ones(n, np.bool_)
     chosen: list[int] = []
     while len(chosen) < min(k, n) and open_.any():
-        value = np.where(open_, quality + np.log(np.maximum(gain, _EPSILON)), -np.inf)
-        best = int(value.argmax())
         step = len(chosen)
+        value = np.where(open_, quality + np.log(np.maximum(gain, _EPSILON)), -np.inf)
+        best = step if step < given else int(value.argmax())
         rows[step] = (alike[best] - rows[:step].T @ rows[:step, best]) / np.sqrt(max(gain[best], _EPSILON))
         gain = np.maximum(gain - rows[step] ** 2, 0.0)
         chosen.append(best)

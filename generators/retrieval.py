@@ -11,14 +11,14 @@ interests; other copy is not used. What the editor refuses is not used either.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.stats import beta
 
-from copybandit.generators.editor import check
+from copybandit.generators.editor import Editor
 from copybandit.generators.grammar import fill, slot_values
 from copybandit.generators.recognise import Reading, recognise
 from copybandit.generators.template import REFERENCE
@@ -78,6 +78,7 @@ class RetrievalWriter:
         level: of the lower bound, in (0, 1).
         prior: impressions that the log's own click rate counts for.
         temperature: 0 takes the best; else a text has probability in proportion to lower ** (1 / temperature).
+        editor: refuses copy.
         generator_id: name of the writer.
     """
 
@@ -86,6 +87,7 @@ class RetrievalWriter:
     level: float = 0.1
     prior: float = 100.0
     temperature: float = 0.0
+    editor: Editor = field(default_factory=Editor)
     generator_id: str = "retrieval"
 
     def __post_init__(self) -> None:
@@ -100,7 +102,8 @@ class RetrievalWriter:
         rows = []
         for brief in briefs:
             texts, probs = self.candidates(brief)
-            rows.append([self._variant(brief, texts[k]) for k in rng.choice(len(texts), n, p=probs)])
+            drawn = rng.choice(len(texts), n, p=probs) if len(texts) > 1 else np.zeros(n, np.int64)
+            rows.append([self._variant(brief, texts[k]) for k in drawn])
         return rows
 
     def log_prob(self, briefs: Sequence[Brief], texts: Sequence[str]) -> Floats:
@@ -117,20 +120,18 @@ class RetrievalWriter:
             return np.log(np.array(probs, dtype=np.float64))
 
     def candidates(self, brief: Brief) -> tuple[tuple[str, ...], Floats]:
-        """The texts that may be written for a brief, all different, and their probabilities."""
+        """The texts that may be written for a brief, all different, and their probabilities; one at temperature 0."""
         lower: dict[str, float] = {}
         for row in self._nearest(brief):
             text = self._adapted(int(row), brief)
-            if text and text not in lower and not check(brief, text):
+            if text and text not in lower and not self.editor.check(brief, text):
                 lower[text] = float(self._lower[row])
+                if self.temperature == 0:  # the best row comes first
+                    return (text,), np.ones(1)
         if not lower:
             return (REFERENCE.text(brief),), np.ones(1)
         # A bound may be too small for a float; it stays in the running.
         value = np.log(np.maximum(list(lower.values()), np.finfo(np.float64).tiny))
-        if self.temperature == 0:
-            probs = np.zeros(len(value))
-            probs[value.argmax()] = 1.0
-            return tuple(lower), probs
         probs = np.exp((value - value.max()) / self.temperature)
         return tuple(lower), probs / probs.sum()
 

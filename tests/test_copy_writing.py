@@ -22,7 +22,7 @@ from copybandit.envs.copy_writing import CopyWritingEnv
 from copybandit.envs.copy_writing_vector import CopyWritingVectorEnv
 from copybandit.envs.writing_desk import MAX_LENGTH, text_space
 from copybandit.evaluation.cells import CellReward, Cells, make_cells
-from copybandit.generators.editor import check
+from copybandit.generators.editor import Editor, check
 from copybandit.generators.grammar import write
 from copybandit.sim.copy_reward import DOUBT, VETO
 from copybandit.sim.desk import Desk
@@ -59,7 +59,7 @@ def test_gymnasium_finds_nothing_to_say() -> None:
 
 @pytest.mark.parametrize("fitted", [False, True])
 def test_the_conformance_check_passes(fitted: bool) -> None:
-    check_copy_writing(CellReward(small_world().fitted, cells()).desk() if fitted else drawn())
+    check_copy_writing(CellReward(small_world().fitted, cells(), Editor()).desk() if fitted else drawn())
 
 
 def test_the_conformance_check_notices_a_score_that_looks_at_neighbours() -> None:
@@ -74,7 +74,7 @@ def test_the_conformance_check_notices_a_score_that_looks_at_neighbours() -> Non
 
 
 def test_the_reward_is_the_one_that_tuners_get() -> None:
-    reward = CellReward(small_world().fitted, cells())
+    reward = CellReward(small_world().fitted, cells(), Editor())
     env = CopyWritingEnv(reward.desk())
     honest, refused = 0, 0
     for index, brief in enumerate(cells().briefs):
@@ -104,7 +104,7 @@ def test_the_reward_is_the_lower_bound_averaged_over_the_cell() -> None:
     n = len(shoppers)
     terms = world.terms(shoppers, copy.take(np.zeros(n, dtype=np.int64)))
     lower = (terms.match + terms.wording).mean() - DOUBT * copy.wording.std()
-    env = CopyWritingEnv(CellReward(world, cells()).desk())
+    env = CopyWritingEnv(CellReward(world, cells(), Editor()).desk())
     env.reset(options={"cell": index})
     assert not check(cells().briefs[index], text)
     assert env.step(text)[1] == pytest.approx(max(lower, VETO), abs=1e-9)

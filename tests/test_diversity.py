@@ -62,6 +62,16 @@ def test_the_determinant_beats_every_pair_of_the_most_probable() -> None:
     assert volumes[tuple(sorted(chosen.tolist()))] >= 0.63 * max(volumes.values())
 
 
+def test_beside_what_is_chosen_the_determinant_of_all_counts() -> None:
+    beside, texts = TEXTS[:1], TEXTS[1:]
+    assert 0 not in pick(texts, np.zeros(4), 4, beside=beside), "the mug in capitals is on show already"
+    scores = np.array([0.0, 0.4, 0.1, 0.0])
+    alike = likeness(TEXTS)
+    gains = [scores[j] + np.log(np.linalg.det(alike[np.ix_([0, j + 1], [0, j + 1])])) for j in (1, 2, 3)]
+    assert pick(texts, scores, 1, beside=beside).tolist() == [1 + int(np.argmax(gains))]
+    assert pick((), np.zeros(0), 2, beside=TEXTS).tolist() == []
+
+
 def test_bad_arguments_say_what_is_wrong() -> None:
     with pytest.raises(DataError, match=r"one finite score per text, got shape \(1,\)"):
         pick(TEXTS, np.zeros(1), 2)

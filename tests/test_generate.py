@@ -16,7 +16,7 @@ import pytest
 from copybandit.evaluation.generate import Desk, generate
 from copybandit.evaluation.generate_request import GenerateRequest
 from copybandit.evaluation.progress import Silent
-from copybandit.evaluation.run_folder import RunFolder
+from copybandit.evaluation.run_folder import RunFolder, stored
 from copybandit.sim.product_stream import CatalogueRow, stream_products, survey
 from copybandit.sim.segment_file import read_segments
 from copybandit.sim.types import DataError
@@ -280,3 +280,22 @@ def test_an_order_in_the_input_is_dropped_and_said(tmp_path: Path) -> None:
     assert any(row["rule"].startswith("screened-") and "facts" in row["reason"] for row in refused)
     copy = table(out / "copy.csv")
     assert copy and not any("BUY NOW" in row["text"] or "instructions" in row["prompt"] for row in copy)
+
+
+def test_the_editor_s_file_steers_what_is_refused(tmp_path: Path) -> None:
+    path = catalogue(tmp_path, MUG)
+    strict = tmp_path / "editor.yaml"
+    strict.write_text("packs: [us]\ncharacters: {headline: 10}\n", "utf-8")
+    done = command(path, "--writer", "template", "--editor", strict, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert table(tmp_path / "run" / "copy.csv") == []
+    assert "too-long" in {row["rule"] for row in table(tmp_path / "run" / "refused.csv")}
+    kept = stored(tmp_path / "run", GenerateRequest).editor
+    assert kept.packs == ("us",) and kept.characters.headline == 10 and kept.claims
+    wrong = {"claim: true": "unknown key claim", "packs: [mars]": "packs.0 must be one of us"}
+    for content, message in wrong.items():
+        strict.write_text(content, "utf-8")
+        done = command(path, "--writer", "template", "--editor", strict, "--out", tmp_path / "bad")
+        assert done.returncode == 2 and message in done.stderr and "editor.yaml" in done.stderr
+    done = command(path, "--editor", tmp_path / "none.yaml")
+    assert done.returncode == 2 and "none.yaml" in done.stderr and not (tmp_path / "bad").exists()

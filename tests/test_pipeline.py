@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from copybandit.evaluation.cells import CellReward
 from copybandit.evaluation.load_settings import load_settings
 from copybandit.evaluation.pipeline import Pipeline, run
 from copybandit.evaluation.progress import Silent
@@ -77,7 +76,7 @@ def test_the_select_split_keeps_the_best_step_of_all_restarts(finished: Path) ->
         settings := load_settings("quickstart", SMALL), RunFolder.resume(finished, settings), Silent()
     )
     kept = CausalLM.load(str(pipeline.folder.output("tune") / "seed-0" / "writer"))
-    again = select_reward(kept, CellReward(pipeline.fitted().world, pipeline.cells("select")), 0)
+    again = select_reward(kept, pipeline.reward("select"), 0)
     assert again == pytest.approx(max(row["reward"] for row in rows if row["update"] > 0), abs=1e-6)
     runs = json.loads((finished / "report.json").read_text("utf-8"))["generator"]["tuning"]
     first, second = ([row["reward"] for row in runs if row["restart"] == k] for k in (0, 1))

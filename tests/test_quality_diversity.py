@@ -12,7 +12,7 @@ from copybandit.evaluation.cells import CellReward, make_cells
 from copybandit.evaluation.quality_chart import save_picture
 from copybandit.evaluation.quality_diversity import Point, gap, sweep, token_log_prob
 from copybandit.evaluation.self_bleu import self_bleu
-from copybandit.generators.editor import check
+from copybandit.generators.editor import Editor, check
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.protocol import Generator
 from copybandit.generators.template import REFERENCE
@@ -26,7 +26,7 @@ def test_a_sweep_measures_every_writer_at_every_temperature(tmp_path: Path) -> N
     segments = [Segment(segment_id=0, interests=world.words[:2], size=100)]
     everybody, products = np.ones(200, dtype=bool), np.arange(40) >= 30
     cells = make_cells(world.products, segments, np.zeros(200, dtype=np.int64), everybody, products)
-    reward, rows = CellReward(world.fitted, cells), np.arange(len(cells))
+    reward, rows = CellReward(world.fitted, cells, Editor()), np.arange(len(cells))
     reference = Surprisal.fit(world.sample.texts[:240])
     tiny = CausalLM.load("tiny", max_new_tokens=24)
     writers: dict[str, Generator] = {"tiny": tiny, "template": REFERENCE}

@@ -61,11 +61,13 @@ def test_online_retail_takes_its_files_from_the_command_line(tmp_path: Path) -> 
 
 
 def test_every_setting_is_documented() -> None:
-    source = Path(__file__).parents[1].joinpath("evaluation", "settings.py").read_text().splitlines()
+    folder = Path(__file__).parents[1] / "evaluation"
+    files = (folder / "settings.py", folder / "editing_settings.py")
+    source = [line for file in files for line in file.read_text().splitlines()]
     fields = [
         i for i, line in enumerate(source) if line.startswith("    ") and ": " in line and " = " in line
     ]
-    groups = ("data:", "terms:", "tune:", "bandit:")
+    groups = ("data:", "terms:", "editor:", "characters:", "tune:", "bandit:", "def ", "most:")
     undocumented = [
         source[i].strip()
         for i in fields
@@ -88,6 +90,11 @@ def test_every_setting_is_documented() -> None:
         ({"bandit.policy": "magic"}, ["bandit.policy must be one of", "linucb", "'magic'"]),
         ({"seed": "a"}, ["seed must be int", "got 'a'"]),
         ({"name": "../up"}, ["name must be", "'../up'"]),
+        ({"editor.claim": True}, ["unknown key editor.claim", "claims", "proofreading"]),
+        ({"editor.claims": "maybe"}, ["editor.claims must be bool", "got 'maybe'"]),
+        ({"editor.packs": ["us", "mars"]}, ["editor.packs.1 must be one of us, eu, cn", "got 'mars'"]),
+        ({"editor.currency": "euro"}, ["editor.currency must be", "got 'euro'"]),
+        ({"editor.characters.headline": 0}, ["editor.characters.headline must be int >= 1", "got 0"]),
         ({"bandit": 3}, ["bandit must be a group of keys", "got 3"]),
         ({"bandit.n_products": 501}, ["bandit.n_products", "at most data.n_products = 500", "lower it"]),
         ({"tune.minibatches": 3}, ["tune.batch_size", "multiple of tune.minibatches = 3", "got 128"]),

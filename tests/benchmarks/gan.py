@@ -27,7 +27,6 @@ from copybandit.agents.gan import GANResult, GANRound, GANSettings, train_gan
 from copybandit.agents.ppo import PPOUpdate
 from copybandit.agents.sft import SFTResult, SFTSettings, sft
 from copybandit.evaluation.approved_copy import ApprovedCopy, approved_copy, shown_copy
-from copybandit.evaluation.cells import CellReward
 from copybandit.evaluation.load_settings import load_settings, parse_override
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Silent
@@ -82,16 +81,16 @@ def tuned(pipeline: Pipeline, mle: CausalLM, given: argparse.Namespace, scratch:
         print(f"ppo {update.update}: reward {update.reward:.3f}, KL {update.kl:.2f}", flush=True)
         return True
 
-    world, cells = pipeline.fitted().world, (pipeline.cells("fit"), pipeline.cells("select"))
-    tune_seed(mle, world, *cells, settings, 0, scratch, on_update)
+    fit, select = pipeline.reward("fit"), pipeline.reward("select")
+    tune_seed(mle, fit, select, settings, 0, scratch, on_update)
     return CausalLM.load(str(scratch / "writer"), generator_id="ppo")
 
 
 def measure(pipeline: Pipeline, given: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """Train the writers, sweep them, compare their curves."""
     data, rng = pipeline.shop(), np.random.default_rng(0)
-    real = approved_copy(data, data.catalogue.fit, rng)
-    held_out = approved_copy(data, ~data.catalogue.fit, rng)
+    real = approved_copy(data, data.catalogue.fit, pipeline.editor, rng)
+    held_out = approved_copy(data, ~data.catalogue.fit, pipeline.editor, rng)
     mle = likelihood(pipeline, real, given)
     writers: dict[str, Generator] = {"MLE": mle.writer, "MLE again": mle.writer}
     trained = {f"GAN {seed}": adversarial(mle.writer, real, seed, given) for seed in given.seeds}
@@ -101,7 +100,7 @@ def measure(pipeline: Pipeline, given: argparse.Namespace, scratch: Path) -> dic
     assert data.rounds is not None, "a synthetic shop has a log of its copy"
     swept = list(writers)
     writers["retrieval"] = RetrievalWriter(shown=shown_copy(real, data.rounds, data.shoppers.fit))
-    reward = CellReward(pipeline.fitted().world, pipeline.cells("judge"))
+    reward = pipeline.reward("judge")
     rows = np.sort(rng.permutation(len(reward.cells))[: given.briefs])
     points = sweep(
         writers,
