@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from copybandit.generators.normalising import compact, disguised, folded, hidden, normalise, unleet
 
 _SPACED = re.compile(r"(?:(?<!\w)[^\W_](?:[\s._*/\-]+(?=[^\W_](?!\w)))?){6,}")
+_APART = re.compile(r"(?<!\w)[a-z](?:[\s._*/-]+[a-z](?!\w)){4,}")
 _CHINESE_GAP = re.compile(
     r"(?<=[\u4e00-\u9fff，。：；！？“”、])[ \u3000*._/-]+(?=[\u4e00-\u9fff，。：；！？“”、])"
 )
@@ -81,7 +82,7 @@ def odd(text: str) -> float:
         if not unleet(word).isdigit() and re.search(r"[a-z]\d[a-z]", word)
     ]
     mixed = 0.4 * (disguised(text) is not None) + 0.3 * (len(leet) > 1)
-    return min(1.0, mixed + 0.3 * buried(text) + 0.4 * (_SPACED.search(plain) is not None))
+    return min(1.0, mixed + 0.3 * buried(text) + 0.5 * (_APART.search(plain) is not None))
 
 
 def readings(text: str) -> Iterator[Reading]:

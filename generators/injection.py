@@ -14,17 +14,24 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 from copybandit.generators.disguises import hidden_in, odd, readings
+from copybandit.generators.normalising import folded
 from copybandit.generators.rejection import Rejection
 from copybandit.generators.signals import Kind, threshold, weigh
 from copybandit.generators.tables import table
 from copybandit.sim.types import Brief, Product
 
 _SENTENCE = re.compile(r"[^.!?。！？\n;；]*(?:[.!?](?!\s|$)[^.!?。！？\n;；]*)*[.!?。！？\n;；]*\s*")
+_WORKS = re.compile(
+    r"\b(?:e?books?|novels?|comics?|films?|movies?|dvds?|blu-?rays?|music|vinyls?|cds?|albums?|games?|gaming|toys?|puzzles?|posters?"
+    r"|prints?|art|wall art|cards?|stationery|gifts?|fashion|clothing|apparel|t-?shirts?|shirts|signs?|kids|media|audio ?books?"
+    r"|magazines?|theat\w+|software|apps?)\b|书|影|音像|音乐|唱片|游戏|玩具|绘本|漫画|文具|文创|服饰|服装|贺卡|海报|艺术"
+)
+"""Categories whose products bear the names of works, or sentences in print."""
 _IN_COMPANY = 0.6
 """Share of its threshold that is enough for a sentence beside one that is convicted."""
 _DISGUISE = 0.4
 """What it weighs that a text says more once its disguise is off."""
-_TOGETHER = 0.3
+_TOGETHER = 0.2
 """What two sentences must weigh together above the threshold, where neither is an order alone."""
 
 
@@ -97,25 +104,26 @@ def echoes(text: str) -> Iterator[Rejection]:
 def screen(product: Product) -> tuple[Finding, ...]:
     """Every sentence of the product's name, title, brand and facts that reads as an order; empty for a clean product."""
     fields = tuple(_fields(product))
-    found = {name: screen_text(text, name) for name, text in fields}
+    found = {name: screen_text(text, name, category=product.category) for name, text in fields}
     if any(found.values()):  # a listing with one order in it is read again, with less patience
         found = {
-            name: was or screen_text(text, name, company=True)
+            name: was or screen_text(text, name, category=product.category, company=True)
             for (name, text), was in zip(fields, found.values(), strict=True)
         }
     return tuple(finding for name, _ in fields for finding in found[name])
 
 
-def screen_text(text: str, field: str = "text", *, company: bool = False) -> tuple[Finding, ...]:
+def screen_text(text: str, field: str = "text", *, category: str = "", company: bool = False) -> tuple[Finding, ...]:
     """The same for one text, such as a shopper's question or a buyer's notes; at most one finding a sentence.
 
     Args:
         text: what the field holds.
-        field: which one, as a `Finding` names it; a text of unknown kind is judged like a title.
+        field: which one, as a `Finding` names it; any other is judged like a title.
+        category: the product's; names of books, games and prints are given more room, as are names of unknown things.
         company: whether something beside it was convicted already, so that less is enough.
     """
     pieces = [piece for piece in _SENTENCE.finditer(text) if piece.group().strip()]
-    kind = _kind(field)
+    kind = _kind(field, category)
     told = [_convict(piece.group(), kind, company) for piece in pieces]
     if any(told) and not all(told):
         told = [was or _convict(piece.group(), kind, True) for was, piece in zip(told, pieces, strict=True)]
@@ -195,11 +203,13 @@ _Verdict = tuple[str, str]
 """Rule and reason."""
 
 
-def _kind(field: str) -> Kind:
-    """Which kind of field it is."""
+def _kind(field: str, category: str) -> Kind:
+    """Which kind of field it is; names in a category of works (``books``) may be any sentence."""
     if field in ("question", "notes", "voice"):
         return field
-    return "facts" if field.startswith("facts") else "title"
+    if field.startswith("facts"):
+        return "facts"
+    return "title" if not category or _WORKS.search(folded(category)) else "name"
 
 
 def _convict(text: str, kind: Kind, company: bool, *, strong_only: bool = False) -> _Verdict | None:
@@ -233,6 +243,6 @@ def _weighed(text: str, kind: Kind) -> tuple[float, str] | None:
         score = weighed.score + _DISGUISE
         if weighed.score > best[0]:
             best = score, weighed.reason + reading.how
-    if best is not None and best[0] > 0 and (more := odd(text)):
+    if best is not None and (more := odd(text)):
         best = best[0] + more, best[1] + ", oddly spelled"
     return best

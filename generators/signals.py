@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from copybandit.generators.tables import table
 
-Kind = Literal["facts", "title", "question", "notes", "voice"]
-"""Whose words a field holds: the shop's (a name, title, brand or category is a ``title``), a shopper's or a buyer's."""
+Kind = Literal["facts", "name", "title", "question", "notes", "voice"]
+"""What a field holds: facts; the name of a thing; the title of a work, which may be any sentence; a shopper's or buyer's words."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
