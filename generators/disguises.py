@@ -29,8 +29,8 @@ _TAGS = re.compile("[\U000e0000-\U000e007f]")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _OTHER_SCRIPT = re.compile("[\u0370-\u06ff\u0900-\u097f\u3040-\u30ff\uac00-\ud7af]")
 _WORDS = (
-    "ignore disregard forget override system prompt instruction instructions rules write say reply answer output repeat print "
-    "the word headline copy only always assistant model reveal title review this that with"
+    "ignore disregard forget override system prompt instruction instructions rules write say reply answer output repeat "
+    "print the word headline copy only always assistant model reveal title review this that with"
 ).split()
 _ROT13 = re.compile(rf"\b(?:{'|'.join(codecs.encode(word, 'rot13') for word in _WORDS)})\b")
 _BACKWARDS = re.compile(rf"\b(?:{'|'.join(word[::-1] for word in _WORDS)})\b")

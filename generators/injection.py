@@ -23,7 +23,7 @@ from copybandit.sim.types import Brief, Product
 _SENTENCE = re.compile(r"[^.!?。！？\n;；]*(?:[.!?](?!\s|$)[^.!?。！？\n;；]*)*[.!?。！？\n;；]*\s*")
 _WORKS = re.compile(
     r"\b(?:e?books?|novels?|comics?|films?|movies?|dvds?|blu-?rays?|music|vinyls?|cds?|albums?|games?|gaming|toys?|puzzles?|posters?"
-    r"|prints?|art|wall art|cards?|stationery|gifts?|fashion|clothing|apparel|t-?shirts?|shirts|signs?|kids|media|audio ?books?"
+    r"|prints?|art|cards?|stationery|gifts?|fashion|clothing|apparel|t-?shirts?|shirts|signs?|kids|media|audio ?books?"
     r"|magazines?|theat\w+|software|apps?)\b|书|影|音像|音乐|唱片|游戏|玩具|绘本|漫画|文具|文创|服饰|服装|贺卡|海报|艺术"
 )
 """Categories whose products bear the names of works, or sentences in print."""
@@ -56,9 +56,16 @@ class Cleaned:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CleanedBrief:
-    """A brief whose product and own fields are clean."""
+    """A brief whose product and own fields are clean.
+
+    Attributes:
+        brief: the clean one.
+        asked: the one that came in; the editor is told of it, so that nothing dropped comes back.
+        findings: what was dropped.
+    """
 
     brief: Brief
+    asked: Brief
     findings: tuple[Finding, ...]
 
 
@@ -113,7 +120,9 @@ def screen(product: Product) -> tuple[Finding, ...]:
     return tuple(finding for name, _ in fields for finding in found[name])
 
 
-def screen_text(text: str, field: str = "text", *, category: str = "", company: bool = False) -> tuple[Finding, ...]:
+def screen_text(
+    text: str, field: str = "text", *, category: str = "", company: bool = False
+) -> tuple[Finding, ...]:
     """The same for one text, such as a shopper's question or a buyer's notes; at most one finding a sentence.
 
     Args:
@@ -174,15 +183,16 @@ def screen_brief(brief: Brief) -> tuple[Finding, ...]:
     return (*screen(brief.product), *(f for name in _BRIEF for f in screen_text(getattr(brief, name), name)))
 
 
+@lru_cache(maxsize=8192)
 def cleaned_brief(brief: Brief) -> CleanedBrief:
     """The brief with each convicted sentence dropped from its product and from its own fields."""
     product = cleaned(brief.product)
     own = [f for name in _BRIEF for f in screen_text(getattr(brief, name), name)]
     if not own and not product.findings:
-        return CleanedBrief(brief=brief, findings=())
+        return CleanedBrief(brief=brief, asked=brief, findings=())
     question, notes, voice = (_without(getattr(brief, name), name, own) for name in _BRIEF)
     clean = replace(brief, product=product.product, question=question, notes=notes, voice=voice)
-    return CleanedBrief(brief=clean, findings=(*product.findings, *own))
+    return CleanedBrief(brief=clean, asked=brief, findings=(*product.findings, *own))
 
 
 _BRIEF = ("question", "notes", "voice")

@@ -1,8 +1,8 @@
 """Signals of an order to the writer, by families: who is spoken to, what is ordered, with which words of the trade.
 
 A product's field is a noun phrase, a participle or a care instruction to a buyer; an order to a writer speaks of writing. No
-phrase has to be known for that: each family of `signals.yaml` counts once, with its weight, and a sentence is an order when the
-weights sum to the threshold of its kind of field. (What needs no company, such as a chat role's mark, stands in
+phrase has to be known for that: each family of `signals.yaml` counts once, with its weight, and a sentence is an order when
+the weights sum to the threshold of its kind of field. (What needs no company, a chat role's mark for one, stands in
 `injection.yaml`.)
 """
 
