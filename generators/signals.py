@@ -16,7 +16,7 @@ from typing import Any, Literal
 from copybandit.generators.tables import table
 
 Kind = Literal["facts", "name", "title", "question", "notes", "voice"]
-"""What a field holds: facts; the name of a thing; the title of a work, which may be any sentence; a shopper's or buyer's words."""
+"""What a field holds: facts, a thing's name, a work's title (any sentence may be one), a shopper's or a buyer's words."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

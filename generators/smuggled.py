@@ -1,8 +1,8 @@
 """What was dropped from a brief may not come back in its copy.
 
-The editor judges copy by the clean brief, so that a dropped sentence supports no fact. Beyond that, copy may hold none of its
-words that stood nowhere else: what it had in quotes, in capitals, with a digit or a capital inside a sentence, and no run
-of `RUN` of its words (of `RUN_CHINESE` characters) that the clean product does not say itself.
+The editor judges copy by the clean brief, so that a dropped sentence supports no fact. Beyond that, copy may hold none of
+its words that stood nowhere else: what it had in quotes, in capitals, with a digit or with a capital inside a sentence; and
+no run of `RUN` of its words (of `RUN_CHINESE` characters) that the clean product does not say itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ RUN_CHINESE = 4
 """Chinese characters in a row that are no accident."""
 _QUOTED = re.compile(r"[\"“”«「『《](.+?)[\"“”»」』》]")
 _STRIKING = re.compile(
-    r"(?<=[\w,;:(\"“'] )[A-Z][a-z]{3,}\b|\b[A-Z]{3,}\b|\b(?=\w*\d)(?=\w*[A-Za-z])\w{4,}\b|\b\d[\d -]{5,}\d\b|[\w.+-]+[@.][\w-]+\.\w{2,}"
+    r"(?<=[\w,;:(\"“'] )[A-Z][a-z]{3,}\b|\b[A-Z]{3,}\b|\b(?=\w*\d)(?=\w*[A-Za-z])\w{4,}\b"
+    r"|\b\d[\d -]{5,}\d\b|[\w.+-]+[@.][\w-]+\.\w{2,}"
 )
 _WORD = re.compile(r"[^\W_\u4e00-\u9fff]+(?:'[a-z]+)?")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]+")
@@ -59,32 +60,24 @@ def smuggled(low: str, dropped: tuple[str, ...], clean: str) -> Iterator[Rejecti
     if not dropped:
         return
     words, runs = _marks(dropped, clean)
-    for word in words:
-        if (
-            match := re.search(rf"(?<!\w){re.escape(word)}(?!\w)" if word.isascii() else re.escape(word), low)
-        ) is not None:
-            yield Rejection(
-                rule="smuggled",
-                span=match.span(),
-                reason=f"{word!r} stood only in a sentence that was dropped",
-            )
-            return
+    for start, end in (*_places(low, words), *_runs(low, runs)):
+        reason = f"{low[start:end]!r} stood only in a sentence that was dropped"
+        yield Rejection(rule="smuggled", span=(start, end), reason=reason)
+        return
+
+
+def _places(low: str, words: frozenset[str]) -> Iterator[tuple[int, int]]:
+    for word in sorted(words):
+        edges = rf"(?<!\w){re.escape(word)}(?!\w)" if word.isascii() else re.escape(word)
+        yield from (match.span() for match in re.finditer(edges, low))
+
+
+def _runs(low: str, runs: frozenset[str]) -> Iterator[tuple[int, int]]:
     said = list(_WORD.finditer(low))
     for i in range(len(said) - RUN + 1):
-        run = " ".join(m.group() for m in said[i : i + RUN])
-        if run in runs:
-            span = (said[i].start(), said[i + RUN - 1].end())
-            yield Rejection(
-                rule="smuggled", span=span, reason=f"{run!r} stood only in a sentence that was dropped"
-            )
-            return
+        if " ".join(word.group() for word in said[i : i + RUN]) in runs:
+            yield said[i].start(), said[i + RUN - 1].end()
     for match in _CHINESE.finditer(low):
         for i in range(match.start(), match.end() - RUN_CHINESE + 1):
             if low[i : i + RUN_CHINESE] in runs:
-                found = low[i : i + RUN_CHINESE]
-                yield Rejection(
-                    rule="smuggled",
-                    span=(i, i + RUN_CHINESE),
-                    reason=f"{found!r} stood only in a sentence that was dropped",
-                )
-                return
+                yield i, i + RUN_CHINESE
