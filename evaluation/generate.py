@@ -88,8 +88,8 @@ class Desk:
             clean = cleaned_brief(brief_of(self.request, row, segment, kind))
             rng = brief_rng(self.request.seed, clean.brief)
             candidates = self.scribe.candidates(clean.brief, self.request.n, rng)
-            done = _screened(clean) + self._judge(clean.brief, candidates)
-            return done if done.copy else done + self._fall_back(clean.brief, len(candidates))
+            done = _screened(clean) + self._judge(clean, candidates)
+            return done if done.copy else done + self._fall_back(clean, len(candidates))
         except DataError as error:
             segment_id = segment.segment_id if segment else -1
             return Written(
@@ -97,12 +97,13 @@ class Desk:
                 refused=(_unwritten(row.product.product_id, segment_id, kind, "unwritable", str(error)),),
             )
 
-    def _judge(self, brief: Brief, candidates: list[Candidate]) -> Written:
+    def _judge(self, clean: CleanedBrief, candidates: list[Candidate]) -> Written:
         """Candidates that may be shown, and the reasons why the others may not."""
+        brief = clean.brief
         shown: dict[str, CopyRow] = {}
         refused: list[RefusedRow] = []
         for candidate in candidates:
-            edited = self.editor.edit(brief, candidate.text)
+            edited = self.editor.edit(clean.asked, candidate.text)
             reasons = [(found.rule, found.span, found.reason) for found in edited.rejections]
             if not reasons and edited.text in shown:
                 reasons = [("duplicate", (0, len(edited.text)), "the same text came before")]
@@ -114,11 +115,12 @@ class Desk:
             ]
         return Written(copy=tuple(shown.values()), refused=tuple(refused))
 
-    def _fall_back(self, brief: Brief, n: int) -> Written:
+    def _fall_back(self, clean: CleanedBrief, n: int) -> Written:
         """The template's text, marked so, where everything else was refused."""
+        brief = clean.brief
         candidate = template_candidate(brief)
         template = replace(self, scribe=load_scribe(TEMPLATE, None))
-        done = template._judge(brief, [candidate])
+        done = template._judge(clean, [candidate])
         told = f"all {n} candidates of {self.scribe.generator_id} were refused; "
         told += (
             "the template wrote instead"

@@ -17,7 +17,7 @@ from copybandit.generators.attributes import attribute_words, foreign_attributes
 from copybandit.generators.claims import PACKS, broken
 from copybandit.generators.experience import ungrounded
 from copybandit.generators.facts import Said, numbers, said_of, unsupported
-from copybandit.generators.injection import echoes
+from copybandit.generators.injection import cleaned_brief, echoes
 from copybandit.generators.limits import LIMITS, MAX_CHARACTERS, Limit, limit_for
 from copybandit.generators.normalising import folded, has_chinese, normalise
 from copybandit.generators.proofreading import MISSING, installed, misspelt
@@ -25,6 +25,7 @@ from copybandit.generators.rejection import Rejection
 from copybandit.generators.repairs import Edit, repaired
 from copybandit.generators.safety import unsafe
 from copybandit.generators.shape import misshapen
+from copybandit.generators.smuggled import smuggled
 from copybandit.sim.types import Brief, DataError, Product, Variant
 
 __all__ = [
@@ -50,7 +51,7 @@ class EditorSettings:
     Attributes:
         facts: numbers, dates, materials, brands and attributes must be the product's.
         claims: claim rules of `packs`.
-        safety: abuse, personal data, individual history, invented experience.
+        safety: abuse, personal data, individual history, invented experience, orders to the writer and what they ordered.
         proofreading: grammar and spelling of English copy; without Harper only a few slips are found.
         soft: whether soft rules (`Rejection.severity`) refuse, too.
         packs: names of claim packs.
@@ -101,14 +102,18 @@ class Editor:
         """Every rule that a text breaks; empty means it may be shown.
 
         Facts, claims and safety read `normalise(text)`, so that odd spellings do not slip through; their spans are places
-        there, all others places in `text`.
+        there, all others places in `text`. What the screen drops from the brief supports nothing and may not come back.
         """
+        clean = cleaned_brief(brief)
+        brief = clean.brief
         settings, product = self.settings, brief.product
         limit = limit_for(brief.content_type, brief.placement, settings.limits)
         plain = normalise(text)
         said = said_of(product, _more(brief), settings.currency)
         found = misshapen(text, said.folded, limit)
         found += self._told(brief, blanked(brief, plain, limit), said)
+        if settings.safety and clean.findings:
+            found += smuggled(folded(plain), tuple(f.text for f in clean.findings), said.folded)
         if limit.named and not names_product(brief, text):
             reason = f"does not name {product.name!r}"
             found.append(Rejection(rule="unnamed", span=(0, len(text)), reason=reason))
@@ -137,7 +142,7 @@ class Editor:
     def edit(self, brief: Brief, text: str) -> Edited:
         """Repair spelling of characters, spaces, capitals and the last mark, then check."""
         limit = limit_for(brief.content_type, brief.placement, self.settings.limits)
-        done, edits = repaired(text, said_of(brief.product).folded, limit)
+        done, edits = repaired(text, said_of(cleaned_brief(brief).brief.product).folded, limit)
         return Edited(text=done, edits=edits, rejections=self.check(brief, done))
 
 

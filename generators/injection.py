@@ -7,35 +7,33 @@ convicts and keeps the reason. It decides on form alone: what is true, allowed o
 
 from __future__ import annotations
 
-import base64
-import binascii
-import codecs
-import html
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from urllib.parse import unquote
+from typing import Literal
 
-from copybandit.generators.normalising import compact, folded, hidden, normalise, unleet
+from copybandit.generators.disguises import hidden_in, odd, readings
+from copybandit.generators.normalising import folded
 from copybandit.generators.rejection import Rejection
+from copybandit.generators.signals import Kind, threshold, weigh
 from copybandit.generators.tables import table
 from copybandit.sim.types import Brief, Product
 
 _SENTENCE = re.compile(r"[^.!?。！？\n;；]*(?:[.!?](?!\s|$)[^.!?。！？\n;；]*)*[.!?。！？\n;；]*\s*")
-_SPACED = re.compile(r"(?:(?<!\w)[^\W_](?:[\s._*/\-]+(?=[^\W_](?!\w)))?){6,}")
-_GAPPED = re.compile(r"\w+[_*/~+]\w+[_*/~+]\w+")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_HEX = re.compile(r"(?:[0-9a-f]{2}){10,}", re.IGNORECASE)
-_COMPACT = re.compile(
-    r"(?:ignore|disregard|forget|override|bypass)(?:all|any|the|your|these|of|my)*"
-    r"(?:previous|prior|above|earlier|system)?(?:instruction|prompt|rule|guideline)"
-    r"|systemprompt|youarenow|newinstructions|developermode|忽略.{0,8}(?:指令|提示|规则)|系统提示"
+_WORKS = re.compile(
+    r"\b(?:e?books?|novels?|comics?|films?|movies?|dvds?|blu-?rays?|music|vinyls?|cds?|albums?|games?|gaming|toys?|puzzles?|posters?"
+    r"|prints?|art|cards?|stationery|gifts?|fashion|clothing|apparel|t-?shirts?|shirts|signs?|kids|media|audio ?books?"
+    r"|magazines?|theat\w+|software|apps?)\b|书|影|音像|音乐|唱片|游戏|玩具|绘本|漫画|文具|文创|服饰|服装|贺卡|海报|艺术"
 )
-_TAGS = re.compile("[\U000e0000-\U000e007f]")
-_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
-MANY_HIDDEN = 3
-"""Invisible characters inside the words of one sentence that are no longer an accident of copying."""
+"""Categories whose products bear the names of works, or sentences in print."""
+_IN_COMPANY = 0.6
+"""Share of its threshold that is enough for a sentence beside one that is convicted."""
+_DISGUISE = 0.4
+"""What it weighs that a text says more once its disguise is off."""
+_TOGETHER = 0.2
+"""What two sentences must weigh together above the threshold, where neither is an order alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,9 +57,16 @@ class Cleaned:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CleanedBrief:
-    """A brief whose product and own fields are clean."""
+    """A brief whose product and own fields are clean.
+
+    Attributes:
+        brief: the clean one.
+        asked: the one that came in; the editor is told of it, so that nothing dropped comes back.
+        findings: what was dropped.
+    """
 
     brief: Brief
+    asked: Brief
     findings: tuple[Finding, ...]
 
 
@@ -77,13 +82,18 @@ def _any_rule() -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{p.pattern})" for _, _, p in _rules() if "\\1" not in p.pattern))
 
 
+_CHEAP = re.compile(r"\b(\w{3,})\b.*\b\1\b|([\u4e00-\u9fff]{2}).*\2")
+"""What every rule with a back-reference needs."""
+
+
 def echoes(text: str) -> Iterator[Rejection]:
     """Prompts, role markers, orders and chatter of a model in copy, in any spelling; at most one.
 
     Args:
         text: the copy, normalised and folded.
     """
-    for how, spelling in _spellings(text):
+    for reading in readings(text):
+        spelling, how = reading.text, reading.how
         if _any_rule().search(spelling) is None:
             continue
         rule, reason, match = next(
@@ -101,18 +111,51 @@ def echoes(text: str) -> Iterator[Rejection]:
 @lru_cache(maxsize=4096)
 def screen(product: Product) -> tuple[Finding, ...]:
     """Every sentence of the product's name, title, brand and facts that reads as an order; empty for a clean product."""
-    return tuple(finding for name, text in _fields(product) for finding in screen_text(text, name))
+    fields = tuple(_fields(product))
+    found = {name: screen_text(text, name, category=product.category) for name, text in fields}
+    if any(found.values()):  # a listing with one order in it is read again, with less patience
+        found = {
+            name: was or screen_text(text, name, category=product.category, company=True)
+            for (name, text), was in zip(fields, found.values(), strict=True)
+        }
+    return tuple(finding for name, _ in fields for finding in found[name])
 
 
-def screen_text(text: str, field: str = "text") -> tuple[Finding, ...]:
-    """The same for one text, such as a shopper's question or a buyer's notes; at most one finding a sentence."""
-    whole = _convict(text)
-    found = [
-        finding for piece in _SENTENCE.finditer(text) if (finding := _sentence(piece, field)) is not None
-    ]
-    if whole and not found:  # the order runs over a sentence's end
-        found = [Finding(field=field, rule=whole[0], span=(0, len(text)), reason=whole[1], text=text)]
-    return tuple(found)
+def screen_text(
+    text: str, field: str = "text", *, category: str = "", company: bool = False
+) -> tuple[Finding, ...]:
+    """The same for one text, such as a shopper's question or a buyer's notes; at most one finding a sentence.
+
+    Args:
+        text: what the field holds.
+        field: which one, as a `Finding` names it; any other is judged like a title.
+        category: the product's; names of books, games and prints are given more room, as are names of unknown things.
+        company: whether something beside it was convicted already, so that less is enough.
+    """
+    pieces = [piece for piece in _SENTENCE.finditer(text) if piece.group().strip()]
+    kind = _kind(field, category)
+    told = [_convict(piece.group(), kind, company) for piece in pieces]
+    if any(told) and not all(told):
+        told = [was or _convict(piece.group(), kind, True) for was, piece in zip(told, pieces, strict=True)]
+    if not any(told) and len(pieces) > 1:
+        told = _together([piece.group() for piece in pieces], text, kind)
+    return tuple(
+        Finding(field=field, rule=why[0], span=piece.span(), reason=why[1], text=piece.group().strip())
+        for why, piece in zip(told, pieces, strict=True)
+        if why
+    )
+
+
+def _together(sentences: list[str], text: str, kind: Kind) -> list[_Verdict | None]:
+    """Verdicts on sentences none of which is an order alone: the order may run over a sentence's end."""
+    if (whole := _convict(text, kind, False, strong_only=True)) is not None:
+        return [whole] * len(sentences)
+    told: list[_Verdict | None] = [None] * len(sentences)
+    for i, (one, two) in enumerate(itertools.pairwise(sentences)):
+        pair = _weighed(one + " " + two, kind)
+        if pair is not None and pair[0] >= threshold(kind) + _TOGETHER:
+            told[i] = told[i + 1] = ("signals", pair[1])
+    return told
 
 
 def cleaned(product: Product) -> Cleaned:
@@ -141,18 +184,19 @@ def screen_brief(brief: Brief) -> tuple[Finding, ...]:
     return (*screen(brief.product), *(f for name in _BRIEF for f in screen_text(getattr(brief, name), name)))
 
 
+@lru_cache(maxsize=8192)
 def cleaned_brief(brief: Brief) -> CleanedBrief:
     """The brief with each convicted sentence dropped from its product and from its own fields."""
     product = cleaned(brief.product)
     own = [f for name in _BRIEF for f in screen_text(getattr(brief, name), name)]
     if not own and not product.findings:
-        return CleanedBrief(brief=brief, findings=())
+        return CleanedBrief(brief=brief, asked=brief, findings=())
     question, notes, voice = (_without(getattr(brief, name), name, own) for name in _BRIEF)
     clean = replace(brief, product=product.product, question=question, notes=notes, voice=voice)
-    return CleanedBrief(brief=clean, findings=(*product.findings, *own))
+    return CleanedBrief(brief=clean, asked=brief, findings=(*product.findings, *own))
 
 
-_BRIEF = ("question", "notes", "voice")
+_BRIEF: tuple[Literal["question", "notes", "voice"], ...] = ("question", "notes", "voice")
 
 
 def _fields(product: Product) -> Iterator[tuple[str, str]]:
@@ -166,71 +210,51 @@ def _without(text: str, field: str, findings: tuple[Finding, ...] | list[Finding
     return text.strip(" ;；\n")
 
 
-def _sentence(piece: re.Match[str], field: str) -> Finding | None:
-    told = _convict(piece.group())
-    if told is None:
-        return None
-    return Finding(field=field, rule=told[0], span=piece.span(), reason=told[1], text=piece.group().strip())
+_Verdict = tuple[str, str]
+"""Rule and reason."""
 
 
-def _convict(text: str) -> tuple[str, str] | None:
-    """Rule and reason of the first spelling of a sentence that any rule matches."""
+def _kind(field: str, category: str) -> Kind:
+    """Which kind of field it is; names in a category of works (``books``) may be any sentence."""
+    for own in _BRIEF:
+        if field == own:
+            return own
+    if field.startswith("facts"):
+        return "facts"
+    return "title" if not category or _WORKS.search(folded(category)) else "name"
+
+
+def _convict(text: str, kind: Kind, company: bool, *, strong_only: bool = False) -> _Verdict | None:
+    """Rule and reason, if any reading of a sentence holds what no listing holds, or weighs enough."""
     if not text.strip():
         return None
-    if _TAGS.search(text) or _BIDI.search(text) or _buried(text) >= MANY_HIDDEN:
+    if hidden_in(text):
         return "hidden", "characters that a reader cannot see"
-    for how, spelling in _spellings(text):
-        for rule, reason, pattern in _rules():
-            if pattern.search(spelling):
-                return rule, reason + how
-    return None
+    for reading in readings(text):
+        if reading.proof:
+            return "encoded", f"a text in code{reading.how}"
+        if _any_rule().search(reading.text) or _CHEAP.search(reading.text):
+            for rule, reason, pattern in _rules():
+                if pattern.search(reading.text):
+                    return rule, reason + reading.how
+    if strong_only:
+        return None
+    heaviest = _weighed(text, kind)
+    enough = threshold(kind) * (_IN_COMPANY if company else 1.0) - 1e-9
+    return ("signals", heaviest[1]) if heaviest is not None and heaviest[0] >= enough else None
 
 
-def _buried(text: str) -> int:
-    """How many invisible characters stand between two visible letters."""
-    return sum(
-        0 < i < len(text) - 1 and text[i - 1].isalnum() and text[i + 1].isalnum() for i in hidden(text)
-    )
-
-
-def _spellings(text: str) -> Iterator[tuple[str, str]]:
-    """The sentence as it is and as its disguises would have it, with how each was read."""
-    plain = folded(normalise(text))
-    yield "", plain
-    if (letters := unleet(plain)) != plain:
-        yield ", digits for letters", letters
-    if _SPACED.search(plain) or _GAPPED.search(plain):
-        if found := _COMPACT.search(unleet(compact(plain)[0])):
-            yield ", letters apart", f"ignore all previous instructions: {found.group()}"
-        yield ", words joined by signs", re.sub(r"[_*/~+.-]+", " ", plain)
-    for way, undone in (("an HTML code", html.unescape(text)), ("percent codes", unquote(text))):
-        if undone != text:
-            yield f", in {way}", folded(normalise(undone))
-    for token in (*_BASE64.findall(text), *_HEX.findall(text)):
-        if (hidden_text := _decoded(token)) is not None:
-            yield ", encoded", folded(normalise(hidden_text))
-    if len(plain.split()) > 2:
-        yield ", in rot13", codecs.decode(plain, "rot13")
-        yield ", backwards", plain[::-1]
-
-
-def _decoded(token: str) -> str | None:
-    """What a base64 or hexadecimal token says, if it says something in letters and spaces."""
-    tries = []
-    if _HEX.fullmatch(token):
-        tries.append(bytes.fromhex(token))
-    try:
-        padded = token.rstrip("=").replace("-", "+").replace("_", "/")
-        tries.append(base64.b64decode(padded + "=" * (-len(padded) % 4)))
-    except (binascii.Error, ValueError):
-        pass
-    for raw in tries:
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError:
+def _weighed(text: str, kind: Kind) -> tuple[float, str] | None:
+    """Weight and reason of the heaviest reading; a disguise that adds to it weighs itself."""
+    best: tuple[float, str] | None = None
+    for reading in readings(text):
+        weighed = weigh(reading.text, kind)
+        if best is None:
+            best = weighed.score, weighed.reason
             continue
-        if sum(letter.isprintable() for letter in text) == len(text) and any(
-            c.isspace() or c > "\u2e80" for c in text
-        ):
-            return text
-    return None
+        score = weighed.score + _DISGUISE
+        if weighed.score > best[0]:
+            best = score, weighed.reason + reading.how
+    if best is not None and (more := odd(text)):
+        best = best[0] + more, best[1] + ", oddly spelled"
+    return best
