@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
+from copybandit.generators.counting import GENERIC
 from copybandit.generators.facts import Said
-from copybandit.generators.quantities import GENERIC
 from copybandit.generators.rejection import Rejection, reject
 from copybandit.generators.tables import table
 from copybandit.generators.units import UNITS
