@@ -5,12 +5,15 @@
 - A count agrees with a count of the same thing, or of things unnamed (``12-pack``, ``pack of 12``, ``12 mugs``), but parts
   are not things: 12 pockets are not 12 pieces.
 - A count of parts agrees with the same parts under more words (``two pockets``, ``two zip pockets``).
+- Three packs of 500 g weigh 1.5 kg (`multiplied`).
 - 60 days are two months, 365 days are 12.
 - A bare number agrees with any number of the same value.
 - ``under $20`` follows from 19.99, ``over 300 pages`` from 320, each within a quarter.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from copybandit.generators.counting import CODES, PARTS
 from copybandit.generators.quantities import Quantity
@@ -35,6 +38,27 @@ def agrees(said: Quantity, held: Quantity) -> bool:
     if said.currency:
         return False
     return _same_count(said, held) and _same_thing(said, held)
+
+
+_WHOLE = frozenset({"mass", "volume"})
+
+
+def multiplied(said: Quantity, held: tuple[Quantity, ...]) -> bool:
+    """Whether a mass or volume in copy is that of all things of a pack: 3 x 500 g are 1.5 kg."""
+    if not said.units or said.units[0].dimension not in _WHOLE:
+        return False
+    counts = {q.values[0] for q in held if q.bare and not q.token and q.noun not in PARTS | CODES}
+    return any(
+        agrees(said, replace(q, values=tuple(count * value for value in q.values)))
+        for q in held
+        if q.units and q.units[0].dimension in _WHOLE
+        for count in counts
+        if 2 <= count <= _MOST
+    )
+
+
+_MOST = 100
+"""Things in a pack, at most, whose sizes copy may add up."""
 
 
 def _same_count(said: Quantity, held: Quantity) -> bool:

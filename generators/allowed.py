@@ -18,7 +18,8 @@ _SENTENCE = re.compile(r"(?:[^.!?。！？]|[.](?=\d))+")
 _DECLINES = re.compile(
     r"\b(?:do(?:es)? not|don't|doesn't|cannot|can't) (?:say|tell|state|cover|mention|promise|confirm)\b"
     r"|\b(?:nothing|no word|not sure|not stated|not listed)\b"
-    r"|没有?(?:写|说|注明|标注)|未(?:注明|标注|提及)|不(?:清楚|确定|能保证)",
+    r"|\bnot (?:suitable|recommended|meant|made|for|designed|listed|said)\b|\btoo (?:young|small|large|big|old|heavy)\b"
+    r"|不(?:建议|推荐|适合|适用|支持|能|可以|行|够)|没有?(?:写|说|注明|标注)|未(?:注明|标注|提及)|不(?:清楚|确定|能保证)",
     re.IGNORECASE,
 )
 _ANSWERS = re.compile(r"\b(?:but|yes|however|though)\b|但|不过", re.IGNORECASE)

@@ -137,9 +137,8 @@ def broken(
     if every.search(text) is None:
         return
     for compiled in rules:
-        match = next(_breaches(compiled, text, said, names), None)
-        if match is not None:
-            rule = compiled.rule
+        rule = compiled.rule
+        for match in _breaches(compiled, text, said, names):
             reason = f"{match.group().strip()!r}: {rule.reason} ({rule.citation})"
             yield Rejection(rule=rule.rule_id, span=match.span(), reason=reason, severity=rule.severity)
 

@@ -120,9 +120,8 @@ def _quantity(text: str, numeral: Numeral) -> Quantity | None:
     quantity = _measure(before, after, base) or _counting(before, after, base)
     idle = numeral.values[0] == 1 and (quantity.bare or quantity.units[0].dimension in ("months", "star"))
     idle = idle or (numeral.values[0] == 1 and text[quantity.span[0] : quantity.span[1]][-3:] in _IDLE)
-    if word and (idle or (numeral.kind == "han" and quantity.bare and not quantity.noun)):
-        return None
-    return quantity
+    unsaid = numeral.kind == "han" and quantity.bare and not quantity.noun and text[end - 1] != "打"
+    return None if word and (idle or unsaid) else quantity
 
 
 _PERCENT = (Unit(dimension="percent", size=1.0),)
