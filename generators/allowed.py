@@ -23,6 +23,7 @@ _DECLINES = re.compile(
     re.IGNORECASE,
 )
 _ANSWERS = re.compile(r"\b(?:but|yes|however|though)\b|但|不过", re.IGNORECASE)
+_COUNT = re.compile(r"[\d一二两三四五六七八九十百千半]+[\u4e00-\u9fff]")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 
 
@@ -54,11 +55,13 @@ def declined(brief: Brief, plain: str) -> str:
     if brief.content_type != "answer":
         return plain
     asked = {match.group().lower() for match in _TOKEN.finditer(brief.question)}
+    counts = set(_COUNT.findall(brief.question))
 
     def without(sentence: re.Match[str]) -> str:
         said = sentence.group()
         if not _DECLINES.search(said) or _ANSWERS.search(said):
             return said
+        said = _COUNT.sub(lambda m: " " * len(m.group()) if m.group() in counts else m.group(), said)
         return _TOKEN.sub(lambda m: " " * len(m.group()) if m.group().lower() in asked else m.group(), said)
 
     return _SENTENCE.sub(without, plain)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
+from copybandit.generators.assertions import foreign_assertions
 from copybandit.generators.counting import GENERIC
 from copybandit.generators.facts import Said
 from copybandit.generators.features import foreign_features
+from copybandit.generators.normalising import folded
 from copybandit.generators.phrases import stem
 from copybandit.generators.rejection import Rejection, reject
 from copybandit.generators.tables import table
@@ -61,8 +63,11 @@ def _foreign(said: str, interests: str) -> frozenset[str]:
 def foreign_attributes(said: Said, text: str, interests: str) -> list[Rejection]:
     """Describing words of the lexicon that neither the product nor the reader's interests hold."""
     foreign, low = _foreign(said.text, interests), text.lower()
-    listed = list(foreign_features(f"{said.folded} ; {interests.lower()}" if interests else said.folded, text))
-    return listed + [
+    own = f"{said.folded} ; {interests.lower()}" if interests else said.folded
+    return [
+        *foreign_features(own, text),
+        *foreign_assertions(own, folded(text)),
+    ] + [
         reject("attribute", match, f"{match.group()!r} is not among the product's facts")
         for match in _WORD.finditer(text)
         if (word := match.group().lower()) in foreign

@@ -98,7 +98,7 @@ def unsupported(
         brands: all brands of the shop.
     """
     low = folded(text)
-    made = [m for m in materials(low) if m.material not in said.materials and low[slice(*m.span)] not in said.folded]
+    made = [m for m in materials(low) if m.material not in said.materials]
     known = implied_materials(interests.lower()) if made and interests else frozenset()
     return [
         *_numbers(said, text, low),

@@ -40,10 +40,13 @@ def _denied(text: str, span: tuple[int, int]) -> bool:
 
 @lru_cache(maxsize=8192)
 def _held(said: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Ids of the properties that a product states or implies, and the stems of its words."""
+    """Ids of the properties that a product states or implies, and the stems of its words that it does not deny."""
     lexicon, implied = _lexicon()
     stated = (implied[f.name] for f in found(lexicon, said) if not _denied(said, f.span))
-    return frozenset().union(*stated), stems(said)
+    return frozenset().union(*stated), stems(_DENIED.sub(" ", said))
+
+
+_DENIED = re.compile(r"\b(?:no|not|non|without|never)[ -][a-z]+")
 
 
 def foreign_features(said: str, text: str) -> Iterator[Rejection]:

@@ -54,7 +54,7 @@ _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
 # `Print it. Twice.` and `for the couple next door` say nothing of the product; a table that doubles as a desk is a desk.
 _VAGUE = re.compile(
     rf"\b(?:{'|'.join(sorted(VAGUE - {'twice', 'thrice', 'couple', 'double', 'doubles'}))}"
-    r"|(?:twice|thrice)(?=[ -](?:as|the|more|daily|a|per|your|over)\b)|couple(?= of)"
+    r"|(?<![.!?] )(?:twice|thrice)|couple(?= of)"
     r"|doubles?(?! (?:(?:up )?as|up|check|take|date|chin|trouble|agent|life)\b|-check))\b",
     re.IGNORECASE,
 )
