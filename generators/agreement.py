@@ -45,6 +45,10 @@ _WHOLE = frozenset({"mass", "volume"})
 
 def multiplied(said: Quantity, held: tuple[Quantity, ...]) -> bool:
     """Whether a mass or volume in copy is that of all things of a pack: 3 x 500 g are 1.5 kg."""
+    if said.bare and said.noun in PARTS and not said.token:  # three notebooks of 48 pages have 144
+        parts = {q.values[0] for q in held if q.noun == said.noun}
+        packs = {q.values[0] for q in held if q.bare and not q.token and q.noun not in PARTS | CODES}
+        return any(_equal(said.values[0], pack * part) for pack in packs for part in parts)
     if not said.units or said.units[0].dimension not in _WHOLE:
         return False
     counts = {q.values[0] for q in held if q.bare and not q.token and q.noun not in PARTS | CODES}

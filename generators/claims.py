@@ -173,6 +173,7 @@ def _named(names: tuple[str, ...], text: str, match: re.Match[str]) -> bool:
 
 _SAME_WORDS = (
     (re.compile(r"[\s-]+"), " "),
+    (re.compile(r"\bthe "), ""),
     (re.compile(r" ?per ?cent\b"), "%"),
     (re.compile(r"certificat(?:ion|e)"), "certified"),
 )

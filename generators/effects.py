@@ -21,6 +21,8 @@ _DECLINES = re.compile(
 )
 _SENTENCE = re.compile(r"[^.!?。！？\n]+")
 _NOT = re.compile(r"(?:\b(?:no|not|without|minus|less|never)(?: \w+)? |[不没无非](?:是|会|能)?)$")
+# `no clots` promises what `not for migraines` denies.
+_NOT_ONE = re.compile(r"\bnot (?:\w+ ){0,3}$|不(?:是|能|会)?$")
 _REACH = {False: 24, True: 6}
 """Characters between an effect and what it acts on, in English and in Chinese."""
 
@@ -41,7 +43,7 @@ def health_effects(text: str, said: str) -> Iterator[Rejection]:
         part, start = sentence.group(), sentence.start()
         named = [f for f in found(ailments, part) if f.name and f.name not in said]
         acts = [f for f in found(effects, part) if f.name]
-        hit = next((f for f in named if not _NOT.search(part[: f.span[0]])), None)
+        hit = next((f for f in named if not _NOT_ONE.search(part[: f.span[0]])), None)
         hit = hit or (_acted(part, acts, body, said) if acts else None)
         if hit is not None and not _DECLINES.search(part):
             span = (start + hit.span[0], start + hit.span[1])

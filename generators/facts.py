@@ -77,13 +77,23 @@ def said_of(product: Product, more: str = "", currency: str = "") -> Said:
         text=text,
         folded=low,
         brand=product.brand,
-        quantities=(*found, price),
+        quantities=(*found, price, *_spoken(low)),
         dates=dated,
         words=frozenset(_WORDS.findall(low)),
         tokens=frozenset((*runs, *joined)),
         materials=implied_materials(low),
         years=frozenset(date.year for date in dated if date.year),
     )
+
+
+_TWO = re.compile(
+    r"\b(?:pairs?|twin|duo|front and (?:back|rear)|left and right|inner and outer|upper and lower|top and bottom|both sides)\b|一对|双(?=层|人|面|头|肩|色)"
+)
+
+
+def _spoken(low: str) -> tuple[Quantity, ...]:
+    """Counts that are said without a number: a pair, front and back."""
+    return (Quantity(values=(2.0,)),) if _TWO.search(low) else ()
 
 
 def unsupported(

@@ -24,7 +24,8 @@ _TENS = {
     w: 10 * v for v, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
 }
 _SCALES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
-_PARTS = {"half": 0.5, "quarter": 0.25, "halves": 0.5, "quarters": 0.25, "third": 1 / 3, "thirds": 1 / 3}
+_PARTS = {"half": 0.5, "quarter": 0.25, "halves": 0.5, "quarters": 0.25, "third": 1 / 3, "thirds": 1 / 3, "fifth": 0.2,
+          "eighth": 0.125, "tenth": 0.1}
 VAGUE = frozenset(
     "hundreds thousands millions dozens twice thrice double triple quadruple percent "
     "couple doubles triples doubled tripled".split()
@@ -41,7 +42,7 @@ _SPELLED = (
     rf"\b(?:(?:a )?half(?: a)?[ -](?:{'|'.join(_SCALES)})"
     rf"|(?:a )?(?:{_WHOLE_WORD})(?:(?:[ -]| and (?:a )?)(?:{_WHOLE_WORD}))*"
     r"(?: and (?:a )?(?:half|quarter|third)|[ -](?:and[ -](?:a[ -])?half|halves|quarters|thirds)|(?<=one)[ -](?:half|quarter|third))?"
-    r"|(?:a )?(?:half|quarter)|a third(?= of))\b"
+    r"|(?:a )?(?:half|quarter)|an? (?:third|fifth|eighth|tenth)(?= of))\b"
 )
 # A second 两 in a numeral is the weight: 四两 is four liang, 两千两百 a number.
 _CHINESE = r"(?:(?<![一二两三四五六七八九十])两|[零〇一二三四五六七八九十百千万亿])+(?:点[零一二三四五六七八九]+)?|半"
@@ -136,7 +137,7 @@ def _half(plain: str) -> float:
 
 def _spelled(match: re.Match[str]) -> Reading | None:
     """``twenty-four``, ``one hundred and fifty``, ``half a dozen``, ``two and a half``; ``one`` alone is no number."""
-    words = [w for w in re.split(r"[ -]+", match["spelled"].lower()) if w not in ("a", "and")]
+    words = [w for w in re.split(r"[ -]+", match["spelled"].lower()) if w not in ("a", "an", "and")]
     total, current, part = 0.0, 0.0, 1.0
     for place, word in enumerate(words):
         if word in _PARTS:

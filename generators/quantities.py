@@ -117,13 +117,20 @@ def _quantity(text: str, numeral: Numeral) -> Quantity | None:
     base = replace(base, relation=_relation(before))
     if (money := _money(before, after, base)) is not None:
         return money
+    if _IDIOM.match(after) or (numeral.values[0] == 0.5 and word and _HALF_DONE.match(after)):
+        return None
     quantity = _measure(before, after, base) or _counting(before, after, base)
     idle = numeral.values[0] == 1 and (quantity.bare or quantity.units[0].dimension in ("months", "star"))
     idle = idle or (numeral.values[0] == 1 and text[quantity.span[0] : quantity.span[1]][-3:] in _IDLE)
+    idle = idle and not _RANGE.match(after)
     unsaid = numeral.kind == "han" and quantity.bare and not quantity.noun and text[end - 1] != "打"
     return None if word and (idle or unsaid) else quantity
 
 
+# Times of day, and what is half done, count nothing; a range from one counts.
+_IDIOM = re.compile(r"[ -]?o'clock|\s?[ap]\.?m\b\.?|:[0-5]\d\b|点钟?(?:下班|起床|睡|半|的)|[ -](?:o'clock|times out of)", re.IGNORECASE)
+_HALF_DONE = re.compile(r"-[a-z]+(?:ed|en|ish)\b|[ -](?:asleep|awake|hearted|the (?:fun|battle|time|fuss)|past|way)\b")
+_RANGE = re.compile(r"\s?(?:到|至|-|–|~|to)\s?[\d一二两三四五六七八九十]")
 _PERCENT = (Unit(dimension="percent", size=1.0),)
 _IDLE = frozenset({"day", "eek", "ond", "ute", "一天", "一日", "一周", "一秒"})
 

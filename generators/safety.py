@@ -62,6 +62,9 @@ _SPACED = re.compile(r"(?<![a-z])(?:[a-z][\s.\-_*]){2,}[a-z](?![a-z])")
 _STRETCHED = re.compile(r"([a-z])\1{2,}")
 
 
+_NAME_WORD = re.compile(r"[a-z]{3,}")
+
+
 def abusive(text: str, names: tuple[str, ...] = ()) -> Iterator[Rejection]:
     """Profanity, slurs, threats and insults in folded text, in plain or disguised spelling.
 
@@ -75,6 +78,8 @@ def abusive(text: str, names: tuple[str, ...] = ()) -> Iterator[Rejection]:
         for near, words in lists.company:
             if near.search(told):
                 text = words.sub(lambda m: " " * len(m.group()), text)
+        own = {word for name in names for word in _NAME_WORD.findall(name)}
+        text = _NAME_WORD.sub(lambda m: " " * len(m.group()) if m.group() in own else m.group(), text)
         yield from _profane(lists.allowed.sub(lambda m: " " * len(m.group()), text), lists)
 
 
