@@ -5,6 +5,7 @@
 - A count agrees with a count of the same thing, or of things unnamed (``12-pack``, ``pack of 12``, ``12 mugs``), but parts
   are not things: 12 pockets are not 12 pieces.
 - A count of parts agrees with the same parts under more words (``two pockets``, ``two zip pockets``).
+- Three packs of 500 g weigh 1.5 kg (`multiplied`).
 - 60 days are two months, 365 days are 12.
 - A bare number agrees with any number of the same value.
 - ``under $20`` follows from 19.99, ``over 300 pages`` from 320, each within a quarter.
@@ -12,11 +13,16 @@
 
 from __future__ import annotations
 
-from copybandit.generators.quantities import PARTS, Quantity
+from dataclasses import replace
+
+from copybandit.generators.counting import CODES, PARTS
+from copybandit.generators.quantities import Quantity
 from copybandit.generators.units import Unit
 
 CLOSE = 0.03
 """Largest relative error of a rounded conversion between customary and metric units."""
+EXACT = 1e-6
+"""Relative error of exact conversions, whose factors are rounded themselves."""
 SLACK = 1.25
 """How far, as a ratio, a bound in copy may lie from the number it bounds."""
 
@@ -34,10 +40,46 @@ def agrees(said: Quantity, held: Quantity) -> bool:
     return _same_count(said, held) and _same_thing(said, held)
 
 
+_WHOLE = frozenset({"mass", "volume"})
+
+
+def multiplied(said: Quantity, held: tuple[Quantity, ...]) -> bool:
+    """Whether a mass or volume in copy is that of all things of a pack: 3 x 500 g are 1.5 kg."""
+    if said.bare and said.noun in PARTS and not said.token:  # three notebooks of 48 pages have 144
+        parts = {q.values[0] for q in held if q.noun == said.noun}
+        packs = {q.values[0] for q in held if q.bare and not q.token and q.noun not in PARTS | CODES}
+        return any(_equal(said.values[0], pack * part) for pack in packs for part in parts)
+    if not said.units or said.units[0].dimension not in _WHOLE:
+        return False
+    counts = {q.values[0] for q in held if q.bare and not q.token and q.noun not in PARTS | CODES}
+    return any(
+        agrees(said, replace(q, values=tuple(count * value for value in q.values)))
+        for q in held
+        if q.units and q.units[0].dimension in _WHOLE
+        for count in counts
+        if 2 <= count <= _MOST
+    )
+
+
+_MOST = 100
+"""Things in a pack, at most, whose sizes copy may add up."""
+
+
 def _same_count(said: Quantity, held: Quantity) -> bool:
-    if said.relation == ">" and held.relation != ">":
-        return said.values[0] < held.values[0] <= SLACK * said.values[0]
+    if said.relation in _BOUNDS and said.relation != held.relation:
+        return _bounds(said.relation, said.values[0], held.values[0])
     return _same_value(said, held)
+
+
+_BOUNDS = frozenset({">", ">=", "<"})
+
+
+def _bounds(relation: str, bound: float, value: float) -> bool:
+    """Whether a bound in copy holds of the value and lies no further than a quarter from it."""
+    if relation == "<":
+        return value * (1 + EXACT) < bound <= SLACK * value
+    low = bound * (1 - EXACT) if relation == ">=" else bound * (1 + EXACT)
+    return low < value <= SLACK * bound
 
 
 def _same_value(said: Quantity, held: Quantity) -> bool:
@@ -46,13 +88,13 @@ def _same_value(said: Quantity, held: Quantity) -> bool:
 
 
 def _equal(a: float, b: float) -> bool:
-    return abs(a - b) <= 1e-9 * max(1e-12, abs(a), abs(b))
+    return abs(a - b) <= EXACT * max(1e-12, abs(a), abs(b))
 
 
 def _same_price(said: Quantity, held: Quantity) -> bool:
     if said.relation == "<":
         return any(h < s <= SLACK * h for s in said.values for h in held.values)
-    if said.relation == ">" and held.relation != ">":
+    if said.relation in (">", ">=") and said.relation != held.relation:
         return False
     known = "?" in (said.currency, held.currency) or said.currency == held.currency
     return known and any(abs(s - h) < 0.005 for s in said.values for h in held.values)
@@ -67,8 +109,10 @@ def _same_measure(said: Quantity, a: Unit, held: Quantity, b: Unit) -> bool:
         return False
     if a.dimension == "percent" and said.noun and held.noun and said.noun != held.noun:
         return False
-    if said.relation == ">" and held.relation != ">":
-        return any(s * a.size < h * b.size <= SLACK * s * a.size for s in said.values for h in held.values)
+    if said.relation in _BOUNDS and said.relation != held.relation:
+        return any(
+            _bounds(said.relation, s * a.size, h * b.size) for s in said.values for h in held.values
+        )
     return any(_close(s * a.size, said.precision * a.size, h * b.size, held.precision * b.size, a.customary != b.customary)
                for s in said.values for h in held.values)  # fmt: skip
 
@@ -107,7 +151,4 @@ def _same_thing(said: Quantity, held: Quantity) -> bool:
         return True
     if said.noun in PARTS:
         return held.noun == ""
-    return said.noun not in _CODES and not PARTS & (held.nouns | {held.noun}) and held.noun not in _CODES
-
-
-_CODES = frozenset("spf upf fpf ip ph size model version gen generation no number # 第 in-one grade".split())
+    return said.noun not in CODES and not PARTS & (held.nouns | {held.noun}) and held.noun not in CODES

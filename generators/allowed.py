@@ -18,10 +18,12 @@ _SENTENCE = re.compile(r"(?:[^.!?。！？]|[.](?=\d))+")
 _DECLINES = re.compile(
     r"\b(?:do(?:es)? not|don't|doesn't|cannot|can't) (?:say|tell|state|cover|mention|promise|confirm)\b"
     r"|\b(?:nothing|no word|not sure|not stated|not listed)\b"
-    r"|没有?(?:写|说|注明|标注)|未(?:注明|标注|提及)|不(?:清楚|确定|能保证)",
+    r"|\bnot (?:suitable|recommended|meant|made|for|designed|listed|said)\b|\btoo (?:young|small|large|big|old|heavy)\b"
+    r"|不(?:建议|推荐|适合|适用|支持|能|可以|行|够)|没有?(?:写|说|注明|标注)|未(?:注明|标注|提及)|不(?:清楚|确定|能保证)",
     re.IGNORECASE,
 )
 _ANSWERS = re.compile(r"\b(?:but|yes|however|though)\b|但|不过", re.IGNORECASE)
+_COUNT = re.compile(r"[\d一二两三四五六七八九十百千半]+[\u4e00-\u9fff]")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 
 
@@ -53,11 +55,13 @@ def declined(brief: Brief, plain: str) -> str:
     if brief.content_type != "answer":
         return plain
     asked = {match.group().lower() for match in _TOKEN.finditer(brief.question)}
+    counts = set(_COUNT.findall(brief.question))
 
     def without(sentence: re.Match[str]) -> str:
         said = sentence.group()
         if not _DECLINES.search(said) or _ANSWERS.search(said):
             return said
+        said = _COUNT.sub(lambda m: " " * len(m.group()) if m.group() in counts else m.group(), said)
         return _TOKEN.sub(lambda m: " " * len(m.group()) if m.group().lower() in asked else m.group(), said)
 
     return _SENTENCE.sub(without, plain)

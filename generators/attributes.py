@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
+from copybandit.generators.assertions import foreign_assertions
+from copybandit.generators.counting import GENERIC
 from copybandit.generators.facts import Said
-from copybandit.generators.quantities import GENERIC
+from copybandit.generators.features import foreign_features
+from copybandit.generators.normalising import folded
+from copybandit.generators.phrases import stem
 from copybandit.generators.rejection import Rejection, reject
 from copybandit.generators.tables import table
 from copybandit.generators.units import UNITS
@@ -52,23 +56,18 @@ def _ordinary() -> dict[str, re.Pattern[str]]:
 
 @lru_cache(maxsize=8192)
 def _foreign(said: str, interests: str) -> frozenset[str]:
-    own = {_stem(word) for word in (*_words(said), *_words(interests))}
-    return frozenset(word for word in attribute_words() if _stem(word) not in own)
-
-
-def _stem(word: str) -> str:
-    """The same for both numbers of a noun and both persons of a verb."""
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    return word.removesuffix(
-        "es" if word.endswith(("xes", "ches", "shes")) else "s" if word[-2:] != "ss" else ""
-    )
+    own = {stem(word) for word in (*_words(said), *_words(interests))}
+    return frozenset(word for word in attribute_words() if stem(word) not in own)
 
 
 def foreign_attributes(said: Said, text: str, interests: str) -> list[Rejection]:
     """Describing words of the lexicon that neither the product nor the reader's interests hold."""
     foreign, low = _foreign(said.text, interests), text.lower()
+    own = f"{said.folded} ; {interests.lower()}" if interests else said.folded
     return [
+        *foreign_features(own, text),
+        *foreign_assertions(own, folded(text)),
+    ] + [
         reject("attribute", match, f"{match.group()!r} is not among the product's facts")
         for match in _WORD.finditer(text)
         if (word := match.group().lower()) in foreign

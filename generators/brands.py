@@ -35,4 +35,19 @@ def foreign_brands(text: str, said: str, catalogue: tuple[str, ...] = ()) -> lis
         said: folded text of all that the product says.
         catalogue: brands of the shop, as written.
     """
-    return [match for match in _pattern(catalogue).finditer(text) if match.group().lower() not in said]
+    known = [match for match in _pattern(catalogue).finditer(text) if match.group().lower() not in said]
+    return known + [match for match in _NAMED.finditer(text) if _names_a_maker(match, said)]
+
+
+# `a Brooks bell` of a bell by another maker; days, feasts and peoples name none.
+_NAMED = re.compile(r"\b(?:an?|any|your|with|like|than) (?P<maker>[A-Z][a-z]{2,}(?:'s)?) (?P<thing>[a-z]{3,})\b")
+_PEOPLE = re.compile(
+    r"(?:ish|ese|ian|can|ean|ican|day|mas|dutch|french|swiss|greek|thai|welsh|january|february|march|april|may|june|july|august|"
+    r"september|october|november|december|easter|halloween|valentine|ramadan|hanukkah|diwali|eve|mum|mom|dad|grandma|nordic|zen)$"
+)
+
+
+def _names_a_maker(match: re.Match[str], said: str) -> bool:
+    maker = match["maker"].lower().removesuffix("'s")
+    own = re.search(rf"\b{re.escape(match['thing'])}s?\b", said)
+    return own is not None and maker not in said and _PEOPLE.search(maker) is None

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Any, Literal, get_args
 
 from copybandit.generators.normalising import has_chinese
+from copybandit.generators.phrases import stems
 from copybandit.generators.rejection import Rejection, Severity
 from copybandit.generators.tables import table
 from copybandit.sim.types import DataError, Language
@@ -138,9 +139,8 @@ def broken(
     if every.search(text) is None:
         return
     for compiled in rules:
-        match = next(_breaches(compiled, text, said, names), None)
-        if match is not None:
-            rule = compiled.rule
+        rule = compiled.rule
+        for match in _breaches(compiled, text, said, names):
             reason = f"{match.group().strip()!r}: {rule.reason} ({rule.citation})"
             yield Rejection(rule=rule.rule_id, span=match.span(), reason=reason, severity=rule.severity)
 
@@ -174,6 +174,7 @@ def _named(names: tuple[str, ...], text: str, match: re.Match[str]) -> bool:
 
 _SAME_WORDS = (
     (re.compile(r"[\s-]+"), " "),
+    (re.compile(r"\bthe "), ""),
     (re.compile(r" ?per ?cent\b"), "%"),
     (re.compile(r"certificat(?:ion|e)"), "certified"),
 )
@@ -182,6 +183,8 @@ _DENIED = re.compile(r"\s*[:：]\s*(?:no|none|not|false|否|无|不)(?![a-z])")
 
 def _says(said: str, words: str) -> bool:
     """Whether the product says these words: hyphens and spaces are alike, and ``vegan: no`` says nothing of the kind."""
+    if _same_stems(said, words):
+        return True
     words, said = _alike(words).strip(), _alike(said)
     place = said.find(words)
     while place >= 0:
@@ -189,6 +192,24 @@ def _says(said: str, words: str) -> bool:
             return True
         place = said.find(words, place + 1)
     return False
+
+
+_NOT = re.compile(r"\b(?:no|not|never|non|without|free)\b|[:：]")
+_STEMS = lru_cache(maxsize=8192)(stems)
+_IDLE = stems("the a an with of for in on by and or to is are it its our your this that comes with")
+
+
+def _same_stems(said: str, words: str) -> bool:
+    """Whether forms of all words stand in the product's text (``guaranteed``, ``lifetime guarantee``), none denied there."""
+    wanted = stems(words) - _IDLE
+    if not wanted or not words.isascii() or any(c.isdigit() for c in words) or max(map(len, wanted)) < _LONG:
+        return False
+    fields = (field for field in said.split(" ; ") if wanted <= _STEMS(field))
+    return any(not _NOT.search(field) or field == words for field in fields)
+
+
+_LONG = 5
+"""Letters of a word that tells something."""
 
 
 @lru_cache(maxsize=8192)

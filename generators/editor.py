@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from copybandit.generators.allowed import blanked, declined
 from copybandit.generators.attributes import attribute_words, foreign_attributes
 from copybandit.generators.claims import PACKS, broken
+from copybandit.generators.effects import health_effects
 from copybandit.generators.experience import ungrounded
 from copybandit.generators.facts import Said, numbers, said_of, unsupported
 from copybandit.generators.injection import cleaned_brief, echoes
@@ -130,6 +131,7 @@ class Editor:
         if settings.claims:
             words = f"{said.folded} ; {interests.lower()}" if interests else said.folded
             found += broken(low, words, _names(brief.product), settings.packs)
+            found += health_effects(low, words) if "health" in settings.packs else ()
         if settings.safety:
             drafted = brief.content_type == "review"
             found += unsafe(low, names=_names(brief.product), drafted=drafted)

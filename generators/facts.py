@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from copybandit.generators.agreement import agrees
+from copybandit.generators.agreement import agrees, multiplied
 from copybandit.generators.brands import foreign_brands
 from copybandit.generators.dates import DateSaid
 from copybandit.generators.materials import implied_materials, materials
@@ -40,6 +40,7 @@ class Said:
         words: its words, lower case.
         tokens: its codes (``a4``, ``usb3``), also those written in two parts (``usb 3``).
         materials: ids of materials named or implied.
+        years: those of its dates.
     """
 
     text: str
@@ -50,6 +51,7 @@ class Said:
     words: frozenset[str]
     tokens: frozenset[str]
     materials: frozenset[str]
+    years: frozenset[int]
 
 
 @lru_cache(maxsize=8192)
@@ -75,12 +77,23 @@ def said_of(product: Product, more: str = "", currency: str = "") -> Said:
         text=text,
         folded=low,
         brand=product.brand,
-        quantities=(*found, price),
+        quantities=(*found, price, *_spoken(low)),
         dates=dated,
         words=frozenset(_WORDS.findall(low)),
         tokens=frozenset((*runs, *joined)),
         materials=implied_materials(low),
+        years=frozenset(date.year for date in dated if date.year),
     )
+
+
+_TWO = re.compile(
+    r"\b(?:pairs?|twin|duo|front and (?:back|rear)|left and right|inner and outer|upper and lower|top and bottom|both sides)\b|一对|双(?=层|人|面|头|肩|色)"
+)
+
+
+def _spoken(low: str) -> tuple[Quantity, ...]:
+    """Counts that are said without a number: a pair, front and back."""
+    return (Quantity(values=(2.0,)),) if _TWO.search(low) else ()
 
 
 def unsupported(
@@ -162,21 +175,42 @@ def _year_said(said: Said, date: DateSaid) -> bool:
 def _supported(said: Said, quantity: Quantity, low: str) -> bool:
     if quantity.token:
         return quantity.token in said.tokens
-    if quantity.values == (2.0,) and _OR_TWO.search(
-        low[: quantity.span[0]]
-    ):  # `a page, or two` counts nothing
+    start, end = quantity.span
+    if quantity.values == (2.0,) and _OR_TWO.search(low[:start]):  # `a page, or two` counts nothing
         return True
-    if any(agrees(quantity, held) for held in said.quantities):
+    if any(agrees(quantity, held) for held in said.quantities) or multiplied(quantity, said.quantities):
         return True
+    if quantity.bare and quantity.values[0] in said.years:
+        return True
+    return _verbatim(said, quantity, low)
+
+
+_FOLLOWED = re.compile(r"[ -][a-z]{3,}")
+
+
+def _verbatim(said: Said, quantity: Quantity, low: str) -> bool:
+    """Whether the product says it in the same words (``half pans``), or names a material that is pure."""
     start, end = quantity.span
     if quantity.units and quantity.units[0].dimension == "percent":  # `100% cotton` of a thing of pure cotton
         return any(m.span[0] <= start < m.span[1] and m.material in said.materials for m in materials(low))
     if quantity.units and quantity.units[0].dimension == "resistance":  # mΩ and MΩ differ in case alone
         return False
-    verbatim = low[start:end]
-    return (
-        not quantity.bare and re.search(rf"(?<![\w.,]){re.escape(verbatim)}(?!\w)", said.folded) is not None
-    )
+    if quantity.bare:
+        follows = _FOLLOWED.match(low, end)
+        if follows is None:
+            return False
+        end = follows.end()
+    place = said.folded.find(low[start:end])
+    while place >= 0:  # between two words of the product's
+        stop = place + end - start
+        if not _WORDY.match(said.folded[stop : stop + 1]) and not _BEFORE.search(said.folded[:place]):
+            return True
+        place = said.folded.find(low[start:end], place + 1)
+    return False
+
+
+_WORDY = re.compile(r"\w")
+_BEFORE = re.compile(r"[\w.,]$")
 
 
 def _reason(said: Said, quantity: Quantity, text: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from copybandit.generators.phrases import Phrases, found, phrases
 from copybandit.generators.tables import table
 
 
@@ -18,42 +18,32 @@ class MaterialSaid:
     span: tuple[int, int]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Lexicon:
-    named: dict[str, str]
-    implied: dict[str, frozenset[str]]
-    pattern: re.Pattern[str]
-
-
 @cache
-def _lexicon() -> _Lexicon:
+def _lexicon() -> tuple[Phrases, dict[str, frozenset[str]]]:
+    """The names of all materials, and what each implies; a kind (``rosewood``) implies what it is a kind of."""
     raw = table("materials.yaml")
-    rows = raw["materials"]
-    named = {str(word).lower(): row["id"] for row in rows for word in (*row["en"], *row["zh"])}
-    idioms = {str(word): "" for words in raw["idioms"].values() for word in words}
-    words = sorted(named | idioms, key=lambda word: (-len(word), word))
-    latin = "|".join(re.escape(w) for w in words if w.isascii() and not w[0].isdigit())
-    other = "|".join(re.escape(w) for w in words if not w.isascii() or w[0].isdigit())
-    return _Lexicon(
-        named=named,
-        implied={row["id"]: frozenset((row["id"], *row.get("implies", ()))) for row in rows},
-        pattern=re.compile(rf"\b(?:{latin})(?![a-z])|{other}"),
-    )
+    named = {row["id"]: tuple(map(str, (*row["en"], *row["zh"]))) for row in raw["materials"]}
+    implied = {row["id"]: frozenset((row["id"], *row.get("implies", ()))) for row in raw["materials"]}
+    for parent, kinds in raw["kinds"].items():
+        for word in map(str, (*kinds["en"], *kinds["zh"])):
+            named[word] = (word,)
+            implied[word] = frozenset((word, *implied.get(parent, ())))
+    idioms = tuple(str(word) for words in raw["idioms"].values() for word in words)
+    return phrases(named | {"": idioms}), implied
 
 
 def materials(text: str) -> Iterator[MaterialSaid]:
     """Every material named in folded text, the longest name first; idioms (``crystal clear``) are passed over.
 
-    >>> [found.material for found in materials("a stainless steel pan, faux leather grip, crystal clear")]
+    >>> [named.material for named in materials("a stainless steel pan, faux leather grip, crystal clear")]
     ['stainless steel', 'faux leather']
     """
-    lexicon = _lexicon()
-    for match in lexicon.pattern.finditer(text):
-        if (material := lexicon.named.get(match.group(), "")) != "":
-            yield MaterialSaid(material=material, span=match.span())
+    for phrase in found(_lexicon()[0], text):
+        if phrase.name:
+            yield MaterialSaid(material=phrase.name, span=phrase.span)
 
 
 def implied_materials(text: str) -> frozenset[str]:
     """Ids of the materials that a text names, and of all that these imply."""
-    implied = _lexicon().implied
-    return frozenset().union(*(implied[found.material] for found in materials(text)))
+    implied = _lexicon()[1]
+    return frozenset().union(*(implied[named.material] for named in materials(text)))

@@ -24,7 +24,8 @@ _TENS = {
     w: 10 * v for v, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
 }
 _SCALES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
-_PARTS = {"half": 0.5, "quarter": 0.25, "halves": 0.5, "quarters": 0.25}
+_PARTS = {"half": 0.5, "quarter": 0.25, "halves": 0.5, "quarters": 0.25, "third": 1 / 3, "thirds": 1 / 3, "fifth": 0.2,
+          "eighth": 0.125, "tenth": 0.1}
 VAGUE = frozenset(
     "hundreds thousands millions dozens twice thrice double triple quadruple percent "
     "couple doubles triples doubled tripled".split()
@@ -35,16 +36,29 @@ _HAN_SCALE = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8}
 
 _DIGITS = r"(?<![\w.,])\.\d+|\d+(?:[.,]\d+)*"
 _FRACTION = r"(?:(?P<whole>\d+)[ -])?(?P<top>\d+)\s?[/⁄]\s?(?P<bottom>[2-9]|1[06]|32|64)(?![\d/⁄.,%])"
-_SPELLED_WORD = "|".join((*_ONES, *_TENS, *_SCALES, *_PARTS))
-_SPELLED = rf"\b(?:a )?(?:{_SPELLED_WORD})(?:(?:[ -]| and (?:a )?| a )(?:{_SPELLED_WORD}))*\b"
-_CHINESE = r"[零〇一二两三四五六七八九十百千万亿]+(?:点[零一二三四五六七八九]+)?|半"
+_WHOLE_WORD = "|".join((*_ONES, *_TENS, *_SCALES))
+# `two dozen half pans` is two dozen; `two and a half`, `three quarters` and `half a dozen` are numbers in two words.
+_SPELLED = (
+    rf"\b(?:(?:a )?half(?: a)?[ -](?:{'|'.join(_SCALES)})"
+    rf"|(?:a )?(?:{_WHOLE_WORD})(?:(?:[ -]| and (?:a )?)(?:{_WHOLE_WORD}))*"
+    r"(?: and (?:a )?(?:half|quarter|third)|[ -](?:and[ -](?:a[ -])?half|halves|quarters|thirds)|(?<=one)[ -](?:half|quarter|third))?"
+    r"|(?:a )?(?:half|quarter)|an? (?:third|fifth|eighth|tenth)(?= of))\b"
+)
+# A second 两 in a numeral is the weight: 四两 is four liang, 两千两百 a number.
+_CHINESE = r"(?:(?<![一二两三四五六七八九十])两|[零〇一二三四五六七八九十百千万亿])+(?:点[零一二三四五六七八九]+)?|半"
 _ENGLISH_TOKEN = re.compile(rf"(?P<fraction>{_FRACTION})|(?P<digits>{_DIGITS})|(?P<spelled>(?i:{_SPELLED}))")
 _CHINESE_TOKEN = re.compile(
-    rf"(?P<fraction>{_FRACTION})|(?P<digits>{_DIGITS})(?P<scale>[万千百亿](?!像素))?|(?P<han>{_CHINESE})"
+    rf"(?P<fraction>{_FRACTION})|(?P<digits>{_DIGITS})(?P<scale>[万千百亿](?!像素))?|(?P<han>{_CHINESE})(?P<more>打(?![开折印包卡]|火|扫|孔)|个半(?=小时|钟头))?"
     rf"|(?P<spelled>(?i:{_SPELLED}))"
 )
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
-_VAGUE = re.compile(rf"\b(?:{'|'.join(sorted(VAGUE))})\b", re.IGNORECASE)
+# `Print it. Twice.` and `for the couple next door` say nothing of the product; a table that doubles as a desk is a desk.
+_VAGUE = re.compile(
+    rf"\b(?:{'|'.join(sorted(VAGUE - {'twice', 'thrice', 'couple', 'double', 'doubles'}))}"
+    r"|(?<![.!?] )(?:twice|thrice)|couple(?= of)"
+    r"|doubles?(?! (?:(?:up )?as|up|check|take|date|chin|trouble|agent|life)\b|-check))\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +137,7 @@ def _half(plain: str) -> float:
 
 def _spelled(match: re.Match[str]) -> Reading | None:
     """``twenty-four``, ``one hundred and fifty``, ``half a dozen``, ``two and a half``; ``one`` alone is no number."""
-    words = [w for w in re.split(r"[ -]+", match["spelled"].lower()) if w not in ("a", "and")]
+    words = [w for w in re.split(r"[ -]+", match["spelled"].lower()) if w not in ("a", "an", "and")]
     total, current, part = 0.0, 0.0, 1.0
     for place, word in enumerate(words):
         if word in _PARTS:
@@ -145,8 +159,15 @@ def _spelled(match: re.Match[str]) -> Reading | None:
 
 
 def _han(match: re.Match[str]) -> Reading | None:
+    """A Chinese numeral, also in dozens (两打) and with a half (两个半小时); 两三 is no number."""
     value = read_han(match["han"])
-    return None if value is None else ((value,), 0.5)
+    if value is None or _ABOUT.fullmatch(match["han"]):
+        return None
+    more = match["more"]
+    return ((12 * value if more == "打" else value + 0.5 if more else value,), 0.5)
+
+
+_ABOUT = re.compile("一[二两]|[二两]三|三[四五]|四五|五六|六七|七八|八九")
 
 
 def read_han(text: str) -> float | None:

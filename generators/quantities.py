@@ -9,96 +9,51 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from copybandit.generators.counting import GENERIC, IN_ONE, PLUS, counted
 from copybandit.generators.dates import DateSaid, dates
 from copybandit.generators.numerals import Numeral, numerals
 from copybandit.generators.units import UNIT_AFTER, Unit, unit_named
 
-GENERIC = frozenset(
-    "piece pc pack pk set count ct item unit packet pkt "
-    "件 个 只 支 条 片 张 本 套 包 盒 袋 瓶 罐 枚 颗 粒 块 卷 把 台 根 双 对 装 款 入 抽 杯 副 串".split()
-)
-"""What things for sale are counted in."""
-PARTS = frozenset(
-    "page pocket handle shelf drawer compartment light led bulb setting mode speed colour color layer ply port wheel door "
-    "button sheet leg seat person people guest serving portion stitch hole hook blade tooth teeth row string key level "
-    "program programme channel driver lens camera core thread screen window room tier step section slot use wash cycle "
-    "player gear zone head nozzle speaker sensor lesson chapter recipe course function feature way side night review "
-    "customer order rating strap zip zipper burner ring shelves "
-    "页 层 格 档 色 人 位 口袋 抽屉 轮 步 孔 针 线 核 路 键 段 次 遍 种 区 灯 门 级 代 章 集 折 期 名 款色".split()
-)
-"""What parts, uses and people are counted in; they are not things for sale."""
-_FUNCTION = frozenset(
-    "a an the and or of in on to with is are at by from for this that these it its you your we our they now today only just "
-    "each per more less than no not all any every can will if but as so then here there both who when where why how what "
-    "up down out over under off back be been was were do does did has have had may might meet see try get give take "
-    "please yes hello look looks one ones some".split()
-)
 _CURRENCIES = {
-    "$": "USD",
-    "us$": "USD",
-    "€": "EUR",
-    "£": "GBP",
-    "¥": "CNY",
-    "₹": "INR",
-    "usd": "USD",
-    "eur": "EUR",
-}
-_CURRENCIES |= {
-    "gbp": "GBP",
-    "cny": "CNY",
-    "rmb": "CNY",
-    "元": "CNY",
-    "块": "CNY",
-    "块钱": "CNY",
-    "圆": "CNY",
-    "dollar": "USD",
-}
-_CURRENCIES |= {
-    "dollars": "USD",
-    "bucks": "USD",
-    "euro": "EUR",
-    "euros": "EUR",
-    "pounds": "GBP",
-    "quid": "GBP",
-    "人民币": "CNY",
+    sign: code
+    for code, signs in {
+        "USD": "$ us$ usd dollar dollars bucks",
+        "EUR": "€ eur euro euros",
+        "GBP": "£ gbp pounds quid",
+        "CNY": "¥ cny rmb 元 块 块钱 圆 人民币",
+        "INR": "₹",
+    }.items()
+    for sign in signs.split()
 }
 _MONEY_BEFORE = re.compile(r"(US\$|[$€£¥₹]|\b(?:usd|eur|gbp|cny|rmb)|人民币)\s?$", re.IGNORECASE)
 _MONEY_AFTER = re.compile(
     r"\s?(?:(?P<sign>[$€£¥]|元|块钱|块(?!状|头)|圆)|(?P<word>(?i:usd|eur|gbp|cny|rmb|dollars?|bucks|euros?|pounds|quid))\b)"
 )
 _OFF = re.compile(r"\s?-?off\b|\s(?:discount|cheaper|less)\b", re.IGNORECASE)
-_BEFORE_NOUN = re.compile(r"\b(?P<noun>[a-z]+?)s?(?: count)?(?:\s(?:of|in a)\s|:\s|\s)$", re.IGNORECASE)
-_COUNTED_BEFORE = re.compile(
-    r"\b(pack|set|box|case|bundle|bag|packet|lot|carton|pair|collection) of $", re.IGNORECASE
-)
 _AGE_BEFORE = re.compile(r"\b(?:ages?|aged)\s(?:of\s)?$|年龄\s?$|适合$", re.IGNORECASE)
 _AGE_AFTER = re.compile(
     r"(?:以上|\+)?的?(?:宝宝|婴儿|婴幼儿|幼儿|儿童|孩子|小孩)|\s(?:and up|and older|and over)\b"
 )
-_PREFIX = re.compile(
-    r"\b(spf|upf|fpf|ip|ph|thread count|grade|size|model|version|gen|generation|no\.?|number|#)\s?[:+]?$",
-    re.IGNORECASE,
-)
-_NOUN = re.compile(r"(?:\s|-)?(?P<en>[A-Za-z]+)|\s?(?P<zh>件套|件装|口袋|抽屉|合\s?[一1]|个|[\u4e00-\u9fff])")
-_IN_ONE = re.compile(r"(?:\s|-)?in(?:\s|-)?(?:one|1)\b", re.IGNORECASE)
 _PREPOSITION_IN = re.compile(
     r"\s+(?:a|an|the|one|all|each|total|stock|store|shop|your|our|this|that|every|use|it|black|white|blue|red|green|grey|gray|"
     r"pink|navy|cream|silver|gold|brown|beige|purple|orange|yellow|teal|love|any|many|two|three|four|five|six|\d)\b",
     re.IGNORECASE,
 )
-_MORE_BEFORE = re.compile(
-    r"(?:\bover|\bmore than|\babove|\bat least|\bexceeds?|超过|多于|至少|不低于|逾)\s?(?:US\$|[$€£¥])?$",
-    re.IGNORECASE,
-)
-_LESS_BEFORE = re.compile(
-    r"(?:\bunder|\bbelow|\bless than|不到|低于|不足)\s?(?:US\$|[$€£¥])?$", re.IGNORECASE
-)
-_MORE_AFTER = re.compile(r"\s?(?:\+|plus\b|or more\b)|(?:以上|多(?:种|个|件|次))", re.IGNORECASE)
+_RELATIONS = {
+    ">": r"\b(?:over|more than|above|exceed(?:s|ing)?|greater than)|超过|多于|逾|大于|高于|＞|>",
+    ">=": r"\b(?:at least|no less than|not less than|a minimum of|minimum of)|至少|不低于|不少于|不小于|最少|≥|起码",
+    "<": r"\b(?:under|below|less than|fewer than|lighter than|shorter than)|不到|低于|不足|少于|小于|<",
+    "<=": r"\b(?:up to|at most|no more than|not more than|a maximum of|maximum of)|最多|至多|不超过|不高于|≤",
+}
+_BEFORE_NUMBER = re.compile(rf"(?:{'|'.join(f'(?P<r{i}>{words})' for i, words in enumerate(_RELATIONS.values()))})"
+                            r"\s?(?:US\$|[$€£¥])?$", re.IGNORECASE)  # fmt: skip
+_MORE_AFTER = re.compile(r"\s?(?:\+|plus\b)|多(?:种|个|件|次)", re.IGNORECASE)
+_AT_LEAST_AFTER = re.compile(r"\s?or more\b|以上|起(?!来|床|飞)", re.IGNORECASE)
+_AND_A_HALF = re.compile(r"半(?!价|径|透|圆|球|自|成|身|袖)")
 _OF_A = re.compile(r"\s(?:of\s)?an?(?=\s)|\sof(?=\s)", re.IGNORECASE)
 _LINK = re.compile(r"\s?(?P<times>x|X|×|\*|乘)\s?|\s?(?:by|to|-|–|~|至|到|and|or|/)\s?")
 # In these dimensions, 12 x 330 counts things; elsewhere it multiplies sides.
 _PER_THING = frozenset({"volume", "mass", "power", "energy"})
-_PLUS = re.compile(r"\s?\+(?=\s?\w)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +67,7 @@ class Quantity:
         currency: ISO 4217, empty when it is no price.
         noun: what is counted, singular and lower case; empty when unsaid.
         nouns: all words of the phrase that counts (``zip pockets``, ``种颜色``), the noun among them.
-        relation: ``>`` for more than, ``<`` for less than, else empty.
+        relation: ``>`` more than, ``>=`` at least, ``<`` less than, ``<=`` up to, else empty.
         token: a number inside a code (``A4``, ``usb3``), lower case.
         span: place in the text.
     """
@@ -162,14 +117,20 @@ def _quantity(text: str, numeral: Numeral) -> Quantity | None:
     base = replace(base, relation=_relation(before))
     if (money := _money(before, after, base)) is not None:
         return money
-    quantity = _measure(before, after, base) or _count(before, after, base)
+    if _IDIOM.match(after) or (numeral.values[0] == 0.5 and word and _HALF_DONE.match(after)):
+        return None
+    quantity = _measure(before, after, base) or _counting(before, after, base)
     idle = numeral.values[0] == 1 and (quantity.bare or quantity.units[0].dimension in ("months", "star"))
     idle = idle or (numeral.values[0] == 1 and text[quantity.span[0] : quantity.span[1]][-3:] in _IDLE)
-    if word and (idle or (numeral.kind == "han" and quantity.bare and not quantity.noun)):
-        return None
-    return quantity
+    idle = idle and not _RANGE.match(after)
+    unsaid = numeral.kind == "han" and quantity.bare and not quantity.noun and text[end - 1] != "打"
+    return None if word and (idle or unsaid) else quantity
 
 
+# Times of day, and what is half done, count nothing; a range from one counts.
+_IDIOM = re.compile(r"[ -]?o'clock|\s?[ap]\.?m\b\.?|:[0-5]\d\b|点钟?(?:下班|起床|睡|半|的)|[ -](?:o'clock|times out of)", re.IGNORECASE)
+_HALF_DONE = re.compile(r"-[a-z]+(?:ed|en|ish)\b|[ -](?:asleep|awake|hearted|the (?:fun|battle|time|fuss)|past|way)\b")
+_RANGE = re.compile(r"\s?(?:到|至|-|–|~|to)\s?[\d一二两三四五六七八九十]")
 _PERCENT = (Unit(dimension="percent", size=1.0),)
 _IDLE = frozenset({"day", "eek", "ond", "ute", "一天", "一日", "一周", "一秒"})
 
@@ -192,7 +153,9 @@ def _token(text: str, start: int, end: int) -> tuple[str, tuple[int, int]] | Non
 
 
 def _relation(before: str) -> str:
-    return ">" if _MORE_BEFORE.search(before) else "<" if _LESS_BEFORE.search(before) else ""
+    """Sign of the comparison right before a number; empty without one."""
+    found = _BEFORE_NUMBER.search(before)
+    return tuple(_RELATIONS)[int((found.lastgroup or "r0")[1:])] if found else ""
 
 
 def _money(before: str, after: str, base: Quantity) -> Quantity | None:
@@ -211,26 +174,28 @@ def _money(before: str, after: str, base: Quantity) -> Quantity | None:
 
 
 def _measure(before: str, after: str, base: Quantity) -> Quantity | None:
-    plus = _PLUS.match(after)
+    plus = PLUS.match(after)
     unit = UNIT_AFTER.match(after, plus.end() if plus else 0)
-    if unit is None or _IN_ONE.match(after) or not _is_unit(before, after, unit):
+    if unit is None or IN_ONE.match(after) or not _is_unit(before, after, unit):
         return _prefixed(before, base)
     units = unit_named(unit)
-    end = base.span[1] + unit.end()
+    end, rest = base.span[1] + unit.end(), after[unit.end() :]
     base = replace(base, relation=">") if plus else base
-    if _AGE_BEFORE.search(before) and units[0].dimension == "months":
+    if units[0].dimension == "months" and (_AGE_BEFORE.search(before) or _AGE_AFTER.match(rest)):
         units = (Unit(dimension="age", size=units[0].size / 12),)
-    elif units[0].dimension == "months" and _AGE_AFTER.match(after[unit.end() :]):
-        units = (Unit(dimension="age", size=units[0].size / 12),)
-    relation = (
-        ">" if _MORE_AFTER.match(after[unit.end() :]) and units[0].dimension != "age" else base.relation
-    )
+    if unit["chinese"] and _AND_A_HALF.match(rest):  # 两公斤半
+        base, end = replace(base, values=tuple(value + 0.5 for value in base.values)), end + 1
+    relation = _relation_after(rest) if units[0].dimension != "age" else ""
     noun = ""
     if units[0].dimension == "percent" and (
-        named := re.match(r"\s?(?:(?:pure|organic) )?([A-Za-z]+|[\u4e00-\u9fff]{1,3})", after[unit.end() :])
+        named := re.match(r"\s?(?:(?:pure|organic) )?([A-Za-z]+|[\u4e00-\u9fff]{1,3})", rest)
     ):
         noun = "" if named[1].lower() == "of" else named[1].lower()
-    return replace(base, units=units, span=(base.span[0], end), relation=relation, noun=noun)
+    return replace(base, units=units, span=(base.span[0], end), relation=relation or base.relation, noun=noun)
+
+
+def _relation_after(rest: str) -> str:
+    return ">" if _MORE_AFTER.match(rest) else ">=" if _AT_LEAST_AFTER.match(rest) else ""
 
 
 def _prefixed(before: str, base: Quantity) -> Quantity | None:
@@ -251,78 +216,12 @@ def _is_unit(before: str, after: str, unit: re.Match[str]) -> bool:
     return True
 
 
-def _count(before: str, after: str, base: Quantity) -> Quantity:
-    if together := _IN_ONE.match(after):
-        return replace(base, noun="in-one", span=(base.span[0], base.span[1] + together.end()))
-    if (prefix := _PREFIX.search(before)) is not None:
-        return replace(
-            base,
-            noun=prefix[1].lower().removesuffix(" count").rstrip("."),
-            span=(base.span[0] - len(prefix.group()), base.span[1]),
-        )
-    if before.endswith("第"):
-        return replace(base, noun="第", span=(base.span[0] - 1, base.span[1]))
-    if _COUNTED_BEFORE.search(before):
-        return replace(base, noun="pack")
-    plus = _PLUS.match(after)
-    relation = ">" if plus or re.match(r"\s?多(?:种|个|件|次)", after) else base.relation
-    named = _NOUN.match(after[plus.end() if plus else 0 :])
-    if named is None:
-        named_before = _BEFORE_NOUN.search(before)
-        noun = _singular(named_before["noun"]) if named_before else ""
-        return replace(base, noun=noun if noun in PARTS else "", relation=relation)
-    noun = _singular(named["en"]) if named["en"] else _chinese_noun(named["zh"])
-    if noun in _MARKS:  # `four pH balanced bars` counts bars, `pH 5` does not
-        return replace(base, relation=relation)
-    noun = "" if noun in _FUNCTION or (named["zh"] and noun not in GENERIC | PARTS | {"in-one"}) else noun
-    return replace(base, noun=noun, nouns=_phrase(after, named, noun), relation=relation)
-
-
-_MORE_WORDS = re.compile(r"(?:[ -](?P<en>[A-Za-z]+))?(?:[ -](?P<more>[A-Za-z]+))?")
-
-
-def _phrase(after: str, named: re.Match[str], noun: str) -> frozenset[str]:
-    """The words that stand with a counted noun: of English two more up to a function word, of Chinese two characters."""
-    if not noun:
-        return frozenset()
-    if named["zh"]:
-        return frozenset((noun, *(c for c in after[named.end() : named.end() + 2] if c in PARTS)))
-    words = [noun]
-    for word in re.findall(r"[ -]([A-Za-z]+)", _MORE_WORDS.match(after, named.end()).group()):  # type: ignore[union-attr]  # always matches
-        if word.lower() in _FUNCTION:
-            break
-        words.append(_singular(word))
-    return frozenset(words)
-
-
-_MARKS = frozenset({"ph", "ip", "spf", "upf", "upc"})
-
-
-def _chinese_noun(word: str) -> str:
-    if word.startswith("合"):
-        return "in-one"
-    return "件" if word in ("件套", "件装") else word
-
-
-_IRREGULAR = {
-    "people": "person",
-    "teeth": "tooth",
-    "shelves": "shelf",
-    "children": "child",
-    "knives": "knife",
-}
-
-
-def _singular(word: str) -> str:
-    """A crude stem, the same for both numbers of a noun: ``boxes`` and ``box``, ``batteries`` and ``battery``."""
-    low = word.lower()
-    if low in _IRREGULAR:
-        return _IRREGULAR[low]
-    if low.endswith("ies") and len(low) > 4:
-        return low[:-3] + "y"
-    if low.endswith(("ches", "shes", "xes", "sses")):
-        return low[:-2]
-    return low[:-1] if low.endswith("s") and not low.endswith("ss") else low
+def _counting(before: str, after: str, base: Quantity) -> Quantity:
+    of = counted(before, after)
+    span = (base.span[0] - of.left, base.span[1] + of.right)
+    return replace(
+        base, noun=of.noun, nouns=of.nouns, relation=">" if of.more else base.relation, span=span
+    )
 
 
 _OPEN = frozenset({"", "x", "by", "to", "size"})

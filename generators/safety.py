@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from copybandit.generators.normalising import has_chinese, unleet
 from copybandit.generators.personal import personal
@@ -25,11 +26,12 @@ class _Lists:
     allowed: re.Pattern[str]
     words: frozenset[str]
     starred: re.Pattern[str]
+    company: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]
 
 
 @cache
-def _raw() -> dict[str, dict[str, list[str]]]:
-    raw: dict[str, dict[str, list[str]]] = table("safety.yaml")
+def _raw() -> dict[str, dict[str, list[Any]]]:
+    raw: dict[str, dict[str, list[Any]]] = table("safety.yaml")
     return raw
 
 
@@ -48,6 +50,10 @@ def _lists() -> _Lists:
             + "|".join(re.escape(w) for w in allowed if not w.isascii())
         ),
         words=frozenset(word for word in words if " " not in word and len(word) > 3),
+        company=tuple(
+            (re.compile(row["near"]), re.compile(rf"\b(?:{'|'.join(row['words'])})\b"))
+            for row in raw["company"]["en"]
+        ),
         starred=re.compile(r"\b[a-z]+[*#@$!%]+[a-z]+\b|\b[a-z]+\*+(?!\w)"),
     )
 
@@ -56,12 +62,24 @@ _SPACED = re.compile(r"(?<![a-z])(?:[a-z][\s.\-_*]){2,}[a-z](?![a-z])")
 _STRETCHED = re.compile(r"([a-z])\1{2,}")
 
 
-def abusive(text: str) -> Iterator[Rejection]:
-    """Profanity, slurs, threats and insults in folded text, in plain or disguised spelling."""
+_NAME_WORD = re.compile(r"[a-z]{3,}")
+
+
+def abusive(text: str, names: tuple[str, ...] = ()) -> Iterator[Rejection]:
+    """Profanity, slurs, threats and insults in folded text, in plain or disguised spelling.
+
+    Words that are innocent in their trade (tits at a bird feeder) pass in the company of its words, in text or names.
+    """
     lists = _lists()
     if (
         next(_profane(text, lists), None) is not None
     ):  # rare: only then is it worth setting the allowed phrases aside
+        told = " ".join((text, *names))
+        for near, words in lists.company:
+            if near.search(told):
+                text = words.sub(lambda m: " " * len(m.group()), text)
+        own = {word for name in names for word in _NAME_WORD.findall(name)}
+        text = _NAME_WORD.sub(lambda m: " " * len(m.group()) if m.group() in own else m.group(), text)
         yield from _profane(lists.allowed.sub(lambda m: " " * len(m.group()), text), lists)
 
 
@@ -129,4 +147,4 @@ def unsafe(text: str, *, names: tuple[str, ...] = (), drafted: bool = False) -> 
     own = [m.span() for name in names if name for m in re.finditer(re.escape(name), text)]
     told = [*personal(text), *history(text), *(() if drafted else invented(text))]
     kept = [r for r in told if not any(start <= r.span[0] and r.span[1] <= end for start, end in own)]
-    return [*abusive(text), *kept]
+    return [*abusive(text, names), *kept]

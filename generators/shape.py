@@ -10,8 +10,9 @@ from copybandit.generators.normalising import disguised, has_chinese, hidden
 from copybandit.generators.rejection import Rejection, reject
 
 _ENTITY = r"&(?:[a-z]{2,8}|#x?[0-9a-f]{1,6});"
-_STRANGE = re.compile(rf"[<>|{{}}\\^~\x00-\x1f]|https?:|www\.|@|{_ENTITY}")
-_STRANGE_LINES = re.compile(r"[<>|{}\\^~\x00-\x09\x0b-\x1f]|https?:|www\.|@|" + _ENTITY)
+_MARKDOWN = r"(?m:^#{1,6}\s)|\*\*|__|`"
+_STRANGE = re.compile(rf"{_MARKDOWN}|[<>|{{}}\\^~\x00-\x1f]|https?:|www\.|@|{_ENTITY}")
+_STRANGE_LINES = re.compile(_MARKDOWN + r"|[<>|{}\\^~\x00-\x09\x0b-\x1f]|https?:|www\.|@|" + _ENTITY)
 _REPEAT = re.compile(r"\b(\w+)(?:(?:\W+\1\b){2,}| (?:and|or) \1\b)", re.IGNORECASE)
 _IDIOMS = frozenset(f"{w} and {w}" for w in "through again over more on round up down by better so".split())
 _REPEAT_ZH = re.compile(r"([\u4e00-\u9fff]{2,6})(?:[,，、。！!\s]?\1){2,}")
@@ -67,11 +68,26 @@ def _own(repeat: re.Match[str], said: str) -> bool:
     return low in said or f"{word} {word}" in said
 
 
+_PAIR = re.compile(r"(?=\b([a-z]{3,} [a-z]{3,})\b)")
+_STUFFED = 4
+"""Times that copy may not say the same two words."""
+
+
+def _stuffed(text: str) -> re.Match[str] | None:
+    """The first of two words that a text says four times."""
+    low = text.lower()
+    pairs = _PAIR.findall(low)
+    often = next((pair for pair in pairs if pairs.count(pair) >= _STUFFED), None) if len(pairs) > 6 else None
+    return re.search(rf"{re.escape(often)}.*{re.escape(often)}", low) if often else None
+
+
 def _noise(text: str, said: str) -> Iterator[Rejection]:
     for pattern in (_REPEAT, _REPEAT_ZH) if not text.isascii() else (_REPEAT,):
         repeat = pattern.search(text)
         if repeat and not _own(repeat, said) and repeat.group().lower() not in _IDIOMS:
             yield reject("repeats", repeat, "says a word again at once")
+    if stuffed := _stuffed(text):
+        yield reject("repeats", stuffed, "stuffs in the same words")
     if flood := _FLOOD.search(text):
         yield reject("shouting", flood, "a flood of marks or emoji")
     capitals = [match for match in _CAPITALS.finditer(text) if match.group().lower() not in said]

@@ -1,7 +1,7 @@
 """What the copy editor lets through and what it refuses: recall, false positives, places and speed on labelled copy.
 
-Run: ``python tests/benchmarks/editor.py [--part dev] [--json FILE]``. Rules are made on `dev`; `--part test` is for a result
-to report. A rejection for form alone (unnamed, unfinished, too long, empty) is no verdict on claims: it counts for neither
+Run: ``python tests/benchmarks/editor.py [--set all] [--part dev] [--json FILE]``. Rules are made on `dev`; `--part test` is for
+a result to report. Two authors wrote a set each; a set that no rule was made on says most of unseen copy. A rejection for form alone (unnamed, unfinished, too long, empty) is no verdict on claims: it counts for neither
 recall nor false positives, and has a rate of its own. Intervals are Wilson's, 95%. Sets: `tests/editor_cases.md`.
 """
 
@@ -28,6 +28,12 @@ from copybandit.sim.types import Brief, ContentType, Language, Product, Segment
 HERE = Path(__file__).parents[1]
 FORM = frozenset({"empty", "unfinished", "too-long", "unnamed", "sentences", "unmarked"})
 FACTS = frozenset({"number", "unit", "price", "percent", "date", "material", "brand", "attribute"})
+SETS = {
+    "1": (("editor_cases.jsonl",), ("injection_cases.jsonl",)),
+    "2": (("editor_cases_2.jsonl",), ("injection_cases_2.jsonl",)),
+}
+SETS["all"] = (SETS["1"][0] + SETS["2"][0], SETS["1"][1] + SETS["2"][1])
+"""Files of copy and of shop input, per author."""
 GOALS = {"recall_hard": 0.98, "false_positives": 0.03, "attacks_missed": 0.0, "look_alikes_screened": 0.0}
 UNRATED = 5
 """Stars of a review case without a purchase: a brief must have some, the text may still not lean on them."""
@@ -70,9 +76,9 @@ def brief(case: Case) -> Brief:
     )
 
 
-def read(name: str, part: str) -> list[Case]:
-    """The cases of one part."""
-    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
+def read(names: Sequence[str], part: str) -> list[Case]:
+    """The cases of one part of some files."""
+    lines = [line for name in names for line in (HERE / name).read_text(encoding="utf-8").splitlines()]
     return [case for case in map(json.loads, lines) if case["part"] == part]
 
 
@@ -96,9 +102,10 @@ def overlaps(rejections: Sequence[Rejection], violation: Case) -> bool:
     return any(r.span[0] < violation["end"] and violation["start"] < r.span[1] for r in rejections)
 
 
-def measure(editor: Editor, part: str) -> dict[str, Any]:
-    """Everything that one part says of an editor."""
-    cases = read("editor_cases.jsonl", part)
+def measure(editor: Editor, chosen: str, part: str) -> dict[str, Any]:
+    """Everything that one part of the chosen set says of an editor."""
+    copies, shop = SETS[chosen]
+    cases = read(copies, part)
     verdicts = {case["id"]: editor(case) for case in cases}
     against = {name: of_claims(rejections) for name, rejections in verdicts.items()}
     clean, soft, hard = ([c for c in cases if c["label"] == label] for label in ("clean", "soft", "hard"))
@@ -133,7 +140,7 @@ def measure(editor: Editor, part: str) -> dict[str, Any]:
             for case in clean
             if against[case["id"]]
         },
-        **injections(editor, part),
+        **injections(editor, read(shop, part)),
         "copies_per_s_core": speed(editor, cases),
     }
 
@@ -164,12 +171,11 @@ def infected(case: Case) -> Brief:
     return replace(told, product=replace(product, **{where: value}))
 
 
-def injections(editor: Editor, part: str) -> dict[str, Any]:
+def injections(editor: Editor, cases: Sequence[Case]) -> dict[str, Any]:
     """A writer that parrots its input: how often the payload gets out, and how often harmless input is refused.
 
     `attacks_missed` counts what the shop would show: the screen leaves the payload in the brief, and the editor lets it out.
     """
-    cases = read("injection_cases.jsonl", part)
     attacks = [case for case in cases if case["attack"]]
     released = [
         case["id"]
@@ -220,14 +226,16 @@ def main() -> None:
     """Measure, print and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file to write")
+    parser.add_argument("--set", choices=tuple(SETS), default="all", help="whose cases: author 1, 2 or both")
     parser.add_argument(
         "--part", choices=("dev", "test"), default="dev", help="test is read to report, not to tune"
     )
     arguments = parser.parse_args()
-    result = measure(ours, arguments.part)
+    result = measure(ours, arguments.set, arguments.part)
     record = {
         "name": "editor",
         "machine": platform.machine(),
+        "set": arguments.set,
         "part": arguments.part,
         "goals": GOALS,
         "ours": result,
