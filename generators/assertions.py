@@ -1,4 +1,4 @@
-"""Forms that assert a property whatever word fills them: ``with a lid``, ``notes of jasmine``, ``lint-free``, 浅蓝色, 带托盘, 云南产.
+"""Forms that assert a property: ``with a lid``, ``notes of jasmine``, ``lint-free``, 浅蓝色, 带托盘, 云南产.
 
 The word that fills the form must be one of the product's own, or the reader's interest; common fillers that assert nothing
 (``with a smile``, 夜色) are no parts, flavours or colours and so never looked at.

@@ -1,8 +1,9 @@
 """Health claims as a closed world: ailments, and effects on the body, whatever the sentence that joins them.
 
-An ailment named in copy is a claim unless the product names it. A word of effect (``relieves``, ``缓解``) close before a word of the  # noqa: E501
-body (``tension``, ``睡眠``) is one unless the product says both. Sentences that decline to say (``ask your doctor``,
-``不能代替药物``) and words under a negation claim nothing. Food claims: Regulation (EC) 1924/2006; 广告法第十七、十八条.
+An ailment named in copy is a claim unless the product names it. A word of effect (``relieves``, ``缓解``) close before
+a word of the body (``tension``, ``睡眠``) is one unless the product says both. Sentences that decline to say (``ask
+your doctor``, ``不能代替药物``) and words under a negation claim nothing. Food claims: Regulation (EC) 1924/2006;
+广告法第十七、十八条.
 """
 
 from __future__ import annotations

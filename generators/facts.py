@@ -177,7 +177,7 @@ def _year_said(said: Said, date: DateSaid) -> bool:
 def _supported(said: Said, quantity: Quantity, low: str) -> bool:
     if quantity.token:
         return quantity.token in said.tokens
-    start, end = quantity.span
+    start, _ = quantity.span
     if quantity.values == (2.0,) and _OR_TWO.search(low[:start]):  # `a page, or two` counts nothing
         return True
     if any(agrees(quantity, held) for held in said.quantities) or multiplied(quantity, said.quantities):

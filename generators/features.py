@@ -1,8 +1,8 @@
 """Properties that can be checked, as a closed world: copy may state one only where the product states it or what implies it.
 
-`features.yaml` names each property with its synonyms in English and Chinese. A property that the product denies (``vegan: no``,  # noqa: E501
-``no earth pin``) it does not hold; one that copy denies is no claim. Places are properties, too: where a thing is made or comes  # noqa: E501
-from must be said by the product.
+`features.yaml` names each property with its synonyms in English and Chinese. A property that the product denies
+(``vegan: no``, ``no earth pin``) it does not hold; one that copy denies is no claim. Places are properties, too:
+where a thing is made or comes from must be said by the product.
 """
 
 from __future__ import annotations
