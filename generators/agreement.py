@@ -110,9 +110,7 @@ def _same_measure(said: Quantity, a: Unit, held: Quantity, b: Unit) -> bool:
     if a.dimension == "percent" and said.noun and held.noun and said.noun != held.noun:
         return False
     if said.relation in _BOUNDS and said.relation != held.relation:
-        return any(
-            _bounds(said.relation, s * a.size, h * b.size) for s in said.values for h in held.values
-        )
+        return any(_bounds(said.relation, s * a.size, h * b.size) for s in said.values for h in held.values)
     return any(_close(s * a.size, said.precision * a.size, h * b.size, held.precision * b.size, a.customary != b.customary)
                for s in said.values for h in held.values)  # fmt: skip
 

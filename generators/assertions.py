@@ -1,4 +1,4 @@
-"""Forms that assert a property whatever word fills them: ``with a lid``, ``notes of jasmine``, ``lint-free``, 浅蓝色, 带托盘, 云南产.
+"""Forms that assert a property: ``with a lid``, ``notes of jasmine``, ``lint-free``, 浅蓝色, 带托盘, 云南产.
 
 The word that fills the form must be one of the product's own, or the reader's interest; common fillers that assert nothing
 (``with a smile``, 夜色) are no parts, flavours or colours and so never looked at.
@@ -20,17 +20,17 @@ _PART = (
     "applicator|holster|kickstand|tripod|mount|bracket|hinge|fan|flash|subwoofer|trackpad|keypad|alarm|grip|nib|barrel|liner"
 )
 _WITH = re.compile(
-    rf"\b(?:with|has|features?|includes?|including|plus) (?:an?|its|built-in|integrated)? ?(?:[\w-]+ ){{0,2}}?(?P<what>{_PART})s?\b"
+    rf"\b(?:with|has|features?|includes?|including|plus) (?:an?|its|built-in|integrated)? ?(?:[\w-]+ ){{0,2}}?(?P<what>{_PART})s?\b"  # noqa: E501
 )
 _FLAVOUR = re.compile(
-    r"\b(?:notes?|hints?|aromas?|scents?|flavou?rs?|infused|scented|flavou?red) (?:of|with) (?P<what>[a-z]+(?:(?:,| and|, and) [a-z]+)*)"
-    r"|\b(?P<who>[a-z]+)[- ](?:scented|flavou?red|infused|lined|coated|plated|filled|powered|certified|compatible|resistant|proof"
+    r"\b(?:notes?|hints?|aromas?|scents?|flavou?rs?|infused|scented|flavou?red) (?:of|with) (?P<what>[a-z]+(?:(?:,| and|, and) [a-z]+)*)"  # noqa: E501
+    r"|\b(?P<who>[a-z]+)[- ](?:scented|flavou?red|infused|lined|coated|plated|filled|powered|certified|compatible|resistant|proof"  # noqa: E501
     r"|grade|approved|free)\b"
 )
 _IDLE = stems(
-    "the a an and your our its of care worry stress hassle trouble guilt fuss fool hands drama scot mess debt pain cash light heavy "
-    "fully half well self self-made morning mornings evening summer winter spring autumn home adventure joy calm comfort sun moon "
-    "fun action fully un ill is are be feel set for break nostalgia mischief surprise humour humor sky day night every deliciously"
+    "the a an and your our its of care worry stress hassle trouble guilt fuss fool hands drama scot mess debt pain cash light heavy "  # noqa: E501
+    "fully half well self self-made morning mornings evening summer winter spring autumn home adventure joy calm comfort sun moon "  # noqa: E501
+    "fun action fully un ill is are be feel set for break nostalgia mischief surprise humour humor sky day night every deliciously"  # noqa: E501
 )
 _CHINESE = re.compile(
     r"(?P<colour>(?:[浅深淡暗亮天海宝藏墨酒玫草军奶雾湖]?[红橙黄绿青蓝紫黑灰粉棕咖褐]|[米奶象月]?白|[银金]|豆沙|奶茶|焦糖|香槟|卡其|驼|杏|米)色(?!调|彩|情))"
@@ -38,7 +38,7 @@ _CHINESE = re.compile(
     r"|烧烤|番茄|孜然|玫瑰|茉莉|薰衣草|桂花|檀香|雪松|栀子|樱花|蓝莓|榴莲|蜂蜜|酸奶)(?=味|香型|口味|香味|风味)"
     r"|(?:自带|内置|配有|附带|附|带|配)(?:有|一个|一条|一只|两个|两只|个)?(?P<part>盖|托盘|支架|手柄|夜灯|锁|轮|口袋|拉链|勺|杯套|遥控|屏幕|插座|密码锁|收纳袋|镜子|刻度"
     r"|提手|帽子|腰带|刹车|滤网|漏斗|吸管|挂钩|抽屉|电池|充电线|充电器|说明书|脚垫|靠枕|蓬|雨罩|香薰)"
-    r"|(?<![预国严以])(?P<proof>[防抗耐](?!守|备|范|议|战|拒|心|人寻味|看|不住|着)[\u4e00-\u9fff]{1,2})"
+    r"|(?<![预国严以])(?P<proof>[防抗耐](?!守|线|备|范|议|战|拒|心|人寻味|看|不住|着)[\u4e00-\u9fff]{1,2})"
     r"|(?P<kind>[茶青红黑银]轴|修身|宽松版|中长款|短款|加大码|均码|有线|浓香型|清香型|酱香型|特级|一级|粗粮|现货)"
     r"|(?P<place>中国|日本|韩国|德国|法国|意大利|英国|美国|瑞士|瑞典|丹麦|荷兰|比利时|西班牙|葡萄牙|俄罗斯|澳洲|澳大利亚|新西兰|加拿大|泰国|越南|印度|印尼|马来西亚"
     r"|巴西|智利|阿根廷|埃及|土耳其|希腊|北京|上海|天津|重庆|河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|广西|海南|四川|贵州|云南"
@@ -75,4 +75,6 @@ def _chinese(said: str, low: str) -> Iterator[Rejection]:
         kind = match.lastgroup or ""
         word = match[kind].removesuffix("色")
         if word not in said and match.group() not in said:
-            yield reject("attribute", match, f"{match.group()!r} is {_WHAT[kind]} that the product does not name")
+            yield reject(
+                "attribute", match, f"{match.group()!r} is {_WHAT[kind]} that the product does not name"
+            )

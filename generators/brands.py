@@ -40,7 +40,9 @@ def foreign_brands(text: str, said: str, catalogue: tuple[str, ...] = ()) -> lis
 
 
 # `a Brooks bell` of a bell by another maker; days, feasts and peoples name none.
-_NAMED = re.compile(r"\b(?:an?|any|your|with|like|than) (?P<maker>[A-Z][a-z]{2,}(?:'s)?) (?P<thing>[a-z]{3,})\b")
+_NAMED = re.compile(
+    r"\b(?:an?|any|your|with|like|than) (?P<maker>[A-Z][a-z]{2,}(?:'s)?) (?P<thing>[a-z]{3,})\b"
+)
 _PEOPLE = re.compile(
     r"(?:ish|ese|ian|can|ean|ican|day|mas|dutch|french|swiss|greek|thai|welsh|january|february|march|april|may|june|july|august|"
     r"september|october|november|december|easter|halloween|valentine|ramadan|hanukkah|diwali|eve|mum|mom|dad|grandma|nordic|zen)$"

@@ -1,8 +1,9 @@
 """Health claims as a closed world: ailments, and effects on the body, whatever the sentence that joins them.
 
-An ailment named in copy is a claim unless the product names it. A word of effect (``relieves``, ``缓解``) close before a word of the
-body (``tension``, ``睡眠``) is one unless the product says both. Sentences that decline to say (``ask your doctor``,
-``不能代替药物``) and words under a negation claim nothing. Food claims: Regulation (EC) 1924/2006; 广告法第十七、十八条.
+An ailment named in copy is a claim unless the product names it. A word of effect (``relieves``, ``缓解``) close before
+a word of the body (``tension``, ``睡眠``) is one unless the product says both. Sentences that decline to say (``ask
+your doctor``, ``不能代替药物``) and words under a negation claim nothing. Food claims: Regulation (EC) 1924/2006;
+广告法第十七、十八条.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from copybandit.generators.rejection import Rejection
 from copybandit.generators.tables import table
 
 _DECLINES = re.compile(
-    r"\b(?:doctor|physician|pharmacist|not a (?:medical|medicine|drug|treatment|cure)|cannot|can't|no claims?|not intended|makes? no)\b"
+    r"\b(?:doctor|physician|pharmacist|not a (?:medical|medicine|drug|treatment|cure)|cannot|can't|no claims?|not intended|makes? no)\b"  # noqa: E501
     r"|不能(?:代替|治|预防|替代)|不(?:具有|具备|代替|替代|是药)|非药品|咨询|遵医嘱|医生",
 )
 _SENTENCE = re.compile(r"[^.!?。！？\n]+")
@@ -28,36 +29,44 @@ _REACH = {False: 24, True: 6}
 
 
 @cache
-def _lexicons() -> tuple[Phrases, Phrases, Phrases]:
+def _lexicon() -> Phrases:
+    """Every word by its kind: a for an ailment, e for an effect, b for the body."""
     raw = table("effects.yaml")
-    return tuple(
-        phrases({word: (word,) for word in map(str, (*raw[kind]["en"], *raw[kind]["zh"]))} | {"": raw["idioms"]})
+    named = {
+        f"{kind[0]}{word}": (word,)
         for kind in ("ailments", "effects", "body")
-    )  # type: ignore[return-value]  # three of them
+        for word in map(str, (*raw[kind]["en"], *raw[kind]["zh"]))
+    }
+    return phrases(named | {"": raw["idioms"]})
 
 
 def health_effects(text: str, said: str) -> Iterator[Rejection]:
     """Claims of health in folded text that the product's own folded text does not make."""
-    ailments, effects, body = _lexicons()
+    words = [f for f in found(_lexicon(), text) if f.name]
+    if not any(f.name[0] == "a" for f in words) and len({f.name[0] for f in words}) < 2:
+        return
     for sentence in _SENTENCE.finditer(text):
-        part, start = sentence.group(), sentence.start()
-        named = [f for f in found(ailments, part) if f.name and f.name not in said]
-        acts = [f for f in found(effects, part) if f.name]
-        hit = next((f for f in named if not _NOT_ONE.search(part[: f.span[0]])), None)
-        hit = hit or (_acted(part, acts, body, said) if acts else None)
-        if hit is not None and not _DECLINES.search(part):
-            span = (start + hit.span[0], start + hit.span[1])
-            yield Rejection(rule="health-effect", span=span, reason=f"{text[slice(*span)]!r} is a claim of health")
+        start, end = sentence.span()
+        inside = [f for f in words if start <= f.span[0] < end]
+        hit = _claimed(text, start, inside, said)
+        if hit is not None and not _DECLINES.search(sentence.group()):
+            reason = f"{text[slice(*hit)]!r} is a claim of health"
+            yield Rejection(rule="health-effect", span=hit, reason=reason)
 
 
-def _acted(part: str, acts: list[Found], body: Phrases, said: str) -> Found | None:
-    """The first effect with a part of the body close after it, as one span."""
-    for target in found(body, part):
-        reach = _REACH[not target.name.isascii()]
-        for act in acts:
-            near = 0 <= target.span[0] - act.span[1] <= reach and act.name.isascii() == target.name.isascii()
-            if target.name and near and not _said(act.name, target.name, said) and not _NOT.search(part[: act.span[0]]):
-                return Found(name=act.name, span=(act.span[0], target.span[1]))
+def _claimed(text: str, start: int, words: list[Found], said: str) -> tuple[int, int] | None:
+    """Place of the first ailment, or of an effect with a part of the body close after it."""
+    for ailment in words:
+        if ailment.name[0] == "a" and ailment.name[1:] not in said:
+            if not _NOT_ONE.search(text[start : ailment.span[0]]):
+                return ailment.span
+    acts = [f for f in words if f.name[0] == "e" and not _NOT.search(text[start : f.span[0]])]
+    for target in words:
+        chinese = not target.name.isascii()
+        for act in acts if target.name[0] == "b" else ():
+            near = 0 <= target.span[0] - act.span[1] <= _REACH[chinese] and act.name.isascii() != chinese
+            if near and not _said(act.name[1:], target.name[1:], said):
+                return act.span[0], target.span[1]
     return None
 
 

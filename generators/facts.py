@@ -87,7 +87,7 @@ def said_of(product: Product, more: str = "", currency: str = "") -> Said:
 
 
 _TWO = re.compile(
-    r"\b(?:pairs?|twin|duo|front and (?:back|rear)|left and right|inner and outer|upper and lower|top and bottom|both sides)\b|一对|双(?=层|人|面|头|肩|色)"
+    r"\b(?:pairs?|twin|duo|front and (?:back|rear)|left and right|inner and outer|upper and lower|top and bottom|both sides)\b|一对|双(?=层|人|面|头|肩|色)"  # noqa: E501
 )
 
 
@@ -130,6 +130,8 @@ def unsupported(
 
 def _without(text: str, brand: str) -> str:
     """Blank the brand; places stay."""
+    if brand.lower() not in text.lower():
+        return text
     return (
         re.sub(re.escape(brand), lambda m: " " * len(m.group()), text, flags=re.IGNORECASE) if brand else text
     )
@@ -175,7 +177,7 @@ def _year_said(said: Said, date: DateSaid) -> bool:
 def _supported(said: Said, quantity: Quantity, low: str) -> bool:
     if quantity.token:
         return quantity.token in said.tokens
-    start, end = quantity.span
+    start, _ = quantity.span
     if quantity.values == (2.0,) and _OR_TWO.search(low[:start]):  # `a page, or two` counts nothing
         return True
     if any(agrees(quantity, held) for held in said.quantities) or multiplied(quantity, said.quantities):

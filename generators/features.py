@@ -1,8 +1,8 @@
 """Properties that can be checked, as a closed world: copy may state one only where the product states it or what implies it.
 
-`features.yaml` names each property with its synonyms in English and Chinese. A property that the product denies (``vegan: no``,
-``no earth pin``) it does not hold; one that copy denies is no claim. Places are properties, too: where a thing is made or comes
-from must be said by the product.
+`features.yaml` names each property with its synonyms in English and Chinese. A property that the product denies
+(``vegan: no``, ``no earth pin``) it does not hold; one that copy denies is no claim. Places are properties, too:
+where a thing is made or comes from must be said by the product.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from copybandit.generators.rejection import Rejection, reject
 from copybandit.generators.tables import table
 
 _NOT_BEFORE = re.compile(
-    r"(?:\b(?:no|not|non|without|never|isn't|aren't|doesn't|don't|nor|neither|cannot|can't|rather than|instead of)[ -](?:\w+ )?"
+    r"(?:\b(?:no|not|non|without|never|isn't|aren't|doesn't|don't|nor|neither|cannot|can't|rather than|instead of)[ -](?:\w+ )?"  # noqa: E501
     r"|[不没无非未](?:是|有|能|可|带|含|支持|具备|会|要|用)?)$"
 )
-_NOT_AFTER = re.compile(r"\s?[:：]\s?(?:no|none|not|false|否|无|不)(?![a-z])|\s(?:not included|sold separately)")
+_NOT_AFTER = re.compile(
+    r"\s?[:：]\s?(?:no|none|not|false|否|无|不)(?![a-z])|\s(?:not included|sold separately)"
+)
 _AROUND = 16
 """Characters before a property in which a denial stands."""
 
@@ -62,8 +64,8 @@ def foreign_features(said: str, text: str) -> Iterator[Rejection]:
         start, end = feature.span
         if feature.name in held or feature.name == "" or _denied(low, feature.span):
             continue
-        words = stems(low[start:end])
-        if low[start:end] in said or (words and words <= own and not _denies(said, low[start:end])):
+        words, stated = stems(low[start:end]), low[start:end] in said
+        if (stated and not _denies(said, low[start:end])) or (not stated and words and words <= own):
             continue
         yield Rejection(
             rule="attribute",
@@ -88,10 +90,10 @@ _MAKING = (
     r"spun|carved|poured|blended|straight|shipped|hails?|comes?|milk|born|cast|fired|cut|finished|packed|smoked|aged|raised|caught"
 )
 _PLACES = re.compile(
-    rf"\b(?i:{_MAKING})(?i: by hand| by artisans| right)? (?:in|from|over from|direct from) (?:the )?(?:(?:[Nn]orthern|[Ss]outhern|[Ee]astern|"
+    rf"\b(?i:{_MAKING})(?i: by hand| by artisans| right)? (?:in|from|over from|direct from) (?:the )?(?:(?:[Nn]orthern|[Ss]outhern|[Ee]astern|"  # noqa: E501
     r"[Ww]estern|[Cc]entral|[Rr]ural|[Uu]pper) )?(?P<place>[A-Z][\w-]+)"
 )
 _NO_PLACES = frozenset(
-    "January February March April May June July August September October November December Monday Tuesday Wednesday Thursday "
+    "January February March April May June July August September October November December Monday Tuesday Wednesday Thursday "  # noqa: E501
     "Friday Saturday Sunday I The A An Our Your This That One Two Three XS XXL".split()
 )

@@ -24,8 +24,17 @@ _TENS = {
     w: 10 * v for v, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
 }
 _SCALES = {"dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
-_PARTS = {"half": 0.5, "quarter": 0.25, "halves": 0.5, "quarters": 0.25, "third": 1 / 3, "thirds": 1 / 3, "fifth": 0.2,
-          "eighth": 0.125, "tenth": 0.1}
+_PARTS = {
+    "half": 0.5,
+    "quarter": 0.25,
+    "halves": 0.5,
+    "quarters": 0.25,
+    "third": 1 / 3,
+    "thirds": 1 / 3,
+    "fifth": 0.2,
+    "eighth": 0.125,
+    "tenth": 0.1,
+}
 VAGUE = frozenset(
     "hundreds thousands millions dozens twice thrice double triple quadruple percent "
     "couple doubles triples doubled tripled".split()
@@ -41,7 +50,7 @@ _WHOLE_WORD = "|".join((*_ONES, *_TENS, *_SCALES))
 _SPELLED = (
     rf"\b(?:(?:a )?half(?: a)?[ -](?:{'|'.join(_SCALES)})"
     rf"|(?:a )?(?:{_WHOLE_WORD})(?:(?:[ -]| and (?:a )?)(?:{_WHOLE_WORD}))*"
-    r"(?: and (?:a )?(?:half|quarter|third)|[ -](?:and[ -](?:a[ -])?half|halves|quarters|thirds)|(?<=one)[ -](?:half|quarter|third))?"
+    r"(?: and (?:a )?(?:half|quarter|third)|[ -](?:and[ -](?:a[ -])?half|halves|quarters|thirds)|(?<=one)[ -](?:half|quarter|third))?"  # noqa: E501
     r"|(?:a )?(?:half|quarter)|an? (?:third|fifth|eighth|tenth)(?= of))\b"
 )
 # A second 两 in a numeral is the weight: 四两 is four liang, 两千两百 a number.

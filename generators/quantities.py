@@ -128,8 +128,13 @@ def _quantity(text: str, numeral: Numeral) -> Quantity | None:
 
 
 # Times of day, and what is half done, count nothing; a range from one counts.
-_IDIOM = re.compile(r"[ -]?o'clock|\s?[ap]\.?m\b\.?|:[0-5]\d\b|点钟?(?:下班|起床|睡|半|的)|[ -](?:o'clock|times out of)", re.IGNORECASE)
-_HALF_DONE = re.compile(r"-[a-z]+(?:ed|en|ish)\b|[ -](?:asleep|awake|hearted|the (?:fun|battle|time|fuss)|past|way)\b")
+_IDIOM = re.compile(
+    r"[ -]?o'clock|\s?[ap]\.?m\b\.?|:[0-5]\d\b|点钟?(?:下班|起床|睡|半|的)|[ -](?:o'clock|times out of)",
+    re.IGNORECASE,
+)
+_HALF_DONE = re.compile(
+    r"-[a-z]+(?:ed|en|ish)\b|[ -](?:asleep|awake|hearted|the (?:fun|battle|time|fuss)|past|way)\b"
+)
 _RANGE = re.compile(r"\s?(?:到|至|-|–|~|to)\s?[\d一二两三四五六七八九十]")
 _PERCENT = (Unit(dimension="percent", size=1.0),)
 _IDLE = frozenset({"day", "eek", "ond", "ute", "一天", "一日", "一周", "一秒"})
@@ -219,9 +224,7 @@ def _is_unit(before: str, after: str, unit: re.Match[str]) -> bool:
 def _counting(before: str, after: str, base: Quantity) -> Quantity:
     of = counted(before, after)
     span = (base.span[0] - of.left, base.span[1] + of.right)
-    return replace(
-        base, noun=of.noun, nouns=of.nouns, relation=">" if of.more else base.relation, span=span
-    )
+    return replace(base, noun=of.noun, nouns=of.nouns, relation=">" if of.more else base.relation, span=span)
 
 
 _OPEN = frozenset({"", "x", "by", "to", "size"})

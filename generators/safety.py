@@ -144,7 +144,7 @@ def unsafe(text: str, *, names: tuple[str, ...] = (), drafted: bool = False) -> 
         names: the product's name and brand, folded; a mug may be called `i love london`.
         drafted: whether this is a review drafted for its buyer, which may speak of his experience.
     """
-    own = [m.span() for name in names if name for m in re.finditer(re.escape(name), text)]
     told = [*personal(text), *history(text), *(() if drafted else invented(text))]
+    own = [m.span() for name in names if name and told for m in re.finditer(re.escape(name), text)]
     kept = [r for r in told if not any(start <= r.span[0] and r.span[1] <= end for start, end in own)]
     return [*abusive(text, names), *kept]

@@ -1,7 +1,8 @@
 """What the copy editor lets through and what it refuses: recall, false positives, places and speed on labelled copy.
 
-Run: ``python tests/benchmarks/editor.py [--set all] [--part dev] [--json FILE]``. Rules are made on `dev`; `--part test` is for
-a result to report. Two authors wrote a set each; a set that no rule was made on says most of unseen copy. A rejection for form alone (unnamed, unfinished, too long, empty) is no verdict on claims: it counts for neither
+Run: ``python tests/benchmarks/editor.py [--set all] [--part dev] [--json FILE]``. Rules are made on `dev`; `--part
+test` is for a result to report. Two authors wrote a set each; a set that no rule was made on says most of unseen
+copy. A rejection for form alone (unnamed, unfinished, too long, empty) is no verdict on claims: it counts for neither
 recall nor false positives, and has a rate of its own. Intervals are Wilson's, 95%. Sets: `tests/editor_cases.md`.
 """
 
@@ -28,7 +29,7 @@ from copybandit.sim.types import Brief, ContentType, Language, Product, Segment
 HERE = Path(__file__).parents[1]
 FORM = frozenset({"empty", "unfinished", "too-long", "unnamed", "sentences", "unmarked"})
 FACTS = frozenset({"number", "unit", "price", "percent", "date", "material", "brand", "attribute"})
-SETS = {
+SETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "1": (("editor_cases.jsonl",), ("injection_cases.jsonl",)),
     "2": (("editor_cases_2.jsonl",), ("injection_cases_2.jsonl",)),
 }
