@@ -60,7 +60,7 @@ def foreign_assertions(said: str, low: str) -> Iterator[Rejection]:
     if "with" in low or "has " in low or "nclud" in low or "feature" in low or "plus" in low:
         own = stems(said)
         for match in _WITH.finditer(low):
-            if not stems(match["what"]) & own:
+            if match.group() not in said and not stems(match["what"]) & own:
                 yield reject("attribute", match, f"{match.group()!r}: a part that the product does not have")
     for match in _FLAVOUR.finditer(low):
         new = stems(match["what"] or match["who"]) - _IDLE - stems(said)

@@ -35,8 +35,18 @@ def foreign_brands(text: str, said: str, catalogue: tuple[str, ...] = ()) -> lis
         said: folded text of all that the product says.
         catalogue: brands of the shop, as written.
     """
-    known = [match for match in _pattern(catalogue).finditer(text) if match.group().lower() not in said]
+    named = _pattern(catalogue).finditer(text)
+    known = [match for match in named if not _own(match.group().lower(), said)]
     return known + [match for match in _NAMED.finditer(text) if _names_a_maker(match, said)]
+
+
+_OF = re.compile(r"^(?:from|by) ")
+
+
+def _own(named: str, said: str) -> bool:
+    """Whether the product names the brand; a maker (``by HP``) must be a whole field, as its own brand is."""
+    maker = _OF.sub("", named)
+    return named in said or (maker != named and f"; {maker} ;" in said)
 
 
 # `a Brooks bell` of a bell by another maker; days, feasts and peoples name none.

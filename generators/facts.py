@@ -39,6 +39,7 @@ class Said:
         dates: every date in it.
         words: its words, lower case.
         tokens: its codes (``a4``, ``usb3``), also those written in two parts (``usb 3``).
+        codes: words of letters and digits, whole (``x80ck``, ``7.2ch``).
         materials: ids of materials named or implied.
         years: those of its dates.
     """
@@ -50,6 +51,7 @@ class Said:
     dates: tuple[DateSaid, ...]
     words: frozenset[str]
     tokens: frozenset[str]
+    codes: frozenset[str]
     materials: frozenset[str]
     years: frozenset[int]
 
@@ -81,6 +83,7 @@ def said_of(product: Product, more: str = "", currency: str = "") -> Said:
         dates=dated,
         words=frozenset(_WORDS.findall(low)),
         tokens=frozenset((*runs, *joined)),
+        codes=frozenset(_CODE.findall(low)),
         materials=implied_materials(low),
         years=frozenset(date.year for date in dated if date.year),
     )
@@ -175,6 +178,8 @@ def _year_said(said: Said, date: DateSaid) -> bool:
 
 
 def _supported(said: Said, quantity: Quantity, low: str) -> bool:
+    if _code(low, quantity.span) in said.codes:
+        return True
     if quantity.token:
         return quantity.token in said.tokens
     start, _ = quantity.span
@@ -187,6 +192,21 @@ def _supported(said: Said, quantity: Quantity, low: str) -> bool:
     return _verbatim(said, quantity, low)
 
 
+_CODE = re.compile(r"(?=[^\s;]*\d)(?=[^\s;]*[a-z])[a-z\d](?:[\w./+-]*\w)?")
+
+
+def _code(low: str, span: tuple[int, int]) -> str:
+    """The whole of a code that a number is part of (``x80ck``, ``7.2ch``), else nothing."""
+    for match in _CODE.finditer(low, max(0, span[0] - _MOST_CODE)):
+        if match.start() <= span[0] and span[1] <= match.end():
+            return match.group()
+        if match.start() > span[0]:
+            break
+    return ""
+
+
+_MOST_CODE = 24
+"""Characters of a code before its number."""
 _FOLLOWED = re.compile(r"[ -][a-z]{3,}")
 
 
