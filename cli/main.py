@@ -202,7 +202,7 @@ def sft(
     copy: Annotated[
         Path,
         typer.Argument(
-            help="Table of name, price, text and, parted by semicolons, facts and interests. With --resume: the run folder."
+            help="Table of name, price, text and what was asked for (see the README). With --resume: the run folder."
         ),
     ],
     writer: Annotated[str, typer.Option(help="Who learns: tiny, smollm2, hf:NAME or a folder.")] = "tiny",
