@@ -56,7 +56,13 @@ def test_what_is_taught_keeps_to_the_prompt(kind: ContentType, language: Languag
             continue
         n += 1
         refused += bool(check(brief, text))
-        assert product.name in text or brief.content_type in ("reason", "answer", "subject", "headline", "tags")
+        assert product.name in text or brief.content_type in (
+            "reason",
+            "answer",
+            "subject",
+            "headline",
+            "tags",
+        )
         if language == "zh":
             assert in_language(text, "zh")
     assert refused <= (12 if (kind, language) in (("tags", "en"), ("subject", "en")) else 6)
@@ -71,7 +77,13 @@ def test_questions_are_answered_about_as_often_as_not() -> None:
 
 def test_copy_for_a_place_keeps_to_its_limit() -> None:
     places = [limit for limit in LIMITS if limit.placement]
-    assert {limit.content_type for limit in places} == {"headline", "subject", "description", "reason", "tags"}
+    assert {limit.content_type for limit in places} == {
+        "headline",
+        "subject",
+        "description",
+        "reason",
+        "tags",
+    }
     for limit in places:
         assert limit.characters < limit_for(limit.content_type, "", LIMITS).characters
     rng = np.random.default_rng(9)
@@ -93,7 +105,9 @@ def test_titles_are_long_and_full_of_codes() -> None:
     names = [draw_titled("p", lambda: invented_word(rng), rng).name for _ in range(300)]
     assert len(set(names)) > 290 and max(len(name.split()) for name in names) <= 10
     assert 0.4 < np.mean([any(letter.isdigit() for letter in name) for name in names]) < 0.95
-    assert all(name[0].isupper() or name[0].isdigit() or not name[0].isascii() or name[0].islower() for name in names)
+    assert all(
+        name[0].isupper() or name[0].isdigit() or not name[0].isascii() or name[0].islower() for name in names
+    )
     codes = [model_number(rng) for _ in range(200)]
     assert all(code and not code.startswith(" ") for code in codes) and len(set(codes)) > 150
 
@@ -102,7 +116,11 @@ def test_the_chinese_lexicon_is_wide_and_chinese() -> None:
     words = chinese_lexicon()
     nouns = {noun for category in words.categories for noun in category.nouns}
     facts = {fact for category in words.categories for fact in (*category.phrases, *category.adjectives)}
-    assert len(words.categories) >= 12 and len(nouns) >= 150 and len(facts | {*words.colours, *words.styles}) >= 200
+    assert (
+        len(words.categories) >= 12
+        and len(nouns) >= 150
+        and len(facts | {*words.colours, *words.styles}) >= 200
+    )
     told = shopper_words("zh")
     for text in (*nouns, *facts, *words.interest_words, *told.facts, *told.questions, *told.notes):
         assert in_language(text.replace("{n}", "3").replace("{word}", "茶"), "zh"), text

@@ -1,4 +1,4 @@
-"""A lesson: several responses share one prompt without seeing each other, batches keep to their size, rates rise and fall."""
+"""A lesson: responses of one prompt do not see each other, batches keep to their size, rates rise and fall."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copybandit.agents.lesson import LONGEST, Batch, Lesson, Row, batches, encode, gradient, padded, teach
+from copybandit.agents.lesson import (
+    LONGEST,
+    ROUND,
+    Batch,
+    Lesson,
+    Row,
+    batches,
+    encode,
+    gradient,
+    padded,
+    teach,
+)
 from tests.tiny_lm import WORDS, tiny_model, tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer().backend_tokenizer
@@ -22,7 +33,9 @@ def loss_of(model: torch.nn.Module, rows: list[Row]) -> float:
 
 @given(st.lists(st.tuples(words, texts), min_size=1, max_size=4))
 @settings(max_examples=25, deadline=None)
-def test_responses_of_one_prompt_are_read_as_if_each_stood_alone(drawn: list[tuple[str, tuple[str, ...]]]) -> None:
+def test_responses_of_one_prompt_are_read_as_if_each_stood_alone(
+    drawn: list[tuple[str, tuple[str, ...]]],
+) -> None:
     model = tiny_model(layers=2, spread=0.3).train()
     rows = [encode(TOKENIZER, f"{prompt} >", told) for prompt, told in drawn]
     alone: list[Row] = [(prompt, [response]) for prompt, responses in rows for response in responses]
@@ -35,7 +48,9 @@ def test_responses_of_one_prompt_are_read_as_if_each_stood_alone(drawn: list[tup
 
 
 def drawn(over: float) -> list[tuple[str, tuple[str, ...]]]:
-    return [(" ".join(WORDS[: 1 + i % 7]), ("try the mug",) * (1 + i % 3)) for i in range(30)] + [("a", ("mug " * 500,))]
+    return [(" ".join(WORDS[: 1 + i % 7]), ("try the mug",) * (1 + i % 3)) for i in range(30)] + [
+        ("a", ("mug " * 500,))
+    ]
 
 
 def test_batches_keep_to_their_tokens_and_lose_only_what_is_too_long() -> None:
@@ -45,7 +60,7 @@ def test_batches_keep_to_their_tokens_and_lose_only_what_is_too_long() -> None:
     while rows < 30:
         batch = next(stream)
         rows += len(batch.ids)
-        assert batch.ids.numel() <= 120 and batch.ids.shape[1] <= LONGEST
+        assert batch.ids.numel() <= 120 and batch.ids.shape[1] <= LONGEST and batch.ids.shape[1] % ROUND == 0
         assert ((batch.labels == -100) | (batch.labels == batch.ids)).all()
     assert rows == 30
 
@@ -60,7 +75,9 @@ def test_a_step_averages_its_streams() -> None:
     teach(two, lesson, [iter([padded(rows)])], lambda step, loss: told.append((step, loss)))
     assert told[0][0] == 1 and told[0][1] == pytest.approx(told[1][1], rel=1e-2)
     for left, right in zip(one.parameters(), two.parameters(), strict=True):
-        torch.testing.assert_close(left, right, atol=2.1e-2, rtol=0)  # AdamW's first step is the sign of the gradient
+        torch.testing.assert_close(
+            left, right, atol=2.1e-2, rtol=0
+        )  # AdamW's first step is the sign of the gradient
 
 
 def test_rates_rise_and_end_at_nothing() -> None:
