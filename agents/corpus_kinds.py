@@ -35,6 +35,7 @@ KINDS: dict[ContentType, float] = {
     "headline": 0.17, "subject": 0.1, "description": 0.25, "reason": 0.1, "tags": 0.1, "answer": 0.18, "review": 0.1,
 }  # fmt: skip
 CHINESE_SHARE = 0.55
+_QUESTIONS = 30
 TEXTS = 3
 """Texts that are drawn for a prompt."""
 _NUMBERS = (
@@ -244,9 +245,9 @@ def _told_more(
 def _asked(
     brief: Brief, questions: Sequence[str], fill: Callable[[str], str], rng: np.random.Generator
 ) -> Brief:
-    """With a question; three in five times one that the facts answer, if six draws find it."""
+    """With a question; three in five times one that the facts answer, if `_QUESTIONS` draws find it."""
     wanted = rng.random() < 0.6
-    for _ in range(6):
+    for _ in range(_QUESTIONS):
         asked = replace(brief, question=fill(str(rng.choice(questions))))
         if bool(answer_values(asked)) == wanted:
             break

@@ -66,7 +66,7 @@ class Lesson:
         warm = max(1, self.steps // 50)
         if step < warm:
             return (step + 1) / warm
-        return 0.5 * (1 + math.cos(math.pi * (step - warm) / (self.steps - warm)))
+        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.steps - warm)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,13 +56,8 @@ def test_what_is_taught_keeps_to_the_prompt(kind: ContentType, language: Languag
             continue
         n += 1
         refused += bool(check(brief, text))
-        assert product.name in text or brief.content_type in (
-            "reason",
-            "answer",
-            "subject",
-            "headline",
-            "tags",
-        )
+        if kind in ("description", "review"):
+            assert product.name.lower() in text.lower()
         if language == "zh":
             assert in_language(text, "zh")
     assert refused <= (12 if (kind, language) in (("tags", "en"), ("subject", "en")) else 6)
