@@ -187,12 +187,12 @@ def _kinds(tokenizer: Tokenizer, lesson: Lesson, strangers: Strangers, seed: lis
 
 def enlarge(model: LlamaForCausalLM, vocab_size: int, seed: int) -> None:
     """Add rows for new tokens, half as wide as those that are there, and room for longer texts; old rows stay."""
-    old = model.get_input_embeddings().weight.detach().clone()
+    old = model.model.embed_tokens.weight.detach().clone()
     model.resize_token_embeddings(vocab_size, mean_resizing=False)
     generator = torch.Generator().manual_seed(seed)
     new = torch.randn(vocab_size - len(old), old.shape[1], generator=generator) * (0.5 * old.std())
     with torch.no_grad():
-        model.get_input_embeddings().weight.copy_(torch.cat([old, new]))
+        model.model.embed_tokens.weight.copy_(torch.cat([old, new]))
     model.tie_weights()
     model.config.max_position_embeddings = CONTEXT
 
