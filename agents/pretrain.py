@@ -1,40 +1,38 @@
 """Train `tiny`, the generator that ships with the package, from nothing but the grammar of copy.
 
-Two products in three have names, facts or interests made of invented words and of pieces of the vocabulary, so that
-the model learns to copy what the prompt says rather than to remember the lexicon. Shopper interests are drawn
-independently of product and style: the pretrained model knows no taste. Reproduce the shipped weights with
-`copybandit pretrain`.
-
-A second, shorter lesson dwells on what the first leaves weak: sentences that need two words of one kind (neither may
-come twice) or that begin with a copied word. Its share of them falls to none, so that at the end all moves are even.
+Three lessons. The first is English headlines (`copybandit.agents.corpus`). The second, shorter one dwells on what the first
+leaves weak: sentences that need two words of one kind (neither may come twice) or that begin with a copied word; its share
+of them falls to none, so that at the end all moves are even. The third is every kind of copy in English and Chinese
+(`copybandit.agents.corpus_kinds`), with a vocabulary that has grown by Chinese, and two in five texts still plain English
+headlines. Reproduce the shipped weights, which have taken the first two, with `copybandit pretrain`.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from copybandit.generators.grammar import Move, moves, slot_values, write
-from copybandit.generators.prompts import MAX_FACTS, field_prompt
-from copybandit.sim.catalogue import draw_product, lexicon
-from copybandit.sim.types import Brief, Product, Segment
+from copybandit.agents.corpus import draw_corpus
+from copybandit.agents.corpus_kinds import Strangers, common_characters, draw_chinese_texts, draw_kinds
+from copybandit.agents.lesson import EOS, PAD, Batch, Lesson, OnStep, Texts, batches, teach
+from copybandit.agents.tiny_tokens import characters, train_tokenizer, with_chinese, word_pieces
 
-PAD, EOS = 0, 1
-OnStep = Callable[[int, float], None]
-"""Told step and loss."""
-_ONSETS = "b c d f g h j k l m n p r s t v w br ch cl dr fl gr pl sh st th tr".split()
-_VOWELS = "a e i o u ea oo ai ou".split()
-_CODAS = ["", "", "n", "r", "l", "t", "s", "ck", "nd", "m", "st", "p"]
+CONTEXT = 512
+"""Tokens of a prompt and what follows it."""
+STREAMS = 2
+"""Batches of a step of the third lesson, each drawn by itself, so that two processes can share the work."""
+DRAWN_AT_ONCE = 600
+"""Prompts that are drawn, and put into batches by length, at a time."""
+DECAY_SHARE = 0.3
+"""Last share of the third lesson, in which its learning rate falls."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +40,17 @@ class PretrainSettings:
     """How `tiny` is made.
 
     Attributes:
-        steps: optimizer steps.
+        steps: optimizer steps of the first lesson.
         batch_size: texts a step.
-        learning_rate: peak, warmed up over 2% of the steps, then annealed to 0 by a cosine.
-        vocab_size: size of the byte-pair vocabulary.
-        tokenizer_texts: texts that the vocabulary is fitted to.
-        hidden, layers, heads: shape of the Llama.
+        learning_rate: peak of the first lesson; every lesson warms up and ends at 0.
         second_steps, second_learning_rate: of the second lesson; 0 steps leave it out.
         hard_share: share of texts with a hard move when the second lesson begins.
+        third_steps, third_learning_rate: of the third lesson; 0 steps leave it out, as the shipped weights do.
+        third_tokens: tokens a batch of the third lesson, padding included; `STREAMS` of them make a step.
+        vocab_size: size of the byte-pair vocabulary of English copy.
+        chinese_tokens: tokens added to it for the third lesson.
+        tokenizer_texts: texts that each part of the vocabulary is fitted to.
+        hidden, layers, heads: shape of the Llama.
     """
 
     steps: int = 4000
@@ -58,7 +59,11 @@ class PretrainSettings:
     second_steps: int = 3000
     second_learning_rate: float = 1e-3
     hard_share: float = 0.8
+    third_steps: int = 0
+    third_learning_rate: float = 1e-3
+    third_tokens: int = 1536
     vocab_size: int = 2048
+    chinese_tokens: int = 1536
     tokenizer_texts: int = 20_000
     hidden: int = 256
     layers: int = 4
@@ -66,97 +71,27 @@ class PretrainSettings:
     seed: int = 0
 
 
-def invented_word(rng: np.random.Generator) -> str:
-    """Return a pronounceable word of one to three syllables."""
-    syllables = rng.integers(1, 4)
-    return "".join(
-        f"{rng.choice(_ONSETS)}{rng.choice(_VOWELS)}{rng.choice(_CODAS)}" for _ in range(syllables)
-    )
-
-
-def _strange(product: Product, words: Callable[[], str], rng: np.random.Generator) -> Product:
-    """Give a product an unheard-of name, and unheard-of facts here and there."""
-    name = [words() for _ in range(rng.integers(1, 6))]
-    if rng.random() < 0.1:
-        name.insert(int(rng.integers(len(name) + 1)), str(rng.integers(2, 100)))
-    facts = [words() if rng.random() < 0.5 else fact for fact in product.facts]
-    if rng.random() < 0.2:
-        facts.insert(0, f"{rng.integers(2, 100)} {words()}")
-    return replace(product, name=" ".join(name), facts=tuple(facts[:MAX_FACTS]))
-
-
-def draw_brief(rng: np.random.Generator, pieces: Sequence[str] = ()) -> Brief:
-    """Draw a product and, four times in five, a segment whose interests are independent of it.
+def pretrain(settings: PretrainSettings, out: Path, on_step: OnStep | None = None) -> LlamaForCausalLM:
+    """Train `tiny` and write `tiny.safetensors` (fp16), `tiny_config.json` and `tiny_tokenizer.json`.
 
     Args:
-        rng: the only source of randomness.
-        pieces: word pieces of a vocabulary; unheard-of words are made of them, so that every piece is met.
+        settings: sizes, steps and seed; the same settings give the same weights on the same machine.
+        out: folder that receives the three files, anew after each lesson.
+        on_step: told step and loss.
     """
-    known = lexicon().interest_words
-
-    def word() -> str:
-        kind = rng.random()
-        if kind < 0.2:
-            return str(rng.choice(known))
-        if kind < 0.5 or not len(pieces):
-            return invented_word(rng)
-        return "".join(str(piece) for piece in rng.choice(pieces, size=rng.integers(1, 4)))[:14]
-
-    product = draw_product("p", rng)
-    if rng.random() < 0.65:
-        product = _strange(product, word, rng)
-    if rng.random() < 0.2:
-        return Brief(product=product)
-    drawn = rng.choice(known, size=rng.integers(1, 4), replace=False)
-    interests = tuple(word() if rng.random() < 0.4 else str(picked) for picked in drawn)
-    return Brief(product=product, segment=Segment(segment_id=0, interests=interests, size=1))
-
-
-def word_pieces(tokenizer: Tokenizer) -> list[str]:
-    """Lower-case alphabetic pieces of a byte-level vocabulary, without their leading space, sorted."""
-    pieces = {token.removeprefix("\u0120") for token in tokenizer.get_vocab()}
-    return sorted(piece for piece in pieces if piece.isascii() and piece.isalpha() and piece.islower())
-
-
-@cache
-def hard_moves() -> tuple[Move, ...]:
-    """Moves that take two words of one kind, or that begin with a word of the prompt."""
-    return tuple(m for m in moves() if m.slots & {"adj2", "interest2"} or m.text.startswith(("{int", "{adj")))
-
-
-def draw_corpus(
-    n: int, rng: np.random.Generator, pieces: Sequence[str] = (), hard_share: float = 0.0
-) -> list[tuple[str, str]]:
-    """Draw `n` pairs of field prompt and text; `hard_share` of the texts have one of `hard_moves`, where the brief fits."""
-    briefs = (draw_brief(rng, pieces) for _ in range(n))
-    return [(field_prompt(brief), _write(brief, rng, hard_share)) for brief in briefs]
-
-
-def _write(brief: Brief, rng: np.random.Generator, hard_share: float) -> str:
-    if not hard_share or rng.random() >= hard_share:
-        return write(brief, rng)
-    fitting = [move for move in hard_moves() if move.slots <= slot_values(brief).keys()]
-    return write(brief, rng, fitting[rng.integers(len(fitting))] if fitting else None)
-
-
-def train_tokenizer(corpus: list[tuple[str, str]], vocab_size: int) -> Tokenizer:
-    """Fit byte-level BPE whose digits stay single, so that no number is ever one unseen token."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(r"\d"), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=["<pad>", "<eos>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator((f"{prompt} {text}" for prompt, text in corpus), trainer)
-    return tokenizer
+    rng = np.random.default_rng(settings.seed)
+    tokenizer = train_tokenizer(draw_corpus(settings.tokenizer_texts, rng), settings.vocab_size)
+    model = build_model(settings)
+    told = on_step or _say_nothing
+    first_lesson(model, tokenizer, settings, rng, told)
+    save_tiny(model, tokenizer, out)
+    second_lesson(model, tokenizer, settings, lambda step, loss: told(settings.steps + step, loss))
+    save_tiny(model, tokenizer, out)
+    if settings.third_steps:
+        before = settings.steps + settings.second_steps
+        tokenizer = third_lesson(model, tokenizer, settings, lambda step, loss: told(before + step, loss))
+        save_tiny(model, tokenizer, out)
+    return model
 
 
 def build_model(settings: PretrainSettings) -> LlamaForCausalLM:
@@ -178,125 +113,99 @@ def build_model(settings: PretrainSettings) -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
-def _batches(
-    corpus: list[tuple[list[int], list[int]]], size: int, rng: np.random.Generator
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield (ids, labels) of similar length for one pass; the loss falls on the response and its end only."""
-    chunk = size * 20
-    order = rng.permutation(len(corpus))
-    for start in range(0, len(order) - chunk + 1, chunk):
-        rows = sorted(order[start : start + chunk], key=lambda row: sum(map(len, corpus[row])))
-        for batch in rng.permutation(len(rows) // size):
-            picked = [corpus[row] for row in rows[batch * size : (batch + 1) * size]]
-            width = max(len(prompt) + len(response) for prompt, response in picked)
-            ids = torch.full((size, width), PAD)
-            labels = torch.full((size, width), -100)
-            for row, (prompt, response) in enumerate(picked):
-                end = len(prompt) + len(response)
-                ids[row, :end] = torch.tensor(prompt + response)
-                labels[row, len(prompt) : end] = torch.tensor(response)
-            yield ids, labels
-
-
-def _rate(step: int, steps: int) -> float:
-    warm = max(1, steps // 50)
-    if step < warm:
-        return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
-
-
-def _loss(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of the response tokens; logits are made only where a label is."""
-    hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
-    wanted = labels[:, 1:]
-    mask = wanted != -100
-    return torch.nn.functional.cross_entropy(model.lm_head(hidden[mask]).float(), wanted[mask])
-
-
-def pretrain(settings: PretrainSettings, out: Path, on_step: OnStep | None = None) -> LlamaForCausalLM:
-    """Train `tiny` and write `tiny.safetensors` (fp16), `tiny_config.json` and `tiny_tokenizer.json`.
-
-    Args:
-        settings: sizes, steps and seed; the same settings give the same weights on the same machine.
-        out: folder that receives the three files.
-        on_step: told step and loss.
-    """
-    rng = np.random.default_rng(settings.seed)
-    tokenizer = train_tokenizer(draw_corpus(settings.tokenizer_texts, rng), settings.vocab_size)
-    model = build_model(settings)
-    told = on_step or _say_nothing
-    first = Lesson(steps=settings.steps, learning_rate=settings.learning_rate)
-    teach(model, tokenizer, first, settings.batch_size, rng, told)
-    save_tiny(model, tokenizer, out)
-    second_lesson(model, tokenizer, settings, lambda step, loss: told(settings.steps + step, loss))
-    save_tiny(model, tokenizer, out)
-    return model
+def first_lesson(
+    model: LlamaForCausalLM,
+    tokenizer: Tokenizer,
+    settings: PretrainSettings,
+    rng: np.random.Generator,
+    on_step: OnStep,
+) -> None:
+    """English headlines, every move as often as it fits."""
+    lesson = Lesson(
+        steps=settings.steps, learning_rate=settings.learning_rate, batch_size=settings.batch_size
+    )
+    _teach_headlines(model, tokenizer, lesson, 0.0, rng, on_step)
 
 
 def second_lesson(
     model: LlamaForCausalLM, tokenizer: Tokenizer, settings: PretrainSettings, on_step: OnStep
 ) -> None:
-    """Go on from the saved, half-precision weights of the first lesson."""
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.copy_(weight.half())
-    rng = np.random.default_rng([settings.seed, 2])
+    """Go on from the saved, half-precision weights of the first lesson; hard moves first."""
+    _halve(model)
     lesson = Lesson(
         steps=settings.second_steps,
         learning_rate=settings.second_learning_rate,
-        hard_share=settings.hard_share,
+        batch_size=settings.batch_size,
     )
-    teach(model, tokenizer, lesson, settings.batch_size, rng, on_step)
+    rng = np.random.default_rng([settings.seed, 2])
+    _teach_headlines(model, tokenizer, lesson, settings.hard_share, rng, on_step)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lesson:
-    """One run of the optimizer: steps, peak learning rate, and the share of hard moves, which falls to 0."""
-
-    steps: int
-    learning_rate: float
-    hard_share: float = 0.0
-
-
-def teach(
+def _teach_headlines(
     model: LlamaForCausalLM,
     tokenizer: Tokenizer,
     lesson: Lesson,
-    batch_size: int,
+    hard_share: float,
     rng: np.random.Generator,
     on_step: OnStep,
 ) -> None:
-    """Train the model in place."""
-    pieces = word_pieces(tokenizer)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=lesson.learning_rate, betas=(0.9, 0.95), weight_decay=0.05
+    pieces, texts = word_pieces(tokenizer), lesson.batch_size * 100
+
+    def draw(over: float) -> Texts:
+        corpus = draw_corpus(texts, rng, pieces, hard_share * (1 - over))
+        return [(prompt, (text,)) for prompt, text in corpus]
+
+    teach(model, lesson, [batches(tokenizer, lesson, draw, rng)], on_step)
+
+
+def third_lesson(
+    model: LlamaForCausalLM, tokenizer: Tokenizer, settings: PretrainSettings, on_step: OnStep
+) -> Tokenizer:
+    """Go on from the saved weights of the second lesson with every kind of copy; returns the grown vocabulary."""
+    _halve(model)
+    rng = np.random.default_rng([settings.seed, 3])
+    common = common_characters()
+    texts = draw_chinese_texts(settings.tokenizer_texts, rng)
+    grown = with_chinese(tokenizer, texts, common, settings.chinese_tokens)
+    enlarge(model, grown.get_vocab_size(), settings.seed)
+    strangers = Strangers(pieces=word_pieces(tokenizer), letters=characters(grown) or common)
+    lesson = Lesson(
+        steps=settings.third_steps,
+        learning_rate=settings.third_learning_rate,
+        batch_tokens=settings.third_tokens,
+        decay_share=DECAY_SHARE,
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, lesson.steps))
-    step = 0
-    model.train()
-    while step < lesson.steps:
-        hard_share = lesson.hard_share * (1 - step / lesson.steps)
-        drawn = draw_corpus(batch_size * 100, rng, pieces, hard_share)
-        for ids, labels in _batches([_encode(tokenizer, *pair) for pair in drawn], batch_size, rng):
-            with torch.autocast("cpu", torch.bfloat16):
-                loss = _loss(model, ids, labels)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            step += 1
-            on_step(step, loss.item())
-            if step == lesson.steps:
-                break
+    streams = [_kinds(grown, lesson, strangers, [settings.seed, 3, place]) for place in range(STREAMS)]
+    teach(model, lesson, streams, on_step)
+    return grown
+
+
+def _kinds(tokenizer: Tokenizer, lesson: Lesson, strangers: Strangers, seed: list[int]) -> Iterator[Batch]:
+    rng = np.random.default_rng(seed)
+    return batches(tokenizer, lesson, lambda _: draw_kinds(DRAWN_AT_ONCE, rng, strangers), rng)
+
+
+def enlarge(model: LlamaForCausalLM, vocab_size: int, seed: int) -> None:
+    """Add rows for new tokens, half as wide as those that are there, and room for longer texts; old rows stay."""
+    old = model.model.embed_tokens.weight.detach().clone()
+    model.resize_token_embeddings(vocab_size, mean_resizing=False)
+    generator = torch.Generator().manual_seed(seed)
+    new = torch.randn(vocab_size - len(old), old.shape[1], generator=generator) * (0.5 * old.std())
+    with torch.no_grad():
+        model.model.embed_tokens.weight.copy_(torch.cat([old, new]))
+    model.tie_weights()
+    model.config.max_position_embeddings = CONTEXT
+
+
+def _halve(model: LlamaForCausalLM) -> None:
+    """Round the weights to what was saved."""
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(weight.half())
 
 
 def _say_nothing(step: int, loss: float) -> None:
     """Stand in for a progress bar."""
-
-
-def _encode(tokenizer: Tokenizer, prompt: str, text: str) -> tuple[list[int], list[int]]:
-    return tokenizer.encode(prompt).ids, [*tokenizer.encode(" " + text).ids, EOS]
 
 
 def save_tiny(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path) -> None:

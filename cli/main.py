@@ -199,12 +199,15 @@ def generate(
 def pretrain(
     out: Annotated[Path, typer.Option(help="Folder for the weights, config and tokenizer.")] = Path("tiny"),
     steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 4000,
+    third_steps: Annotated[
+        int, typer.Option(min=0, help="Steps of a lesson in every kind of copy, English and Chinese.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of corpus and weights.")] = 0,
 ) -> None:
     """Train the small writer that ships with the package, from nothing but the grammar of copy."""
     from copybandit.cli.writer_commands import pretrain_tiny
 
-    pretrain_tiny(out, steps, seed)
+    pretrain_tiny(out, steps, third_steps, seed)
 
 
 @app.command()
@@ -213,7 +216,7 @@ def sft(
     copy: Annotated[
         Path,
         typer.Argument(
-            help="Table of name, price, text and, parted by semicolons, facts and interests. With --resume: the run folder."
+            help="Table of name, price, text and what was asked for (see the README). With --resume: the run folder."
         ),
     ],
     writer: Annotated[str, typer.Option(help="Who learns: tiny, smollm2, hf:NAME or a folder.")] = "tiny",

@@ -15,7 +15,8 @@ from copybandit.agents.sft import SFTSettings
 from copybandit.cli.errors import one_line
 from copybandit.cli.progress import progress
 from copybandit.evaluation.run_folder import RunFolder, stored
-from copybandit.evaluation.sft_copy import SFTRequest, read_copy, train_on_copy
+from copybandit.evaluation.sft_copy import SFTRequest, train_on_copy
+from copybandit.evaluation.sft_table import read_copy
 from copybandit.sim.types import DataError
 
 RATE, ADAPTER_RATE = 2e-4, 2e-3

@@ -1,4 +1,4 @@
-"""Fine-tune a writer on a shop's own copy: a table of product, segment and text, one row a text.
+"""Fine-tune a writer on a shop's own copy: a table of what was asked for and the text, one row a text.
 
     RUN/
         config.yaml  versions.json  metrics.jsonl      what was asked, with what, and the loss of each step
@@ -16,22 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from copybandit.agents.sft import Example, SFTSettings, sft
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder
+from copybandit.evaluation.sft_table import read_copy
 from copybandit.evaluation.storage import load_json, save_json
-from copybandit.generators.prompts import field_prompt
-from copybandit.sim.tables import number_column, read_table, refuse, text_column
-from copybandit.sim.types import Brief, DataError, Product, Segment
+from copybandit.sim.types import DataError
 
 if TYPE_CHECKING:
     from copybandit.generators.lm import CausalLM
-
-REQUIRED = ("name", "price", "text")
-OPTIONAL = ("facts", "interests")
-"""Parted by semicolons."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +32,7 @@ class SFTRequest:
     """What to train, on what.
 
     Attributes:
-        copy: table with `REQUIRED` and any of `OPTIONAL`.
+        copy: table of `copybandit.evaluation.sft_table`.
         writer: ``tiny``, ``smollm2``, ``hf:NAME`` or a folder.
         settings: how long, how hard, and which adapter.
         merge: fold the adapter into the weights as well.
@@ -58,37 +51,6 @@ class SFTRequest:
                 f"--merge needs an adapter that folds into the weights, got {self.settings.adapter.kind}; "
                 "drop it, or pass --adapter lora or adalora"
             )
-
-
-def read_copy(path: Path) -> list[Example]:
-    """Read prompts and texts; what a prompt holds of a product is its name, facts and price.
-
-    Raises:
-        DataError: for an unusable file or value, naming file, row and column.
-    """
-    frame = read_table(path, REQUIRED, text=("name", "text", *OPTIONAL))
-    columns = {name: text_column(frame, name) for name in ("name", "text")}
-    for name, values in columns.items():
-        refuse(path, (values == "").to_numpy(np.bool_), name, values, "given")
-    price = number_column(frame, "price", path)
-    refuse(path, price <= 0, "price", frame["price"], "above 0")
-    lists = {
-        name: [_parted(value) for value in text_column(frame, name)] if name in frame else [()] * len(frame)
-        for name in OPTIONAL
-    }
-    rows = zip(columns["name"], price.tolist(), lists["facts"], lists["interests"], strict=True)
-    prompts = [_prompt(*row) for row in rows]
-    return list(zip(prompts, columns["text"], strict=True))
-
-
-def _parted(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(";") if part.strip())
-
-
-def _prompt(name: str, price: float, facts: tuple[str, ...], interests: tuple[str, ...]) -> str:
-    product = Product(product_id=name, name=name, title=name, category="", brand="", price=price, facts=facts)
-    segment = Segment(segment_id=0, interests=interests, size=0) if interests else None
-    return field_prompt(Brief(product=product, segment=segment))
 
 
 def train_on_copy(folder: RunFolder[SFTRequest], progress: Progress) -> dict[str, Any]:

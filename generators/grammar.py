@@ -33,8 +33,9 @@ __all__ = [
 
 
 def is_plain_headline(brief: Brief) -> bool:
-    """Whether a brief asks for what `tiny` was trained on: an English headline in no particular voice."""
-    return brief.content_type == "headline" and brief.language == "en" and not brief.voice
+    """Whether a brief asks for an English headline in no particular voice, at no particular place."""
+    kind = (brief.content_type, brief.language)
+    return kind == ("headline", "en") and not (brief.voice or brief.placement)
 
 
 def fillers(brief: Brief) -> Mapping[tuple[str, ...], tuple[str, ...]]:

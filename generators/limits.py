@@ -51,7 +51,7 @@ class Limit:
             )
 
 
-LIMITS = (
+_ANYWHERE = (
     Limit(content_type="headline", characters=MAX_CHARACTERS),
     Limit(content_type="subject", characters=60, whole=False, named=False),
     Limit(content_type="description", characters=600, sentences=(2, 4), lines=True),
@@ -63,6 +63,15 @@ LIMITS = (
     ),
 )
 """Limits of every kind at any placement; subject lines are cut by mail programs at about 60 characters."""
+LIMITS = (
+    *_ANYWHERE,
+    Limit(content_type="headline", placement="banner", characters=60),
+    Limit(content_type="subject", placement="push", characters=40, whole=False, named=False),
+    Limit(content_type="description", placement="card", characters=240, sentences=(2, 4), lines=True),
+    Limit(content_type="reason", placement="badge", characters=80, sentences=(1, 2), named=False),
+    Limit(content_type="tags", placement="search", characters=80, whole=False, named=False, tags=(2, 12)),
+)
+"""With shorter ones where copy has a place of its own: a banner, a push message, a card, a badge, a search box."""
 
 
 def limit_for(content_type: ContentType, placement: str, limits: tuple[Limit, ...]) -> Limit:

@@ -22,7 +22,7 @@ from copybandit.generators.adapters import Adapter, load_adapter, read_adapter_c
 from copybandit.generators.decoding import decoder_for
 from copybandit.generators.lm_card import WriterCard, read_card, whole_folder, write_card
 from copybandit.generators.lm_files import load_spec, quiet_transformers
-from copybandit.generators.lm_tokens import forbid_token, special_tokens
+from copybandit.generators.lm_tokens import forbid_token, most_tokens, special_tokens
 from copybandit.generators.prompts import field_prompt
 from copybandit.generators.sampling import SamplingSettings, left_pad, sample_with
 from copybandit.sim.types import Brief, DataError, Floats, Ints, Variant
@@ -35,7 +35,8 @@ class CausalLM:
         model: the transformers model, in evaluation mode.
         tokenizer: its tokenizer, padding on the left.
         temperature: sampling temperature; 0 takes the likeliest token each time.
-        max_new_tokens: longest answer, in tokens, the end-of-sequence token included.
+        max_new_tokens: longest answer, in tokens, the end-of-sequence token included; `propose` lets long names and kinds
+            that are longer than headlines have more, see `most_tokens`.
         batch_size: rows per forward pass.
         bf16: round matrix products to bfloat16 when writing, where the processor multiplies it in hardware; never when
             asked how likely a text is.
@@ -146,16 +147,22 @@ class CausalLM:
         )
         return [" ".join(text.split()) for text in texts]
 
-    def write(self, prompts: Sequence[str], n: int, rng: np.random.Generator) -> list[list[str]]:
-        """Write `n` texts for each prompt; a text may be empty. Takes exactly one draw from `rng`."""
+    def write(
+        self, prompts: Sequence[str], n: int, rng: np.random.Generator, most: int | None = None
+    ) -> list[list[str]]:
+        """Write `n` texts of at most `most` tokens, or `max_new_tokens`, for each prompt; a text may be empty.
+
+        Takes exactly one draw from `rng`.
+        """
         generator = torch.Generator(self.device).manual_seed(int(rng.integers(2**62)))
+        rows = self.prompt_ids(prompts)
+        room = self.model.config.max_position_embeddings - max(map(len, rows), default=0)
         settings = SamplingSettings(
-            max_new_tokens=self.max_new_tokens,
+            max_new_tokens=max(self.max_new_tokens, min(most, room)) if most else self.max_new_tokens,
             temperature=self.temperature,
             eos_id=self.eos_id,
             pad_id=self.pad_id,
         )
-        rows = self.prompt_ids(prompts)
         if not rows or not n:
             return [[] for _ in rows]
         decoder = decoder_for(self.model, bf16=self.bf16)
@@ -172,9 +179,11 @@ class CausalLM:
         An empty text is tried once more, then becomes the product's name.
         """
         prompts = [field_prompt(brief) for brief in briefs]
-        texts = self.write(prompts, n, rng)
+        most = max((most_tokens(brief, self.max_new_tokens) for brief in briefs), default=None)
+        texts = self.write(prompts, n, rng, most)
         empty = [(i, j) for i, row in enumerate(texts) for j, text in enumerate(row) if not text]
-        for (i, j), (text,) in zip(empty, self.write([prompts[i] for i, _ in empty], 1, rng), strict=True):
+        again = self.write([prompts[i] for i, _ in empty], 1, rng, most)
+        for (i, j), (text,) in zip(empty, again, strict=True):
             texts[i][j] = text or briefs[i].product.name
         return [[self._variant(brief, t) for t in row] for brief, row in zip(briefs, texts, strict=True)]
 

@@ -1,4 +1,4 @@
-"""The two tokens a writer treats apart: the end, which it writes last, and the pad, which it never writes."""
+"""The end token, which a writer writes last, the pad, which it never writes, and how many tokens a text may have."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
-from copybandit.sim.types import DataError
+from copybandit.generators.limits import LIMITS, limit_for
+from copybandit.sim.types import Brief, DataError
 
+SHORT_NAME = 24
+"""Characters of name and longest fact that a headline of the usual length has room for."""
 NEVER = -1e4
 """Logit of a token that is never written; finite, so that entropy stays defined."""
 
@@ -46,3 +49,18 @@ def forbid_token(model: Any, token: int) -> None:
     head = model.get_output_embeddings()
     if not any(isinstance(hook, Never) for hook in head._forward_hooks.values()):
         head.register_forward_hook(Never(token))
+
+
+def most_tokens(brief: Brief, headline: int) -> int:
+    """Most tokens that a text of the brief's kind needs, its end included.
+
+    An English headline without voice and place takes `headline`, and half a token for every character by which the name
+    and the longest fact are long; all other kinds take what their limit of characters allows: half a token a character in
+    English, one in Chinese.
+    """
+    product = brief.product
+    if brief.content_type == "headline" and brief.language == "en" and not (brief.voice or brief.placement):
+        longest = len(product.name) + max(map(len, product.facts), default=0)
+        return headline + max(0, longest - SHORT_NAME) // 2
+    characters = limit_for(brief.content_type, brief.placement, LIMITS).characters
+    return max(headline, characters if brief.language == "zh" else characters // 2)

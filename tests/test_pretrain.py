@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copybandit.agents.pretrain import PretrainSettings, draw_brief, draw_corpus, hard_moves, pretrain
+from copybandit.agents.corpus import draw_brief, draw_corpus, hard_moves
+from copybandit.agents.pretrain import PretrainSettings, pretrain
 from copybandit.generators.editor import check, names_product
 from copybandit.generators.grammar import moves, write
 from copybandit.generators.lm import CausalLM
@@ -24,6 +25,9 @@ SMALL = PretrainSettings(
     layers=1,
     heads=2,
     second_steps=2,
+    third_steps=2,
+    third_tokens=300,
+    chinese_tokens=200,
     seed=5,
 )
 
@@ -32,7 +36,7 @@ def test_the_same_settings_make_the_same_writer(tmp_path: Path) -> None:
     told: list[int] = []
     for name in ("one", "two"):
         pretrain(SMALL, tmp_path / name, lambda step, loss: told.append(step))
-    assert told == [1, 2, 3, 4, 5] * 2
+    assert told == [1, 2, 3, 4, 5, 6, 7] * 2
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert files == ["tiny.safetensors", "tiny_config.json", "tiny_tokenizer.json"]
     for file in files:

@@ -12,7 +12,8 @@ import pytest
 from copybandit.cli.main import main
 from copybandit.cli.sft_command import Asked, execute, new_folder, old_folder
 from copybandit.evaluation.run_folder import RunFolder
-from copybandit.evaluation.sft_copy import SFTRequest, read_copy
+from copybandit.evaluation.sft_copy import SFTRequest
+from copybandit.evaluation.sft_table import read_copy
 from copybandit.generators.lm import CausalLM
 from copybandit.sim.types import DataError
 from tests.tiny_lm import brief, tiny_writer
@@ -97,6 +98,42 @@ def test_prompts_are_those_the_writer_will_see(tmp_path: Path) -> None:
     assert read_copy(short) == [("- | mug | - | 2.00 >", "A mug.")]
 
 
+def test_a_row_may_ask_for_any_kind(tmp_path: Path) -> None:
+    header = "name,price,facts,interests,content_type,language,voice,placement,question,rating,notes,text\n"
+    rows = (
+        "保温杯,89,白色；480毫升,露营,description,zh,warm,,,,,这是一只白色保温杯。不妨慢慢看。\n",
+        "mug,2,blue,,answer,en,,,What colour?,,,The listing says: blue.\n",
+        "mug,2,,,review,,,,,4,Nice,[Draft] The mug gets 4 stars. Nice.\n",
+        "mug,2,,,headline,,,banner,,,,A mug.\n",
+        "mug,2,,,,,,,,,,A mug.\n",
+    )
+    prompts = [prompt for prompt, _ in read_copy(table(tmp_path, *rows, header=header))]
+    assert prompts == [
+        "description zh 600 | warm | 露营 | 保温杯 | 白色, 480毫升 | 89.00 >",
+        "answer en 600 | - | - | mug | blue | 2.00 | What colour? >",
+        "review en 800 | - | - | mug | - | 2.00 | 4 | Nice >",
+        "headline en 60 | - | - | mug | - | 2.00 >",
+        "- | mug | - | 2.00 >",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("mug,2,A mug.,answer,en,,,", "row 1, column 'question': must be given for answer rows"),
+        ("mug,2,A mug.,review,en,,,", "row 1, column 'rating': must be given for review rows"),
+        ("mug,2,A mug.,review,en,,,6", "column 'rating': must be one of 1, 2, 3, 4, 5, or empty, got '6'"),
+        ("mug,2,A mug.,poem,en,,,", "column 'content_type': must be one of headline, subject"),
+        ("mug,2,A mug.,tags,fr,,,", "column 'language': must be one of en, zh, or empty, got 'fr'"),
+        ("mug,2,A mug.,tags,en,shrill,,", "column 'voice': must be one of plain, warm"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(row: str, words: str, tmp_path: Path) -> None:
+    header = "name,price,text,content_type,language,voice,question,rating\n"
+    with pytest.raises(DataError, match=words):
+        read_copy(table(tmp_path, row + "\n", header=header))
+
+
 @pytest.mark.parametrize(
     ("row", "arguments", "words"),
     [
@@ -109,7 +146,7 @@ def test_prompts_are_those_the_writer_will_see(tmp_path: Path) -> None:
         ("mug,2,,,A mug.\n", (), "at least 2 different prompts, got 1"),
         ("mug,2,,,A mug.\n", ("--batch-size", "0"), "batch_size and max_steps must be >= 1"),
         (
-            f"mug,2,,,{'long ' * 300}\n",
+            f"mug,2,,,{'long ' * 600}\n",
             (),
             "row 1, column 'text': prompt and text must have at most 256 tokens",
         ),

@@ -23,8 +23,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
+from copybandit.agents.corpus import draw_brief
 from copybandit.agents.distil import DistilSettings, distil, smaller, token_kl
-from copybandit.agents.pretrain import draw_brief
 from copybandit.agents.sft import Example, SFTSettings, response_loss, sft
 from copybandit.generators.grammar import write
 from copybandit.generators.int8 import quantise

@@ -34,7 +34,7 @@ import torch
 import transformers
 from transformers import GenerationConfig
 
-from copybandit.agents.pretrain import draw_brief
+from copybandit.agents.corpus import draw_brief
 from copybandit.generators.decoding import decoder_for, multiplies_bf16
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt
