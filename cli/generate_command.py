@@ -35,6 +35,7 @@ def request_of(
     question: str,
     n: int,
     temperature: float,
+    token_edits: bool,
     seed: int,
     form: str,
 ) -> GenerateRequest:
@@ -55,6 +56,7 @@ def request_of(
         question=question,
         n=n,
         temperature=temperature,
+        token_edits=token_edits,
         seed=seed,
         format=one_of("format", form, FORMATS),
     )

@@ -30,7 +30,7 @@ from copybandit.evaluation.scribes import (
     template_candidate,
 )
 from copybandit.evaluation.storage import load_json, save_json
-from copybandit.generators.editor import Edited, edit
+from copybandit.generators.editor import Edited, Editor, EditorSettings
 from copybandit.generators.injection import CleanedBrief, cleaned_brief
 from copybandit.sim.product_stream import CatalogueRow, Survey, stream_products, survey
 from copybandit.sim.types import Brief, ContentType, DataError, Segment, Variant
@@ -56,11 +56,12 @@ NOTHING = Written(copy=(), refused=())
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """A request with its writer and its segments: all that it takes to write for a row."""
+    """A request with its writer, its segments and its editor: all that it takes to write for a row."""
 
     request: GenerateRequest
     scribe: Scribe
     segments: tuple[Segment | None, ...]
+    editor: Editor
 
     @classmethod
     def open(cls, request: GenerateRequest) -> Desk:
@@ -71,7 +72,10 @@ class Desk:
         """
         segments = request.read_segments()
         return cls(
-            request=request, scribe=load_scribe(request.writer, request.temperature), segments=segments
+            request=request,
+            scribe=load_scribe(request.writer, request.temperature),
+            segments=segments,
+            editor=Editor(settings=EditorSettings(token_edits=request.token_edits)),
         )
 
     def write(self, row: CatalogueRow) -> Written:
@@ -101,7 +105,7 @@ class Desk:
         shown: dict[str, CopyRow] = {}
         refused: list[RefusedRow] = []
         for candidate in candidates:
-            edited = edit(brief, candidate.text)
+            edited = self.editor.edit(brief, candidate.text)
             reasons = [(found.rule, found.span, found.reason) for found in edited.rejections]
             if not reasons and edited.text in shown:
                 reasons = [("duplicate", (0, len(edited.text)), "the same text came before")]

@@ -34,6 +34,7 @@ class GenerateRequest:
         question: what every product is asked, for answers; the column ``question`` of a product goes first.
         n: candidates for each product, segment and kind.
         temperature: of a model; 0 takes the likeliest word, None what the model was saved with.
+        token_edits: whether the trained token editor mends slips of English copy.
         seed: of everything random.
         format: of the files.
 
@@ -52,6 +53,7 @@ class GenerateRequest:
     question: str = ""
     n: int = 4
     temperature: float | None = 1.0
+    token_edits: bool = False
     seed: int = 0
     format: Format = "csv"
 
