@@ -15,6 +15,7 @@ import numpy as np
 
 from copybandit.agents.slip_page import Page, Row
 from copybandit.agents.slip_words import (
+    AFTER_NOUN,
     ARTICLES,
     BARE,
     CONFUSED,
@@ -64,7 +65,10 @@ def _verb_form(page: Page, rng: np.random.Generator) -> Row | None:
     def telling(i: int) -> bool:
         return able(i) and page.low(i - 1) in BARE | TURNING
 
-    at = page.some(rng, telling) or page.some(rng, able)
+    def alone(i: int) -> bool:
+        return able(i) and page.low(i - 1) not in DETERMINERS | set(PREPOSITIONS)  # there it is a noun
+
+    at = page.some(rng, telling) or page.some(rng, alone)
     return page.put(at, _other_number(page.row[at].word)) if at else None
 
 
@@ -77,9 +81,11 @@ def _noun_number(page: Page, rng: np.random.Generator) -> Row | None:
     def able(i: int) -> bool:
         word, before = page.low(i), page.low(i - 1)
         counted = before in SEVERAL or (before.isdigit() and before != "1")
-        return page.free(i) and word.isalpha() and len(word) > 2 and (
-            (counted and singular(word) != word) or (before in ONE and singular(word) == word)
-        )  # fmt: skip
+        wrong = (counted and singular(word) != word) or (before in ONE and singular(word) == word)
+        head = (
+            not page.low(i + 1).isalpha() or page.low(i + 1) in AFTER_NOUN
+        )  # "a dirty little secret" has one noun
+        return wrong and head and page.free(i) and word.isalpha() and len(word) > 2
 
     at = page.some(rng, able)
     return page.put(at, _other_number(page.row[at].word)) if at else None
@@ -140,7 +146,8 @@ def _apostrophe(page: Page, rng: np.random.Generator) -> Row | None:
     if at and rng.random() < 0.7:
         return page.put(at, page.row[at].word.replace("'", "").replace("’", ""))
     at = page.some(
-        rng, lambda i: page.free(i) and len(page.low(i)) > 3 and singular(page.low(i)) + "s" == page.low(i)
+        rng,
+        lambda i: page.free(i) and page.low(i)[4:].isalpha() and singular(page.low(i)) + "s" == page.low(i),
     )
     return page.put(at, page.row[at].word[:-1] + "'s") if at else None
 
@@ -162,7 +169,7 @@ def _torn(page: Page, rng: np.random.Generator) -> Row | None:
 
 
 def _capital(page: Page, rng: np.random.Generator) -> Row | None:
-    if sum(token.word[:1].isupper() for token in page.row) * 2 > len(page.row):
+    if page.titled:
         return None  # a title in capitals says nothing of one more
     at = page.some(
         rng,

@@ -46,6 +46,12 @@ class Page:
             rest[0] = Token(rest[0].gap, capitals_kept(rest[0].word, "A"))
         return [*self.row[:place], *rest]
 
+    @property
+    def titled(self) -> bool:
+        """Whether most words have a capital, as in many headlines."""
+        words = [token.word for token in self.row if token.word[:1].isalpha()]
+        return 2 * sum(word[0].isupper() for word in words) > len(words)
+
     def grown(self, place: int, word: str) -> Row:
-        """With a word before a place."""
-        return [*self.row[:place], Token(" ", word), *self.row[place:]]
+        """With a word before a place, capital where most are."""
+        return [*self.row[:place], Token(" ", word.capitalize() if self.titled else word), *self.row[place:]]

@@ -36,6 +36,10 @@ DETERMINERS = ARTICLES | frozenset(
     "this that these those my your his her its our their every each some any no".split()
 )
 PREPOSITIONS = ("of", "in", "on", "at", "for", "to", "with", "from", "by", "about", "into", "than", "as")
+AFTER_NOUN = frozenset(
+    {*PREPOSITIONS, *TURNED, "and", "or", "but", "that", "which", "who", "will", "can", "you"}
+)
+"""Before these a noun group ends."""
 ONE = frozenset("a an this every each another one".split())
 """After these a noun has no s."""
 SEVERAL = frozenset(

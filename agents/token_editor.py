@@ -48,12 +48,12 @@ class TokenEditorSettings:
         seed: of everything random.
     """
 
-    steps: int = 4000
+    steps: int = 2400
     batch_size: int = 64
     learning_rate: float = 1.5e-3
-    label_texts: int = 30_000
-    least: int = 12
-    dev_texts: int = 4000
+    label_texts: int = 12_000
+    least: int = 6
+    dev_texts: int = 2000
     dev_share: float = 0.1
     seed: int = 0
 

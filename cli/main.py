@@ -194,7 +194,9 @@ def pretrain(
         Path | None, typer.Option(help="Folder for the files; the name of what is made if not given.")
     ] = None,
     what: Annotated[str, typer.Option(help="tiny, the writer, or token-editor, which mends slips.")] = "tiny",
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 4000,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Optimizer steps; those of the shipped weights if not given.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of corpus and weights.")] = 0,
     ab_tests: Annotated[
         Path | None,

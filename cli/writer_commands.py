@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +15,7 @@ WHAT = ("tiny", "token-editor")
 
 
 def pretrain_small(
-    what: str, out: Path | None, steps: int, seed: int, ab_tests: Path | None, drafts: int
+    what: str, out: Path | None, steps: int | None, seed: int, ab_tests: Path | None, drafts: int
 ) -> None:
     """Train one of `WHAT`; the shipped files were made with the default options, the token editor's with --ab-tests."""
     with one_line("copybandit pretrain"):
@@ -28,16 +29,17 @@ def pretrain_small(
     print(f"{what}: {folder}")
 
 
-def _tiny(out: Path, steps: int, seed: int) -> None:
+def _tiny(out: Path, steps: int | None, seed: int) -> None:
     from copybandit.agents.pretrain import PretrainSettings, pretrain
 
     with progress(Console(stderr=True)) as display:
-        settings = PretrainSettings(steps=steps, seed=seed)
-        display.stage("pretrain", total=steps + settings.second_steps)
+        settings = PretrainSettings(seed=seed)
+        settings = replace(settings, steps=steps or settings.steps)
+        display.stage("pretrain", total=settings.steps + settings.second_steps)
         pretrain(settings, out, lambda step, loss: display.advance(1))
 
 
-def _token_editor(out: Path, steps: int, seed: int, ab_tests: Path | None, drafts: int) -> None:
+def _token_editor(out: Path, steps: int | None, seed: int, ab_tests: Path | None, drafts: int) -> None:
     from copybandit.agents.token_editor import TokenEditorSettings, pretrain
     from copybandit.agents.token_sources import Sources, gather
 
@@ -46,6 +48,7 @@ def _token_editor(out: Path, steps: int, seed: int, ab_tests: Path | None, draft
         texts = gather(Sources(ab_tests=ab_tests, drafts=drafts, seed=seed), display.advance)
         for line in texts.missing:
             display.note(line)
-        display.stage("pretrain", total=steps)
-        settings = TokenEditorSettings(steps=steps, seed=seed)
+        settings = TokenEditorSettings(seed=seed)
+        settings = replace(settings, steps=steps or settings.steps)
+        display.stage("pretrain", total=settings.steps)
         pretrain(texts, settings, out, lambda step, loss: display.advance(1))

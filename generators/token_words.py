@@ -153,11 +153,8 @@ def allowed(tag: Tag, source: Sequence[Token], place: int, stays: Sequence[bool]
                 t.word.lower() in FUNCTION - FIXED or t.word in (",", ".", "'") for t in tokens(tag.word)[1:]
             )
         case "delete":
-            return (
-                repeated(source, place)
-                or (not stays[place] and token.word.lower() in FUNCTION - FIXED)
-                or _idle(token)
-            )
+            free = not stays[place] and token.word.lower() in FUNCTION - FIXED
+            return (free or repeated(source, place) or _idle(token)) and not _glues(source, place)
         case "space" | "join":
             return token != START and _parts_well(tag, source, place, stays, known)
     if stays[place] or not token.word:
@@ -183,6 +180,13 @@ def _bare(word: str) -> str:
 
 def _idle(token: Token) -> bool:
     return token.word in {",", ";", ":", "!", "?", "'"}
+
+
+def _glues(source: Sequence[Token], place: int) -> bool:
+    """Whether the words around would run together without a token."""
+    if place == 0 or place + 1 == len(source) or source[place + 1].gap:
+        return False
+    return source[place + 1].word[0].isalnum() and source[place - 1].word[-1:].isalnum()
 
 
 def repeated(source: Sequence[Token], place: int) -> bool:
