@@ -38,7 +38,7 @@ class Sources:
 
     ab_tests: Path | None = None
     drafts: int = 2048
-    grammar: int = 12_000
+    grammar: int = 8_000
     seed: int = 0
 
 

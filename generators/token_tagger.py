@@ -25,7 +25,7 @@ GRAMS = 18
 """Most hashed pieces of a word."""
 LONGEST = 160
 """Most tokens of a text and its fields together."""
-MOST_FIELDS = 40
+MOST_FIELDS = 24
 """Most tokens of the fields."""
 KINDS = 3 * 6 * 2 * 2 * 2
 _GAPS = {"": 0, " ": 1}
@@ -46,7 +46,7 @@ class TaggerShape:
     labels: int
     buckets: int = 8192
     width: int = 128
-    layers: int = 4
+    layers: int = 2
     heads: int = 4
     dropout: float = 0.1
 
