@@ -53,7 +53,7 @@ class TokenEditorSettings:
         seed: of everything random.
     """
 
-    steps: int = 2400
+    steps: int = 3000
     batch_size: int = 64
     learning_rate: float = 1e-3
     average: float = 0.99
@@ -152,7 +152,9 @@ def _teach(
     rng: np.random.Generator,
     on_step: OnStep,
 ) -> None:
-    optimizer = torch.optim.AdamW(tagger.parameters(), lr=settings.learning_rate, weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(
+        tagger.parameters(), lr=settings.learning_rate, weight_decay=0.01, fused=True
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / WARM))
     mean = AveragedModel(tagger, multi_avg_fn=get_ema_multi_avg_fn(settings.average))
     tagger.train()

@@ -37,7 +37,7 @@ class Sources:
     """
 
     ab_tests: Path | None = None
-    drafts: int = 2048
+    drafts: int = 0
     grammar: int = 8_000
     seed: int = 0
 
