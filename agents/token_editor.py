@@ -44,8 +44,8 @@ class TokenEditorSettings:
         steps: optimizer steps.
         batch_size: texts a step.
         learning_rate: warmed up over `WARM` steps, then constant.
-        average: decay of the running mean of weights that is kept in the end (Polyak and Juditsky 1992), which stands in for an
-            annealed rate, so that more steps go on where fewer ended.
+        average: decay of the running mean of weights that is kept in the end (Polyak and Juditsky 1992), which stands in
+            for an annealed rate, so that more steps go on where fewer ended.
         label_texts: texts whose tags are counted to find the labels.
         least: fewest times that a tag must come among them.
         dev_texts: texts that the thresholds are chosen on.

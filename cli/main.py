@@ -205,7 +205,7 @@ def pretrain(
     drafts: Annotated[
         int,
         typer.Option(min=0, help="token-editor: learn from so many drafts of SmolLM2, too, where installed."),
-    ] = 2048,
+    ] = 0,
 ) -> None:
     """Train what ships with the package: the small writer, from nothing but the grammar of copy, or the token editor."""
     from copybandit.cli.writer_commands import pretrain_small
