@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
 from rich.console import Console
 
 from copybandit.cli.errors import one_line
@@ -37,6 +38,7 @@ def request_of(
     question: str,
     n: int,
     temperature: float,
+    token_edits: bool,
     seed: int,
     form: str,
     bf16: bool,
@@ -62,14 +64,15 @@ def request_of(
         seed=seed,
         format=one_of("format", form, FORMATS),
         bf16=bf16,
-        editor=_editing(editor) if editor else EditingSettings(),
+        editor=_editing(editor, token_edits),
     )
 
 
-def _editing(path: Path) -> EditingSettings:
-    if not path.is_file():
+def _editing(path: Path | None, token_edits: bool) -> EditingSettings:
+    if path is not None and not path.is_file():
         raise DataError(f"--editor must be a YAML file, got {path}, which is none; correct the path")
-    return read_config(path.resolve(), EditingSettings)
+    settings = EditingSettings() if path is None else read_config(path.resolve(), EditingSettings)
+    return replace(settings, token_edits=settings.token_edits or token_edits)
 
 
 def old_folder(path: Path, given: Sequence[str]) -> RunFolder[GenerateRequest]:

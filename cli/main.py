@@ -150,6 +150,10 @@ def generate(
     temperature: Annotated[
         float, typer.Option(min=0.0, help="0 always takes the likeliest word of a model.")
     ] = 1.0,
+    token_edits: Annotated[
+        bool,
+        typer.Option("--token-edits", help="Also mend slips of English copy with the trained token editor."),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
     out: Annotated[
         str | None,
@@ -186,7 +190,7 @@ def generate(
                 catalogue=catalogue, segments=segments, interests=interests, writer=writer,
                 content_types=type_ or ["headline"], language=language, voice=voice, placement=placement,
                 question=question, n=n, temperature=temperature, seed=seed, form=form, bf16=bf16,
-                editor=editor,
+                editor=editor, token_edits=token_edits,
             )  # fmt: skip
             if out is None or out == "-":
                 to_stdout(request, whole=out == "-")
@@ -197,17 +201,31 @@ def generate(
 
 @app.command()
 def pretrain(
-    out: Annotated[Path, typer.Option(help="Folder for the weights, config and tokenizer.")] = Path("tiny"),
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 4000,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the files; the name of what is made if not given.")
+    ] = None,
+    what: Annotated[str, typer.Option(help="tiny, the writer, or token-editor, which mends slips.")] = "tiny",
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Optimizer steps; those of the shipped weights if not given.")
+    ] = None,
     third_steps: Annotated[
-        int, typer.Option(min=0, help="Steps of a lesson in every kind of copy, English and Chinese.")
+        int,
+        typer.Option(min=0, help="tiny: steps of a lesson in every kind of copy, English and Chinese."),
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of corpus and weights.")] = 0,
+    ab_tests: Annotated[
+        Path | None,
+        typer.Option(help="token-editor: learn from the fit split of Upworthy headline tests, too."),
+    ] = None,
+    drafts: Annotated[
+        int,
+        typer.Option(min=0, help="token-editor: learn from so many drafts of SmolLM2, too, where installed."),
+    ] = 0,
 ) -> None:
-    """Train the small writer that ships with the package, from nothing but the grammar of copy."""
-    from copybandit.cli.writer_commands import pretrain_tiny
+    """Train what ships with the package: the small writer, from nothing but the grammar of copy, or the token editor."""
+    from copybandit.cli.writer_commands import pretrain_small
 
-    pretrain_tiny(out, steps, third_steps, seed)
+    pretrain_small(what, out, steps, third_steps, seed, ab_tests, drafts)
 
 
 @app.command()

@@ -1,22 +1,60 @@
-"""`copybandit pretrain`: make the small writer."""
+"""`copybandit pretrain`: make what ships with the package, the small writer and the token editor."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from copybandit.cli.errors import one_line
 from copybandit.cli.progress import progress
+from copybandit.sim.types import DataError
+
+WHAT = ("tiny", "token-editor")
 
 
-def pretrain_tiny(out: Path, steps: int, third_steps: int, seed: int) -> None:
-    """Train `tiny` and write its three files; the shipped ones were made with the default options."""
+def pretrain_small(
+    what: str,
+    out: Path | None,
+    steps: int | None,
+    third_steps: int,
+    seed: int,
+    ab_tests: Path | None,
+    drafts: int,
+) -> None:
+    """Train one of `WHAT`; the shipped files were made with the default options, the token editor's with --ab-tests."""
     with one_line("copybandit pretrain"):
-        from copybandit.agents.pretrain import PretrainSettings, pretrain
+        if what not in WHAT:
+            raise DataError(f"--what must be one of {', '.join(WHAT)}, got {what!r}; choose one of them")
+        folder = out or Path(what)
+        if what == "tiny":
+            _tiny(folder, steps, third_steps, seed)
+        else:
+            _token_editor(folder, steps, seed, ab_tests, drafts)
+    print(f"{what}: {folder}")
 
-        with progress(Console(stderr=True)) as display:
-            settings = PretrainSettings(steps=steps, third_steps=third_steps, seed=seed)
-            display.stage("pretrain", total=steps + settings.second_steps + third_steps)
-            pretrain(settings, out, lambda step, loss: display.advance(1))
-    print(f"tiny: {out}")
+
+def _tiny(out: Path, steps: int | None, third_steps: int, seed: int) -> None:
+    from copybandit.agents.pretrain import PretrainSettings, pretrain
+
+    with progress(Console(stderr=True)) as display:
+        settings = PretrainSettings(third_steps=third_steps, seed=seed)
+        settings = replace(settings, steps=steps or settings.steps)
+        display.stage("pretrain", total=settings.steps + settings.second_steps + third_steps)
+        pretrain(settings, out, lambda step, loss: display.advance(1))
+
+
+def _token_editor(out: Path, steps: int | None, seed: int, ab_tests: Path | None, drafts: int) -> None:
+    from copybandit.agents.token_editor import TokenEditorSettings, pretrain
+    from copybandit.agents.token_sources import Sources, gather
+
+    with progress(Console(stderr=True)) as display:
+        display.stage("texts", total=drafts)
+        texts = gather(Sources(ab_tests=ab_tests, drafts=drafts, seed=seed), display.advance)
+        for line in texts.missing:
+            display.note(line)
+        settings = TokenEditorSettings(seed=seed)
+        settings = replace(settings, steps=steps or settings.steps)
+        display.stage("pretrain", total=settings.steps)
+        pretrain(texts, settings, out, lambda step, loss: display.advance(1))

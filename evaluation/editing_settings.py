@@ -53,6 +53,8 @@ class EditingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """No abuse, personal data, individual history or invented experience."""
     proofreading: bool = False
     """Grammar and spelling of English copy; without Harper only a few slips are found."""
+    token_edits: bool = False
+    """Whether a trained network mends slips of English copy, where copy is repaired and not only judged."""
     soft: bool = True
     """Whether rules that a person may excuse refuse, too."""
     packs: tuple[Pack, ...] = PACKS
@@ -71,6 +73,7 @@ def editor_of(settings: EditingSettings) -> Editor:
             claims=settings.claims,
             safety=settings.safety,
             proofreading=settings.proofreading,
+            token_edits=settings.token_edits,
             soft=settings.soft,
             packs=settings.packs,
             currency=settings.currency,

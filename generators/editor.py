@@ -3,7 +3,8 @@
 It reads a text in steps, each of which can be switched off: shape, facts (`copybandit.generators.facts`), claims by
 jurisdiction (`copybandit.generators.claims`), safety (`copybandit.generators.safety`), and grammar
 (`copybandit.generators.proofreading`, off unless asked for). `check` refuses; `edit` first repairs what can be repaired
-without changing what is said, and lists each repair.
+without changing what is said, and lists each repair: by rules, and where asked for by a trained network, too
+(`copybandit.generators.token_editor`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from copybandit.generators.allowed import blanked, declined
 from copybandit.generators.attributes import attribute_words, foreign_attributes
@@ -54,6 +56,7 @@ class EditorSettings:
         claims: claim rules of `packs`.
         safety: abuse, personal data, individual history, invented experience, orders to the writer and what they ordered.
         proofreading: grammar and spelling of English copy; without Harper only a few slips are found.
+        token_edits: mend slips of English copy with the trained token editor, which needs torch.
         soft: whether soft rules (`Rejection.severity`) refuse, too.
         packs: names of claim packs.
         limits: per content type and placement.
@@ -68,6 +71,7 @@ class EditorSettings:
     claims: bool = True
     safety: bool = True
     proofreading: bool = False
+    token_edits: bool = False
     soft: bool = True
     packs: tuple[str, ...] = PACKS
     limits: tuple[Limit, ...] = LIMITS
@@ -142,9 +146,14 @@ class Editor:
         return found
 
     def edit(self, brief: Brief, text: str) -> Edited:
-        """Repair spelling of characters, spaces, capitals and the last mark, then check."""
+        """Repair spelling of characters, spaces, capitals and the last mark, mend slips where asked for, then check."""
         limit = limit_for(brief.content_type, brief.placement, self.settings.limits)
         done, edits = repaired(text, said_of(cleaned_brief(brief).brief.product).folded, limit)
+        if self.settings.token_edits:
+            from copybandit.generators.token_editor import shipped  # loads torch
+
+            done, mended = shipped().edited(brief, done, partial(self.check, brief))
+            edits += mended
         return Edited(text=done, edits=edits, rejections=self.check(brief, done))
 
 

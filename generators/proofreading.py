@@ -56,13 +56,20 @@ def misspelt(text: str, vocabulary: frozenset[str]) -> Iterator[Rejection]:
             yield reject("grammar", match, f"{match.group()!r} does not agree", "soft")
     if not installed():
         return
-    for lint in _linter().lint(text, language="plaintext"):
-        if lint.lint_kind in _IGNORED or _known(lint.problem_text, vocabulary):
-            continue
+    for lint in lints(text, vocabulary):
         span = (int(lint.span.start), int(lint.span.end))
         yield Rejection(
             rule="grammar", span=span, reason=f"{lint.problem_text!r}: {lint.message}", severity="soft"
         )
+
+
+def lints(text: str, vocabulary: frozenset[str]) -> list[Any]:
+    """What Harper finds, matters of style and known words left out; each with its suggestions."""
+    return [
+        lint
+        for lint in _linter().lint(text, language="plaintext")
+        if lint.lint_kind not in _IGNORED and not _known(lint.problem_text, vocabulary)
+    ]
 
 
 def _known(problem: str, vocabulary: frozenset[str]) -> bool:

@@ -25,6 +25,24 @@ class Edit:
     before: str
     after: str
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """The part of the text before that is another after."""
+        return self._outside[0], len(self.before) - self._outside[1]
+
+    @property
+    def new_span(self) -> tuple[int, int]:
+        """The part of the text after that was another before."""
+        return self._outside[0], len(self.after) - self._outside[1]
+
+    @property
+    def _outside(self) -> tuple[int, int]:
+        """Characters at both ends that are the same."""
+        most = min(len(self.before), len(self.after))
+        head = next((i for i in range(most) if self.before[i] != self.after[i]), most)
+        ends = range(most - head)
+        return head, next((i for i in ends if self.before[-1 - i] != self.after[-1 - i]), most - head)
+
 
 def repaired(text: str, said: str, limit: Limit) -> tuple[str, tuple[Edit, ...]]:
     """Return the repaired text and its edits; repairing twice changes nothing more.
