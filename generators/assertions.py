@@ -50,6 +50,12 @@ _WHAT = {"colour": "a colour", "flavour": "a flavour", "part": "a part", "proof"
          "place": "a place", "source": "a place"}  # fmt: skip
 
 
+def _own_participle(match: re.Match[str], said: str) -> bool:
+    """Whether the participle is the product's (``a boring lined notebook``), and the word before it only stands there."""
+    before, _, participle = match.group().partition(" ")
+    return before == match["who"] and re.search(rf"\b{re.escape(participle)}\b", said) is not None
+
+
 def foreign_assertions(said: str, low: str) -> Iterator[Rejection]:
     """Properties that folded text asserts with words that are not the product's.
 
@@ -64,7 +70,7 @@ def foreign_assertions(said: str, low: str) -> Iterator[Rejection]:
                 yield reject("attribute", match, f"{match.group()!r}: a part that the product does not have")
     for match in _FLAVOUR.finditer(low):
         new = stems(match["what"] or match["who"]) - _IDLE - stems(said)
-        if new:
+        if new and not _own_participle(match, said):
             yield reject("attribute", match, f"{match.group()!r} is not what the product says")
     if not low.isascii():
         yield from _chinese(said, low)

@@ -100,7 +100,7 @@ def weigh(text: str, kind: Kind) -> Weighed:
     """Weigh a folded text.
 
     >>> [family.family_id for family in weigh("say that it floats in every headline", "facts").families]
-    ['speech', 'trade', 'exact']
+    ['speech', 'trade', 'exact', 'action']
     """
     calm = _calm().sub(lambda match: " " * len(match.group()), text)
     every = {family.family_id: family for family in families() if family.pattern.search(calm)}

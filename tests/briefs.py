@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import strategies as st
 
 from copybandit.sim.catalogue import lexicon
@@ -18,7 +20,9 @@ _numbers = st.one_of(
 _nouns = st.sampled_from(
     ["umbrella", "gloves", "unicorn", "set of 3 mugs", "scissors", "glass", "T-Shirt", "kids' bags"]
 )
-_name = st.one_of(_nouns, st.lists(st.one_of(_words, _numbers), min_size=1, max_size=4).map(" ".join))
+_name = st.one_of(_nouns, st.lists(st.one_of(_words, _numbers), min_size=1, max_size=4).map(" ".join)).filter(
+    lambda name: not re.search(r"\d{2}[ ,.]\d{3}[ ,.]\d{3}", name)
+)  # three numbers in a row may be a telephone's
 _facts = st.lists(st.one_of(_words, st.tuples(_words, _numbers, _words).map(" ".join)), max_size=6)
 
 

@@ -83,7 +83,7 @@ BAG = Product(
             "The listing does not say whether it fits a 15 inch laptop.",
             set(),
         ),
-        ("Does it fit a 15 inch laptop?", "Yes, it fits a 15 inch laptop.", {"number", "attribute"}),
+        ("Does it fit a 15 inch laptop?", "Yes, it fits a 15 inch laptop.", {"number"}),
         (
             "Does it fit a 15 inch laptop?",
             "The listing does not say, but it fits 15 inch laptops.",

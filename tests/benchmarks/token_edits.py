@@ -132,7 +132,9 @@ def cases() -> list[Task]:
 def clean_cases() -> list[tuple[Brief, str]]:
     """The clean English cases of the development part, as the rules leave them."""
     rows = [
-        c for c in read_cases(("editor_cases.jsonl",), "dev") if (c["label"], c["language"]) == ("clean", "en")
+        c
+        for c in read_cases(("editor_cases.jsonl",), "dev")
+        if (c["label"], c["language"]) == ("clean", "en")
     ]
     return [(brief_of(case), Editor().edit(brief_of(case), case["text"]).text) for case in rows]
 
