@@ -47,16 +47,21 @@ class Lexicon:
 
 @cache
 def lexicon() -> Lexicon:
-    """Read the lexicon that ships with the package."""
-    raw = yaml.safe_load(files("copybandit.sim").joinpath("catalogue.yaml").read_text("utf-8"))
+    """Read the English lexicon that ships with the package."""
+    return read_lexicon("catalogue.yaml")
+
+
+def read_lexicon(name: str) -> Lexicon:
+    """Read one of the lexicons of this folder, by file name."""
+    raw = yaml.safe_load(files("copybandit.sim").joinpath(name).read_text("utf-8"))
     categories = tuple(
         Category(
             name=name,
             words=tuple(row["words"]),
             price=(float(row["price"][0]), float(row["price"][1])),
             nouns=tuple(row["nouns"]),
-            adjectives=tuple(row["adjectives"]),
-            phrases=tuple(row["phrases"]),
+            adjectives=tuple(map(str, row["adjectives"])),
+            phrases=tuple(map(str, row["phrases"])),
         )
         for name, row in raw["categories"].items()
     )

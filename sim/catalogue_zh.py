@@ -7,12 +7,10 @@ shops write them: the bare noun, with an attribute in front, after a brand or a 
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
-import yaml
 
-from copybandit.sim.catalogue import NUMBERS, Category, Lexicon
+from copybandit.sim.catalogue import NUMBERS, Lexicon, read_lexicon
 from copybandit.sim.types import Product
 
 MOST_FACTS = 4
@@ -22,24 +20,7 @@ _CODE_LETTERS = tuple("ABCEGKMPRSTXZ")
 @cache
 def chinese_lexicon() -> Lexicon:
     """Read the Chinese lexicon that ships with the package."""
-    raw = yaml.safe_load(files("copybandit.sim").joinpath("catalogue_zh.yaml").read_text("utf-8"))
-    categories = tuple(
-        Category(
-            name=name,
-            words=tuple(row["words"]),
-            price=(float(row["price"][0]), float(row["price"][1])),
-            nouns=tuple(row["nouns"]),
-            adjectives=tuple(map(str, row["adjectives"])),
-            phrases=tuple(map(str, row["phrases"])),
-        )
-        for name, row in raw["categories"].items()
-    )
-    return Lexicon(
-        brands=tuple(raw["brands"]),
-        colours=tuple(raw["colours"]),
-        styles=tuple(raw["styles"]),
-        categories=categories,
-    )
+    return read_lexicon("catalogue_zh.yaml")
 
 
 def draw_chinese_product(product_id: str, rng: np.random.Generator) -> Product:
