@@ -9,14 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
 PAD, EOS = 0, 1
+NOTHING = -100
+"""The label of a token that nothing is to be learned from."""
 LONGEST = 400
 """Tokens of a prompt and its responses; longer rows are left out where tokens make a batch."""
 WARM_UP = 100
@@ -28,6 +33,7 @@ Tensors of ever new sizes break the memory of a process into pieces until most o
 """
 CHUNK = 20
 """Batches that are put together by length at a time."""
+Ints = NDArray[np.int64]
 OnStep = Callable[[int, float], None]
 """Told step and loss."""
 Texts = list[tuple[str, tuple[str, ...]]]
@@ -75,39 +81,38 @@ class Batch:
 
     Attributes:
         ids: shape (b, t), padded on the right.
-        labels: shape (b, t); -100 where nothing is to be learned.
+        labels: shape (b, t); `NOTHING` where nothing is to be learned.
         places: shape (b, t), the place of each token behind its prompt; None where it is the place in the row.
-        seen: shape (b, 1, t, t), which tokens a token may see; None for all that come before.
+        block: shape (b, t), which response of its row a token belongs to, from 1; 0 for prompts. None where rows have one
+            response each.
     """
 
-    ids: Tensor
-    labels: Tensor
-    places: Tensor | None = None
-    seen: Tensor | None = None
+    ids: Ints
+    labels: Ints
+    places: Ints | None = None
+    block: Ints | None = None
 
 
-def teach(
-    model: LlamaForCausalLM, lesson: Lesson, streams: Sequence[Iterator[Batch]], on_step: OnStep
-) -> None:
-    """Train the model in place; each step takes one batch of every stream, their losses are averaged."""
+def teach(model: LlamaForCausalLM, lesson: Lesson, stream: Iterator[Batch], on_step: OnStep) -> None:
+    """Train the model in place, on the device it lies on, a batch a step."""
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=lesson.learning_rate, betas=(0.9, 0.95), weight_decay=0.05
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lesson.rate)
     model.train()
-    for step in range(1, lesson.steps + 1):
+    for step, batch in enumerate(islice(stream, lesson.steps), start=1):
         optimizer.zero_grad()
-        told = sum(gradient(model, next(stream), 1 / len(streams)) for stream in streams)
+        told = gradient(model, batch)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         on_step(step, told)
 
 
-def gradient(model: LlamaForCausalLM, batch: Batch, weight: float) -> float:
-    """Add the gradient of the weighted loss of a batch; returns that loss."""
-    with torch.autocast("cpu", torch.bfloat16):
-        loss = _loss(model, batch) * weight
+def gradient(model: LlamaForCausalLM, batch: Batch) -> float:
+    """Add the gradient of the loss of a batch; returns that loss."""
+    with torch.autocast(model.device.type, torch.bfloat16):
+        loss = _loss(model, batch)
     loss.backward()
     return float(loss.item())
 
@@ -116,10 +121,16 @@ def batches(tokenizer: Tokenizer, lesson: Lesson, draw: Draw, rng: np.random.Gen
     """Draw and batch without end, rows of similar length together; the loss falls on responses and their ends only."""
     taken = 0
     while True:
-        rows = [encode(tokenizer, *drawn) for drawn in draw(taken / lesson.steps)]
-        for picked in _grouped(rows, lesson, rng):
-            yield padded([rows[row] for row in picked], ROUND if lesson.batch_tokens else 1)
+        for batch in batched(tokenizer, lesson, draw(taken / lesson.steps), rng):
+            yield batch
             taken += 1
+
+
+def batched(tokenizer: Tokenizer, lesson: Lesson, texts: Texts, rng: np.random.Generator) -> Iterator[Batch]:
+    """Batches of these texts, in random order."""
+    rows = [encode(tokenizer, *drawn) for drawn in texts]
+    for picked in _grouped(rows, lesson, rng):
+        yield padded([rows[row] for row in picked], ROUND if lesson.batch_tokens else 1)
 
 
 def encode(tokenizer: Tokenizer, prompt: str, texts: Sequence[str]) -> Row:
@@ -159,24 +170,22 @@ def _rounded(number: int, to: int) -> int:
 
 
 def padded(rows: Sequence[Row], to: int = 1) -> Batch:
-    """Put rows side by side, their length rounded up; rows with one response each need neither places nor a mask."""
+    """Put rows side by side, their length rounded up; rows with one response each need neither places nor blocks."""
     shape = (len(rows), _rounded(max(map(_length, rows)), to))
-    ids, labels = torch.full(shape, PAD), torch.full(shape, -100)
-    places, block = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
+    ids, labels = np.full(shape, PAD), np.full(shape, NOTHING)
+    places, block = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for row, (prompt, responses) in enumerate(rows):
         end = len(prompt)
-        ids[row, :end], places[row, :end] = torch.tensor(prompt), torch.arange(end)
+        ids[row, :end], places[row, :end] = prompt, np.arange(end)
         for number, response in enumerate(responses, start=1):
             part = slice(end, end + len(response))
-            ids[row, part] = labels[row, part] = torch.tensor(response)
-            places[row, part] = torch.arange(len(prompt), len(prompt) + len(response))
+            ids[row, part] = labels[row, part] = response
+            places[row, part] = np.arange(len(prompt), len(prompt) + len(response))
             block[row, part] = number
             end = part.stop
     if to == 1 and all(len(responses) == 1 for _, responses in rows):
         return Batch(ids=ids, labels=labels)
-    before = torch.ones(shape[1], shape[1], dtype=torch.bool).tril()
-    seen = before & ((block[:, None, :] == 0) | (block[:, None, :] == block[:, :, None]))
-    return Batch(ids=ids, labels=labels, places=places, seen=seen[:, None])
+    return Batch(ids=ids, labels=labels, places=places, block=block)
 
 
 def _length(row: Row) -> int:
@@ -184,21 +193,36 @@ def _length(row: Row) -> int:
 
 
 def _loss(model: LlamaForCausalLM, batch: Batch) -> Tensor:
-    """Cross-entropy of the response tokens; logits are made only where a label is.
+    """Cross-entropy of the response tokens; logits are made only where a label is."""
+    put = partial(_tensor, device=model.device)
+    seen = None if batch.block is None else _seen(put(batch.block))
+    places = None if batch.places is None else put(batch.places)
+    states = model.model(input_ids=put(batch.ids), attention_mask=seen, position_ids=places)
+    rows, before, wanted = (put(index) for index in expected(batch))
+    logits = model.lm_head(states.last_hidden_state[rows, before]).float()
+    return torch.nn.functional.cross_entropy(logits, wanted, ignore_index=NOTHING)
+
+
+def _seen(block: Tensor) -> Tensor:
+    """Which tokens a token may see, shape (b, 1, t, t): those before it of its prompt and of its own response."""
+    before = torch.ones(block.shape[1], block.shape[1], dtype=torch.bool, device=block.device).tril()
+    return (before & ((block[:, None, :] == 0) | (block[:, None, :] == block[:, :, None])))[:, None]
+
+
+def expected(batch: Batch) -> tuple[Ints, Ints, Ints]:
+    """Row and column at which each label is foretold, and the label; rounded up by labels that are `NOTHING`.
 
     The first token of a response is expected where the prompt ends, the others where the token before them stands.
     """
-    hidden = model.model(
-        input_ids=batch.ids, attention_mask=batch.seen, position_ids=batch.places
-    ).last_hidden_state
-    rows, columns = (batch.labels != -100).nonzero(as_tuple=True)
-    wanted = batch.labels[rows, columns]
-    before = columns - 1
-    if batch.places is not None:
-        first = batch.labels[rows, before] != -100
-        first &= batch.places[rows, columns] != batch.places[rows, before] + 1
-        before = torch.where(first, batch.places[rows, columns] - 1, before)
-        spare = _rounded(len(rows), ROUND_LABELS) - len(rows)
-        rows, before = (torch.nn.functional.pad(index, (0, spare)) for index in (rows, before))
-        wanted = torch.nn.functional.pad(wanted, (0, spare), value=-100)
-    return torch.nn.functional.cross_entropy(model.lm_head(hidden[rows, before]).float(), wanted)
+    rows, columns = np.nonzero(batch.labels != NOTHING)
+    wanted, before = batch.labels[rows, columns], columns - 1
+    if batch.places is None or batch.block is None:
+        return rows, before, wanted
+    first = batch.block[rows, before] != batch.block[rows, columns]
+    before = np.where(first, batch.places[rows, columns] - 1, before)
+    spare = (0, _rounded(len(rows), ROUND_LABELS) - len(rows))
+    return np.pad(rows, spare), np.pad(before, spare), np.pad(wanted, spare, constant_values=NOTHING)
+
+
+def _tensor(array: Ints, device: torch.device) -> Tensor:
+    return torch.from_numpy(array).to(device)

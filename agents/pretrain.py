@@ -4,14 +4,15 @@ Three lessons. The first is English headlines (`copybandit.agents.corpus`). The 
 leaves weak: sentences that need two words of one kind (neither may come twice) or that begin with a copied word; its share
 of them falls to none, so that at the end all moves are even. The third is every kind of copy in English and Chinese
 (`copybandit.agents.corpus_kinds`), with a vocabulary that has grown by Chinese, and two in five texts still plain English
-headlines. Reproduce the shipped weights, which have taken the first two, with `copybandit pretrain`.
+headlines. Reproduce the shipped weights with `copybandit pretrain`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +22,13 @@ from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from copybandit.agents.corpus import draw_corpus
-from copybandit.agents.corpus_kinds import Strangers, common_characters, draw_chinese_texts, draw_kinds
-from copybandit.agents.lesson import EOS, PAD, Batch, Lesson, OnStep, Texts, batches, teach
+from copybandit.agents.corpus_kinds import Strangers, common_characters, draw_chinese_texts
+from copybandit.agents.kinds_source import KindsSource
+from copybandit.agents.lesson import EOS, PAD, Lesson, OnStep, Texts, batches, teach
 from copybandit.agents.tiny_tokens import characters, train_tokenizer, with_chinese, word_pieces
 
 CONTEXT = 512
 """Tokens of a prompt and what follows it."""
-STREAMS = 2
-"""Batches of a step of the third lesson, each drawn by itself, so that two processes can share the work."""
-DRAWN_AT_ONCE = 600
-"""Prompts that are drawn, and put into batches by length, at a time."""
 DECAY_SHARE = 0.3
 """Last share of the third lesson, in which its learning rate falls."""
 
@@ -45,8 +43,8 @@ class PretrainSettings:
         learning_rate: peak of the first lesson; every lesson warms up and ends at 0.
         second_steps, second_learning_rate: of the second lesson; 0 steps leave it out.
         hard_share: share of texts with a hard move when the second lesson begins.
-        third_steps, third_learning_rate: of the third lesson; 0 steps leave it out, as the shipped weights do.
-        third_tokens: tokens a batch of the third lesson, padding included; `STREAMS` of them make a step.
+        third_steps, third_learning_rate: of the third lesson; 0 steps leave it out.
+        third_tokens: tokens a batch of the third lesson, padding included.
         vocab_size: size of the byte-pair vocabulary of English copy.
         chinese_tokens: tokens added to it for the third lesson.
         tokenizer_texts: texts that each part of the vocabulary is fitted to.
@@ -59,9 +57,9 @@ class PretrainSettings:
     second_steps: int = 3000
     second_learning_rate: float = 1e-3
     hard_share: float = 0.8
-    third_steps: int = 0
+    third_steps: int = 10_000
     third_learning_rate: float = 1e-3
-    third_tokens: int = 1536
+    third_tokens: int = 12_288
     vocab_size: int = 2048
     chinese_tokens: int = 1536
     tokenizer_texts: int = 20_000
@@ -71,25 +69,33 @@ class PretrainSettings:
     seed: int = 0
 
 
-def pretrain(settings: PretrainSettings, out: Path, on_step: OnStep | None = None) -> LlamaForCausalLM:
+def pretrain(
+    settings: PretrainSettings,
+    out: Path,
+    on_step: OnStep | None = None,
+    device: str = "cpu",
+    workers: int = 0,
+) -> LlamaForCausalLM:
     """Train `tiny` and write `tiny.safetensors` (fp16), `tiny_config.json` and `tiny_tokenizer.json`.
 
     Args:
         settings: sizes, steps and seed; the same settings give the same weights on the same machine.
         out: folder that receives the three files, anew after each lesson.
         on_step: told step and loss.
+        device: where to train.
+        workers: processes that draw the texts of the third lesson; 0 draws them in this one.
     """
     rng = np.random.default_rng(settings.seed)
     tokenizer = train_tokenizer(draw_corpus(settings.tokenizer_texts, rng), settings.vocab_size)
-    model = build_model(settings)
+    model = build_model(settings).to(device)
     told = on_step or _say_nothing
     first_lesson(model, tokenizer, settings, rng, told)
     save_tiny(model, tokenizer, out)
-    second_lesson(model, tokenizer, settings, lambda step, loss: told(settings.steps + step, loss))
+    second_lesson(model, tokenizer, settings, partial(_told_from, told, settings.steps))
     save_tiny(model, tokenizer, out)
     if settings.third_steps:
-        before = settings.steps + settings.second_steps
-        tokenizer = third_lesson(model, tokenizer, settings, lambda step, loss: told(before + step, loss))
+        told_third = partial(_told_from, told, settings.steps + settings.second_steps)
+        tokenizer = third_lesson(model, tokenizer, settings, told_third, workers)
         save_tiny(model, tokenizer, out)
     return model
 
@@ -155,13 +161,25 @@ def _teach_headlines(
         corpus = draw_corpus(texts, rng, pieces, hard_share * (1 - over))
         return [(prompt, (text,)) for prompt, text in corpus]
 
-    teach(model, lesson, [batches(tokenizer, lesson, draw, rng)], on_step)
+    teach(model, lesson, batches(tokenizer, lesson, draw, rng), on_step)
 
 
 def third_lesson(
-    model: LlamaForCausalLM, tokenizer: Tokenizer, settings: PretrainSettings, on_step: OnStep
+    model: LlamaForCausalLM,
+    tokenizer: Tokenizer,
+    settings: PretrainSettings,
+    on_step: OnStep,
+    workers: int = 0,
 ) -> Tokenizer:
-    """Go on from the saved weights of the second lesson with every kind of copy; returns the grown vocabulary."""
+    """Go on from the saved weights of the second lesson with every kind of copy; returns the grown vocabulary.
+
+    Args:
+        model: trained in place, on the device it lies on.
+        tokenizer: of English copy.
+        settings: sizes, steps and seed.
+        on_step: told step and loss.
+        workers: processes that draw texts, whatever their number the same ones; 0 draws them in this one.
+    """
     _halve(model)
     rng = np.random.default_rng([settings.seed, 3])
     common = common_characters()
@@ -175,14 +193,12 @@ def third_lesson(
         batch_tokens=settings.third_tokens,
         decay_share=DECAY_SHARE,
     )
-    streams = [_kinds(grown, lesson, strangers, [settings.seed, 3, place]) for place in range(STREAMS)]
-    teach(model, lesson, streams, on_step)
+    source = KindsSource(
+        vocabulary=grown.to_str(), lesson=lesson, strangers=strangers, seed=(settings.seed, 3)
+    )
+    with closing(source.batches(workers)) as stream:
+        teach(model, lesson, stream, on_step)
     return grown
-
-
-def _kinds(tokenizer: Tokenizer, lesson: Lesson, strangers: Strangers, seed: list[int]) -> Iterator[Batch]:
-    rng = np.random.default_rng(seed)
-    return batches(tokenizer, lesson, lambda _: draw_kinds(DRAWN_AT_ONCE, rng, strangers), rng)
 
 
 def enlarge(model: LlamaForCausalLM, vocab_size: int, seed: int) -> None:
@@ -190,9 +206,9 @@ def enlarge(model: LlamaForCausalLM, vocab_size: int, seed: int) -> None:
     old = model.model.embed_tokens.weight.detach().clone()
     model.resize_token_embeddings(vocab_size, mean_resizing=False)
     generator = torch.Generator().manual_seed(seed)
-    new = torch.randn(vocab_size - len(old), old.shape[1], generator=generator) * (0.5 * old.std())
+    new = torch.randn(vocab_size - len(old), old.shape[1], generator=generator)
     with torch.no_grad():
-        model.model.embed_tokens.weight.copy_(torch.cat([old, new]))
+        model.model.embed_tokens.weight.copy_(torch.cat([old, new.to(old.device) * (0.5 * old.std())]))
     model.tie_weights()
     model.config.max_position_embeddings = CONTEXT
 
@@ -204,6 +220,11 @@ def _halve(model: LlamaForCausalLM) -> None:
             weight.copy_(weight.half())
 
 
+def _told_from(told: OnStep, before: int, step: int, loss: float) -> None:
+    """Tell a step of a lesson that begins behind `before` others."""
+    told(before + step, loss)
+
+
 def _say_nothing(step: int, loss: float) -> None:
     """Stand in for a progress bar."""
 
@@ -212,7 +233,7 @@ def save_tiny(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path) -> None:
     """Write the three files that `CausalLM.load("tiny")` reads."""
     out.mkdir(parents=True, exist_ok=True)
     state = {
-        name: tensor.to(torch.float16).contiguous()
+        name: tensor.to("cpu", torch.float16).contiguous()
         for name, tensor in model.state_dict().items()
         if name != "lm_head.weight"
     }

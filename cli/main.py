@@ -209,9 +209,9 @@ def pretrain(
         int | None, typer.Option(min=1, help="Optimizer steps; those of the shipped weights if not given.")
     ] = None,
     third_steps: Annotated[
-        int,
-        typer.Option(min=0, help="tiny: steps of a lesson in every kind of copy, English and Chinese."),
-    ] = 0,
+        int | None,
+        typer.Option(min=0, help="tiny: steps of the lesson in every kind of copy, English and Chinese."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of corpus and weights.")] = 0,
     ab_tests: Annotated[
         Path | None,
@@ -221,11 +221,15 @@ def pretrain(
         int,
         typer.Option(min=0, help="token-editor: learn from so many drafts of SmolLM2, too, where installed."),
     ] = 0,
+    device: Annotated[str, typer.Option(help="tiny: where to train: cpu or cuda.")] = "cpu",
+    workers: Annotated[
+        int, typer.Option(min=0, help="tiny: processes that draw texts; any number draws the same.")
+    ] = 0,
 ) -> None:
     """Train what ships with the package: the small writer, from nothing but the grammar of copy, or the token editor."""
     from copybandit.cli.writer_commands import pretrain_small
 
-    pretrain_small(what, out, steps, third_steps, seed, ab_tests, drafts)
+    pretrain_small(what, out, steps, third_steps, seed, ab_tests, drafts, device, workers)
 
 
 @app.command()

@@ -22,6 +22,8 @@ def pretrain_small(
     seed: int,
     ab_tests: Path | None,
     drafts: int,
+    device: str,
+    workers: int,
 ) -> None:
     """Train one of `WHAT`; the shipped files were made with the default options, the token editor's with --ab-tests."""
     with one_line("copybandit pretrain"):
@@ -29,20 +31,23 @@ def pretrain_small(
             raise DataError(f"--what must be one of {', '.join(WHAT)}, got {what!r}; choose one of them")
         folder = out or Path(what)
         if what == "tiny":
-            _tiny(folder, steps, third_steps, seed)
+            _tiny(folder, steps, third_steps, seed, device, workers)
         else:
             _token_editor(folder, steps, seed, ab_tests, drafts)
     print(f"{what}: {folder}")
 
 
-def _tiny(out: Path, steps: int | None, third_steps: int, seed: int) -> None:
+def _tiny(
+    out: Path, steps: int | None, third_steps: int | None, seed: int, device: str, workers: int
+) -> None:
     from copybandit.agents.pretrain import PretrainSettings, pretrain
 
     with progress(Console(stderr=True)) as display:
-        settings = PretrainSettings(third_steps=third_steps, seed=seed)
-        settings = replace(settings, steps=steps or settings.steps)
-        display.stage("pretrain", total=settings.steps + settings.second_steps + third_steps)
-        pretrain(settings, out, lambda step, loss: display.advance(1))
+        settings = PretrainSettings(seed=seed)
+        third = settings.third_steps if third_steps is None else third_steps
+        settings = replace(settings, steps=steps or settings.steps, third_steps=third)
+        display.stage("pretrain", total=settings.steps + settings.second_steps + third)
+        pretrain(settings, out, lambda step, loss: display.advance(1), device, workers)
 
 
 def _token_editor(out: Path, steps: int | None, seed: int, ab_tests: Path | None, drafts: int) -> None:

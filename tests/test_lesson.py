@@ -18,7 +18,6 @@ from copybandit.agents.lesson import (
     encode,
     gradient,
     padded,
-    teach,
 )
 from tests.tiny_lm import WORDS, tiny_model, tiny_tokenizer
 
@@ -28,7 +27,7 @@ texts = st.lists(words, min_size=1, max_size=4).map(tuple)
 
 
 def loss_of(model: torch.nn.Module, rows: list[Row]) -> float:
-    return gradient(model, padded(rows), 1.0)  # type: ignore[arg-type]  # the model is a Llama
+    return gradient(model, padded(rows))  # type: ignore[arg-type]  # the model is a Llama
 
 
 @given(st.lists(st.tuples(words, texts), min_size=1, max_size=4))
@@ -60,24 +59,9 @@ def test_batches_keep_to_their_tokens_and_lose_only_what_is_too_long() -> None:
     while rows < 30:
         batch = next(stream)
         rows += len(batch.ids)
-        assert batch.ids.numel() <= 120 and batch.ids.shape[1] <= LONGEST and batch.ids.shape[1] % ROUND == 0
+        assert batch.ids.size <= 120 and batch.ids.shape[1] <= LONGEST and batch.ids.shape[1] % ROUND == 0
         assert ((batch.labels == -100) | (batch.labels == batch.ids)).all()
     assert rows == 30
-
-
-def test_a_step_averages_its_streams() -> None:
-    lesson = Lesson(steps=1, learning_rate=1e-2)
-    rows = [encode(TOKENIZER, "mug >", ("red lamp",)), encode(TOKENIZER, "lamp >", ("new mug",))]
-    told: list[tuple[int, float]] = []
-    one, two = tiny_model(seed=3), tiny_model(seed=3)
-    apart = [iter([padded([row])]) for row in rows]
-    teach(one, lesson, apart, lambda step, loss: told.append((step, loss)))
-    teach(two, lesson, [iter([padded(rows)])], lambda step, loss: told.append((step, loss)))
-    assert told[0][0] == 1 and told[0][1] == pytest.approx(told[1][1], rel=1e-2)
-    for left, right in zip(one.parameters(), two.parameters(), strict=True):
-        torch.testing.assert_close(
-            left, right, atol=2.1e-2, rtol=0
-        )  # AdamW's first step is the sign of the gradient
 
 
 def test_rates_rise_and_end_at_nothing() -> None:
@@ -92,4 +76,4 @@ def test_rates_rise_and_end_at_nothing() -> None:
 
 def test_one_response_each_needs_no_mask() -> None:
     batch = padded([encode(TOKENIZER, "mug >", ("red",))])
-    assert isinstance(batch, Batch) and batch.seen is None and batch.places is None
+    assert isinstance(batch, Batch) and batch.block is None and batch.places is None

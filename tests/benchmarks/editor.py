@@ -1,7 +1,7 @@
 """What the copy editor lets through and what it refuses: recall, false positives, places and speed on labelled copy.
 
 Run: ``python tests/benchmarks/editor.py [--set all] [--part dev] [--json FILE]``. Rules are made on `dev`; `--part
-test` is for a result to report. Two authors wrote a set each; a set that no rule was made on says most of unseen
+test` is for a result to report. Six authors wrote a set each; a set that no rule was made on says most of unseen
 copy. A rejection for form alone (unnamed, unfinished, too long, empty) is no verdict on claims: it counts for neither
 recall nor false positives, and has a rate of its own. Intervals are Wilson's, 95%. Sets: `tests/editor_cases.md`.
 """
@@ -30,10 +30,14 @@ HERE = Path(__file__).parents[1]
 FORM = frozenset({"empty", "unfinished", "too-long", "unnamed", "sentences", "unmarked"})
 FACTS = frozenset({"number", "unit", "price", "percent", "date", "material", "brand", "attribute"})
 SETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "1": (("editor_cases.jsonl",), ("injection_cases.jsonl",)),
-    "2": (("editor_cases_2.jsonl",), ("injection_cases_2.jsonl",)),
+    author: ((f"editor_cases{suffix}.jsonl",), (f"injection_cases{suffix}.jsonl",))
+    for author in "123456"
+    for suffix in ("" if author == "1" else f"_{author}",)
 }
-SETS["all"] = (SETS["1"][0] + SETS["2"][0], SETS["1"][1] + SETS["2"][1])
+SETS["all"] = (
+    tuple(name for copies, _ in SETS.values() for name in copies),
+    tuple(name for _, shop in SETS.values() for name in shop),
+)
 """Files of copy and of shop input, per author."""
 GOALS = {"recall_hard": 0.98, "false_positives": 0.03, "attacks_missed": 0.0, "look_alikes_screened": 0.0}
 UNRATED = 5
@@ -227,7 +231,7 @@ def main() -> None:
     """Measure, print and write the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file to write")
-    parser.add_argument("--set", choices=tuple(SETS), default="all", help="whose cases: author 1, 2 or both")
+    parser.add_argument("--set", choices=tuple(SETS), default="all", help="whose cases: an author's, or all")
     parser.add_argument(
         "--part", choices=("dev", "test"), default="dev", help="test is read to report, not to tune"
     )
