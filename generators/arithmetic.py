@@ -20,6 +20,7 @@ _ADDED = _WHOLE | {"length", "time", "area", "power", "charge", "energy", "heat"
 _RANGED = _WHOLE | {"length", "age", "celsius", "fahrenheit", "degree", "speed", "area", "power"}
 """Where a range is a choice: the middle of 3-5 hours is a guess, that of 48-54 cm a fit."""
 _PAIRS = frozenset({"pair", "双", "对", "副"})
+_SIDES, _LEAVES = frozenset({"page", "side"}), frozenset({"sheet", "leaf", "leave"})
 _MOST = 100
 """Things in a pack, at most, whose sizes copy may add up."""
 
@@ -97,6 +98,8 @@ def _made(said: Quantity, held: tuple[Quantity, ...], sentence: str) -> Iterator
         yield from (
             _scaled(q, count) for q in kin for count in times if said.units or total or count != q.values[0]
         )
+    if said.noun in _SIDES:
+        yield from (replace(_scaled(q, 2.0), noun=said.noun) for q in counts if q.noun in _LEAVES)
     if total:
         yield from (_scaled(q, 1.0 + other / q.values[0]) for q, other in _pairs(kin))
         yield from _scaled_all(kin)

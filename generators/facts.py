@@ -15,13 +15,15 @@ from functools import lru_cache
 from copybandit.generators.agreement import agrees
 from copybandit.generators.brands import foreign_brands
 from copybandit.generators.dates import DateSaid, follows
-from copybandit.generators.figures import CODE, shares_of, spoken, unsupported_figures, without
+from copybandit.generators.figures import CODE, unsupported_figures, without
 from copybandit.generators.materials import implied_materials, materials
 from copybandit.generators.normalising import folded, normalise
 from copybandit.generators.numerals import numerals, vague
 from copybandit.generators.quantities import quantities
 from copybandit.generators.quantity import Quantity
 from copybandit.generators.rejection import Rejection, reject
+from copybandit.generators.shares import shares_of
+from copybandit.generators.spoken import spoken
 from copybandit.sim.types import Product
 
 _WORDS = re.compile(r"[^\W_][\w'-]*")

@@ -9,38 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 from copybandit.generators.agreement import agrees
 from copybandit.generators.arithmetic import derived
+from copybandit.generators.counting import CODES, GENERIC, PARTS, singular
 from copybandit.generators.materials import materials
+from copybandit.generators.normalising import has_chinese
 from copybandit.generators.numerals import vague
 from copybandit.generators.quantities import quantities
 from copybandit.generators.quantity import Quantity
 from copybandit.generators.rejection import Rejection, reject
-from copybandit.generators.tables import table
+from copybandit.generators.shares import composed
 
 if TYPE_CHECKING:
     from copybandit.generators.facts import Said
-
-
-@cache
-def _spoken() -> tuple[tuple[re.Pattern[str], tuple[float, ...]], ...]:
-    return tuple(
-        (re.compile(row["words"]), tuple(map(float, row["values"]))) for row in table("spoken.yaml")["rows"]
-    )
-
-
-def spoken(low: str) -> tuple[Quantity, ...]:
-    """Counts that a product says without a number: a pair, sterling silver, 七彩.
-
-    Args:
-        low: its text, folded.
-    """
-    return tuple(
-        Quantity(values=(value,)) for words, values in _spoken() if words.search(low) for value in values
-    )
 
 
 def without(text: str, brand: str) -> str:
@@ -168,14 +151,45 @@ def _supported(said: Said, quantity: Quantity, low: str) -> bool:
     if (
         quantity.units
         and quantity.units[0].dimension == "percent"
-        and _composed(said, quantity, low) is False
+        and composed(said.shares, quantity, low) is False
     ):
         return False
     if _follows(said, quantity, _sentence(low, quantity.span)):
         return True
-    if quantity.bare and quantity.values[0] in said.years:
+    if quantity.bare and (quantity.values[0] in said.years or _elsewhere(said, quantity, low)):
         return True
     return _verbatim(said, quantity, low)
+
+
+# Words that make what follows a part, a content or a capacity of the product.
+_OWN = re.compile(
+    r"\b(?:with|includ\w+|comes?|ha[sd]|have|having|features?|plus|boasts?|offers?|holds?|fits?|takes?|makes?|made|serves?|"
+    r"feeds?|brews?|carr(?:y|ies)|stores?|packs?|contains?|of|the|its|these|those|in|per|every|sleeps|seats|charges?|"
+    r"powers?|up to|over|about|extra|free|our|covers?|needs?|uses?|lasts?|gives?|delivers?|all|won|by|from|at|to|get|got)"
+    r"\s(?:\w+ )?$"
+)
+_RATED = re.compile(r"[ -](?:\w+ )?(?:an?|per|each|every) (?:day|week|month|night)\b")
+_CLAIMED = frozenset(
+    "figure award doctor dentist expert customer buyer tester reviewer mum parent vet star medal".split()
+)
+_SMALL = 12
+
+
+def _elsewhere(said: Said, quantity: Quantity, low: str) -> bool:
+    """Whether a small number in a word counts things of the reader's world: no part, nothing for sale, no word of a fact."""
+    (start, end), noun = quantity.span, quantity.noun
+    if (
+        quantity.token
+        or quantity.relation
+        or not noun
+        or quantity.values[0] > _SMALL
+        or quantity.values[0] % 1
+    ):
+        return False
+    if noun in PARTS | GENERIC | CODES | _CLAIMED or has_chinese(noun) or not low[start].isalpha():
+        return False
+    known = {singular(word) for word in said.words} | PARTS
+    return not (quantity.nouns & known or _OWN.search(low[:start]) or _RATED.match(low, end))
 
 
 def _follows(said: Said, quantity: Quantity, sentence: str) -> bool:
@@ -194,47 +208,6 @@ def _token_said(said: Said, token: str) -> bool:
         return any(q.values[0] == float(lines[1]) for q in said.quantities)
     rank = _RANK.fullmatch(token)
     return rank is not None and any(date.day == int(rank[1]) for date in said.dates)
-
-
-def _composed(said: Said, quantity: Quantity, low: str) -> bool | None:
-    """Whether the product has as much of a material as the clause says; None where either says nothing of shares."""
-    stops = [m.start() for m in _CLAUSES.finditer(low)]
-    start = max((s + 1 for s in stops if s < quantity.span[0]), default=0)
-    end = min((s for s in stops if s >= quantity.span[1]), default=len(low))
-    named = [m.material for m in materials(low[start:end])]
-    shares = said.shares
-    if len(set(named)) != 1 or named[0] not in shares:
-        return None
-    return any(agrees(replace(quantity, noun=""), replace(held, noun="")) for held in shares[named[0]])
-
-
-_CLAUSES = re.compile(r"[,.!?;，。！？；、](?!\d)| and | plus |和|与|加")
-
-
-def shares_of(low: str, found: tuple[Quantity, ...]) -> dict[str, tuple[Quantity, ...]]:
-    """Shares of materials that a product states, by material (``羊毛30%``, ``70% acrylic``).
-
-    Args:
-        low: its text, folded.
-        found: its quantities.
-    """
-    shares: dict[str, tuple[Quantity, ...]] = {}
-    percents = [q for q in found if q.units and q.units[0].dimension == "percent"]
-    for held in percents:
-        for named in materials(low):
-            gap = (
-                low[held.span[1] : named.span[0]]
-                if held.span[1] <= named.span[0]
-                else low[named.span[1] : held.span[0]]
-            )
-            near = 0 <= max(named.span[0] - held.span[1], held.span[0] - named.span[1]) <= _NEAR
-            if near and _CLAUSES.search(gap) is None:
-                shares[named.material] = (*shares.get(named.material, ()), held)
-    return shares
-
-
-_NEAR = 14
-"""Characters between a share and its material, at most."""
 
 
 CODE = re.compile(r"(?=[^\s;]*\d)(?=[^\s;]*[a-z])[a-z\d](?:[\w./+-]*\w)?")

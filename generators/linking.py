@@ -36,6 +36,8 @@ def linked(text: str, found: list[Quantity]) -> list[Quantity]:
                 quantity = replace(quantity, units=later.units, noun="")
             elif later.currency:
                 quantity = replace(quantity, currency=later.currency)
+            elif link["times"] and later.noun not in _OPEN:  # 5 x 500 sheets
+                quantity = replace(quantity, noun="pack", nouns=frozenset())
             else:
                 quantity = replace(quantity, noun=later.noun, nouns=later.nouns)
         elif later and link and _is_side(quantity, later, link):

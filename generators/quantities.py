@@ -104,7 +104,10 @@ def _quantity(text: str, numeral: Numeral, held: bool) -> Quantity | None:
     return None if word and (one or unsaid) else quantity
 
 
-_RANGE = re.compile(r"\s?(?:到|至|-|–|~|to)\s?[\d一二两三四五六七八九十]")  # a range from one counts
+# A range from one counts, and so does a day and a half.
+_RANGE = re.compile(
+    r"\s?(?:到|至|-|–|~|to)\s?[\d一二两三四五六七八九十]|\s\w+ and (?:a |three )?(?:half|quarter)"
+)
 _PERCENT = (Unit(dimension="percent", size=1.0),)
 _IDLE = frozenset({"day", "eek", "ond", "ute", "一天", "一日", "一周", "一秒"})
 

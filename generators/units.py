@@ -37,7 +37,7 @@ loudness    1 db decibel(s) 分贝
 celsius     1 °c ℃ degrees_c degree_c degrees_celsius 摄氏度
 fahrenheit  1 °f degrees_f degree_f degrees_fahrenheit 华氏度
 degree      1 ° degree(s) deg 度
-pressure    1 bar(s) 巴 | 0.0689476 psi | 0.01 kpa | 10 mpa
+pressure    1 bar 巴 | 1.01325 atm 个大气压 大气压 | 0.0689476 psi | 0.01 kpa | 10 mpa
 speed       1 km/h kph kmh
 rotation    1 rpm 转
 pixels      1 mp megapixel(s) | 0.01 万像素 | 100 亿像素

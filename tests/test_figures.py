@@ -106,3 +106,10 @@ def _named(fact: str) -> Product:
     return Product(
         product_id="p", name="thing", title="thing", category="home", brand="", price=9.0, facts=(fact,)
     )
+
+
+def test_a_small_count_of_things_elsewhere_is_no_fact() -> None:
+    assert rules("28 cm", "Three friends, one pan, no plan.") == set()
+    assert rules("28 cm", "A pan with three spoons.") == {"number"}
+    assert rules("28 cm", "Three cups a day keep you awake.") == {"number"}
+    assert rules("six balls of wool", "Three balls of wool.") == {"number"}
