@@ -301,10 +301,6 @@ def _surveyed(request: GenerateRequest, display: Progress) -> Survey:
     found = survey(request.catalogue)
     if found.unread:
         display.note(f"{request.catalogue}: columns not read: {', '.join(found.unread)}")
-    if request.writer == "tiny" and (request.content_types != ("headline",) or request.language != "en"):
-        display.note(
-            "tiny learned English headlines alone: most of its other copy is refused, and the template writes"
-        )
     for line in editor_of(request.editor).notes:
         display.note(line)
     return found
