@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from copybandit.generators import editor as editor_module
 from copybandit.generators.editor import Editor, EditorSettings, check, edit, first_approved, normalise
 from copybandit.generators.limits import LIMITS, Limit
+from copybandit.generators.proofreading import misspelt
 from copybandit.sim.types import Brief, ContentType, DataError, Product, Variant
 from tests.briefs import briefs
 
@@ -255,8 +256,19 @@ def test_harper_finds_spelling_and_leaves_the_products_words() -> None:
     editor = Editor(settings=EditorSettings(proofreading=True))
     assert editor.notes == ()
     assert "grammar" in {r.rule for r in editor.check(BRIEF, "A definately blue ceramic mug.")}
+    assert editor.check(BRIEF, "A grey mug in your favourite colour: blue.") == editor.check(
+        BRIEF, "A gray mug in your favorite color: blue."
+    )
     odd = replace(MUG, title="Blue ceramic mug Zorblax")
     assert editor.check(Brief(product=odd), "The Zorblax ceramic mug is blue.") == ()
+
+
+def test_quire_tells_words_apart_and_leaves_articles_to_the_ear() -> None:
+    pytest.importorskip("quire_grammar", reason="QUIRE ABSENT: pip install 'copybandit[quality]'")
+    told = [slip.reason for slip in misspelt("They was better then that.", frozenset())]
+    assert any(reason.startswith("'then'") for reason in told)
+    assert any(reason.startswith("'was'") for reason in told)
+    assert not [*misspelt("An Xbox for the weekend.", frozenset({"xbox"}))]
 
 
 def test_a_draft_tells_no_more_than_the_notes() -> None:
