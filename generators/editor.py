@@ -10,7 +10,6 @@ without changing what is said, and lists each repair: by rules, and where asked 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,7 +28,7 @@ from copybandit.generators.repairs import Edit, repaired
 from copybandit.generators.safety import unsafe
 from copybandit.generators.shape import misshapen
 from copybandit.generators.smuggled import smuggled
-from copybandit.sim.types import Brief, DataError, Product, Variant
+from copybandit.sim.types import Brief, DataError, Product
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -40,7 +39,6 @@ __all__ = [
     "attribute_words",
     "check",
     "edit",
-    "first_approved",
     "names_product",
     "normalise",
     "numbers",
@@ -189,8 +187,3 @@ def check(brief: Brief, text: str) -> tuple[Rejection, ...]:
 def edit(brief: Brief, text: str) -> Edited:
     """`Editor.edit` with the default settings."""
     return _DEFAULT.edit(brief, text)
-
-
-def first_approved(brief: Brief, proposals: Sequence[Variant]) -> Variant | None:
-    """The first proposal that breaks no rule, or None."""
-    return next((variant for variant in proposals if not check(brief, variant.text)), None)

@@ -13,9 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from copybandit.generators import editor as editor_module
-from copybandit.generators.editor import Editor, EditorSettings, check, edit, first_approved, normalise
+from copybandit.generators.editor import Editor, EditorSettings, check, edit, normalise
 from copybandit.generators.limits import LIMITS, Limit
-from copybandit.sim.types import Brief, ContentType, DataError, Product, Variant
+from copybandit.sim.types import Brief, ContentType, DataError, Product
 from tests.briefs import briefs
 
 MUG = Product(
@@ -143,13 +143,6 @@ def test_a_name_may_hold_what_text_may_not() -> None:
     sale = Product(product_id="p", name="sale sign", title="sale sign", category="k", brand="", price=1.0)
     assert rules("Meet the sale sign.", Brief(product=sale)) == set()
     assert rules("Meet the sale sign, at half price.", Brief(product=sale)) == {"us-price", "number"}
-
-
-def test_the_first_approved_variant_is_taken() -> None:
-    texts = ["A mug.", "A ceramic mug for 9.", "A ceramic mug.", "The ceramic mug."]
-    variants = [Variant(text=text, product_id="p", generator_id="g") for text in texts]
-    assert first_approved(BRIEF, variants) == variants[2]
-    assert first_approved(BRIEF, variants[:2]) is None
 
 
 DESCRIPTION = "A blue ceramic mug. It holds 350 ml."
