@@ -23,7 +23,7 @@ from copybandit.generators.injection import cleaned
 from copybandit.generators.template import REFERENCE
 from copybandit.sim.catalogue import draw_catalogue, lexicon
 from copybandit.sim.events import PURCHASE, EventTable
-from copybandit.sim.interest import interest_text
+from copybandit.sim.interest_features import interest_text
 from copybandit.sim.oracle import Sample, synthetic_gold
 from copybandit.sim.retail import load_retail
 from copybandit.sim.schema import read_feedback, write_feedback
