@@ -59,13 +59,17 @@ class EditingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Whether rules that a person may excuse refuse, too."""
     packs: tuple[Pack, ...] = PACKS
     """Jurisdictions and topics whose claim rules hold."""
-    currency: Annotated[str, Meta(pattern=r"^([A-Z]{3})?\Z")] = ""
+    currency: str = ""
     """ISO 4217 code of the shop's prices; empty lets copy write a price in any."""
     characters: LengthSettings = LengthSettings()
 
 
 def editor_of(settings: EditingSettings) -> Editor:
-    """The editor that the settings describe."""
+    """The editor that the settings describe.
+
+    Raises:
+        DataError: the currency is unknown.
+    """
     most: dict[str, int] = msgspec.structs.asdict(settings.characters)
     return Editor(
         settings=EditorSettings(

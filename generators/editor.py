@@ -28,6 +28,7 @@ from copybandit.generators.repairs import Edit, repaired
 from copybandit.generators.safety import unsafe
 from copybandit.generators.shape import misshapen
 from copybandit.generators.smuggled import smuggled
+from copybandit.sim.currency import CURRENCIES
 from copybandit.sim.types import Brief, DataError, Product
 
 __all__ = [
@@ -62,7 +63,7 @@ class EditorSettings:
         currency: ISO 4217 code of the shop's prices; empty lets copy write a price in any.
 
     Raises:
-        DataError: a pack is unknown.
+        DataError: a pack or the currency is unknown.
     """
 
     facts: bool = True
@@ -79,6 +80,11 @@ class EditorSettings:
     def __post_init__(self) -> None:
         if unknown := [name for name in self.packs if name not in PACKS]:
             raise DataError(f"unknown rule pack {unknown[0]!r}; choose from {', '.join(PACKS)}")
+        if self.currency and self.currency not in CURRENCIES:
+            raise DataError(
+                f"editor.currency must be an ISO 4217 code such as EUR, got {self.currency!r}; "
+                "correct it, or leave it empty where copy may write a price in any"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

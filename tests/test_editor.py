@@ -204,6 +204,8 @@ def test_steps_packs_and_soft_rules_are_switched() -> None:
     assert found(facts=False, claims=False, safety=False) == set()
     with pytest.raises(DataError, match="unknown rule pack 'mars'"):
         EditorSettings(packs=("mars",))
+    with pytest.raises(DataError, match="ISO 4217 code such as EUR, got 'ECU'"):
+        EditorSettings(currency="ECU")
 
 
 def test_a_placement_has_a_limit_of_its_own() -> None:
