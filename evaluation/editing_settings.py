@@ -64,8 +64,8 @@ class EditingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     characters: LengthSettings = LengthSettings()
 
 
-def editor_of(settings: EditingSettings) -> Editor:
-    """The editor that the settings describe.
+def editor_of(settings: EditingSettings, brands: tuple[str, ...] = ()) -> Editor:
+    """The editor that the settings describe, in a shop of the given brands.
 
     Raises:
         DataError: the currency is unknown.
@@ -81,6 +81,7 @@ def editor_of(settings: EditingSettings) -> Editor:
             soft=settings.soft,
             packs=settings.packs,
             currency=settings.currency,
+            brands=brands,
             limits=tuple(replace(limit, characters=most[limit.content_type]) for limit in LIMITS),
         )
     )

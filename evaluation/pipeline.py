@@ -30,6 +30,7 @@ from copybandit.evaluation.shop_data import (
 )
 from copybandit.evaluation.stage_fit import FittedShop, fit_shop, load_fit
 from copybandit.evaluation.storage import load_json, save_json
+from copybandit.generators.editor import Editor
 from copybandit.sim.split import Split
 from copybandit.sim.world import World
 
@@ -60,7 +61,7 @@ def run(settings: RunSettings, folder: RunFolder[RunSettings], progress: Progres
         DataError: the shop of an old run holds what the screen leaves out now.
     """
     pipeline = Pipeline(settings, folder, progress)
-    for line in pipeline.editor.notes:
+    for line in editor_of(settings.editor).notes:
         progress.note(line)
     if folder.stage("data"):
         left_out(folder.output("data"))
@@ -75,7 +76,6 @@ class Pipeline:
 
     def __init__(self, settings: RunSettings, folder: RunFolder[RunSettings], progress: Progress) -> None:
         self.settings, self.folder, self.progress = settings, folder, progress
-        self.editor = editor_of(settings.editor)
 
     def data(self, stage: Path) -> None:
         """Make up or read the shop."""
@@ -227,6 +227,12 @@ class Pipeline:
     def shop(self) -> ShopData:
         """The shop that the data stage saved."""
         return load_shop(self.settings, self.folder.output("data"))
+
+    @property
+    def editor(self) -> Editor:
+        """Reads by the config's rules; copy for one product may not name another brand of the shop."""
+        brands = {product.brand for product in self.shop().products if product.brand}
+        return editor_of(self.settings.editor, tuple(sorted(brands)))
 
     def fitted(self) -> FittedShop:
         """What the fit stage saved."""
