@@ -20,17 +20,20 @@ _PART = (
     "applicator|holster|kickstand|tripod|mount|bracket|hinge|fan|flash|subwoofer|trackpad|keypad|alarm|grip|nib|barrel|liner"
 )
 _WITH = re.compile(
-    rf"\b(?:with|has|features?|includes?|including|plus) (?:an?|its|built-in|integrated)? ?(?:[\w-]+ ){{0,2}}?(?P<what>{_PART})s?\b"  # noqa: E501
+    r"\b(?:with|has|features?|includes?|including|plus) (?:an?|its|built-in|integrated)? ?(?:[\w-]+ ){0,2}?"
+    rf"(?P<what>{_PART})s?\b"
 )
 _FLAVOUR = re.compile(
-    r"\b(?:notes?|hints?|aromas?|scents?|flavou?rs?|infused|scented|flavou?red) (?:of|with) (?P<what>[a-z]+(?:(?:,| and|, and) [a-z]+)*)"  # noqa: E501
-    r"|\b(?P<who>[a-z]+)[- ](?:scented|flavou?red|infused|lined|coated|plated|filled|powered|certified|compatible|resistant|proof"  # noqa: E501
-    r"|grade|approved|free)\b"
+    r"\b(?:notes?|hints?|aromas?|scents?|flavou?rs?|infused|scented|flavou?red) (?:of|with) "
+    r"(?P<what>[a-z]+(?:(?:,| and|, and) [a-z]+)*)"
+    r"|\b(?P<who>[a-z]+)[- ](?:scented|flavou?red|infused|lined|coated|plated|filled|powered"
+    r"|certified|compatible|resistant|proof|grade|approved|free)\b"
 )
 _IDLE = stems(
-    "the a an and your our its of care worry stress hassle trouble guilt fuss fool hands drama scot mess debt pain cash light heavy "  # noqa: E501
-    "fully half well self self-made morning mornings evening summer winter spring autumn home adventure joy calm comfort sun moon "  # noqa: E501
-    "fun action fully un ill is are be feel set for break nostalgia mischief surprise humour humor sky day night every deliciously"  # noqa: E501
+    "the a an and your our its of care worry stress hassle trouble guilt fuss fool hands drama scot mess debt pain cash "
+    "light heavy fully half well self self-made morning mornings evening summer winter spring autumn home adventure joy "
+    "calm comfort sun moon fun action fully un ill is are be feel set for break nostalgia mischief surprise humour humor "
+    "sky day night every deliciously"
 )
 _CHINESE = re.compile(
     r"(?P<colour>(?:[浅深淡暗亮天海宝藏墨酒玫草军奶雾湖]?[红橙黄绿青蓝紫黑灰粉棕咖褐]|[米奶象月]?白|[银金]|豆沙|奶茶|焦糖|香槟|卡其|驼|杏|米)色(?!调|彩|情))"

@@ -10,7 +10,6 @@ without changing what is said, and lists each repair: by rules, and where asked 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,7 +28,8 @@ from copybandit.generators.repairs import Edit, repaired
 from copybandit.generators.safety import unsafe
 from copybandit.generators.shape import misshapen
 from copybandit.generators.smuggled import smuggled
-from copybandit.sim.types import Brief, DataError, Product, Variant
+from copybandit.sim.currency import CURRENCIES
+from copybandit.sim.types import Brief, DataError, Product
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -40,7 +40,6 @@ __all__ = [
     "attribute_words",
     "check",
     "edit",
-    "first_approved",
     "names_product",
     "normalise",
     "numbers",
@@ -64,7 +63,7 @@ class EditorSettings:
         currency: ISO 4217 code of the shop's prices; empty lets copy write a price in any.
 
     Raises:
-        DataError: a pack is unknown.
+        DataError: a pack or the currency is unknown.
     """
 
     facts: bool = True
@@ -81,6 +80,11 @@ class EditorSettings:
     def __post_init__(self) -> None:
         if unknown := [name for name in self.packs if name not in PACKS]:
             raise DataError(f"unknown rule pack {unknown[0]!r}; choose from {', '.join(PACKS)}")
+        if self.currency and self.currency not in CURRENCIES:
+            raise DataError(
+                f"editor.currency must be an ISO 4217 code such as EUR, got {self.currency!r}; "
+                "correct it, or leave it empty where copy may write a price in any"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,8 +193,3 @@ def check(brief: Brief, text: str) -> tuple[Rejection, ...]:
 def edit(brief: Brief, text: str) -> Edited:
     """`Editor.edit` with the default settings."""
     return _DEFAULT.edit(brief, text)
-
-
-def first_approved(brief: Brief, proposals: Sequence[Variant]) -> Variant | None:
-    """The first proposal that breaks no rule, or None."""
-    return next((variant for variant in proposals if not check(brief, variant.text)), None)

@@ -17,7 +17,8 @@ from copybandit.generators.rejection import Rejection
 from copybandit.generators.tables import table
 
 _DECLINES = re.compile(
-    r"\b(?:doctor|physician|pharmacist|not a (?:medical|medicine|drug|treatment|cure)|cannot|can't|no claims?|not intended|makes? no)\b"  # noqa: E501
+    r"\b(?:doctor|physician|pharmacist|not a (?:medical|medicine|drug|treatment|cure)"
+    r"|cannot|can't|no claims?|not intended|makes? no)\b"
     r"|不能(?:代替|治|预防|替代)|不(?:具有|具备|代替|替代|是药)|非药品|咨询|遵医嘱|医生",
 )
 _SENTENCE = re.compile(r"[^.!?。！？\n]+")

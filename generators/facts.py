@@ -90,7 +90,8 @@ def said_of(product: Product, more: str = "", currency: str = "") -> Said:
 
 
 _TWO = re.compile(
-    r"\b(?:pairs?|twin|duo|front and (?:back|rear)|left and right|inner and outer|upper and lower|top and bottom|both sides)\b|一对|双(?=层|人|面|头|肩|色)"  # noqa: E501
+    r"\b(?:pairs?|twin|duo|front and (?:back|rear)|left and right|inner and outer|upper and lower|top and bottom"
+    r"|both sides)\b|一对|双(?=层|人|面|头|肩|色)"
 )
 
 
@@ -238,8 +239,7 @@ _BEFORE = re.compile(r"[\w.,]$")
 def _reason(said: Said, quantity: Quantity, text: str) -> str:
     start, end = quantity.span
     told = text[start : end + 12].split(" ; ")[0] if quantity.bare and quantity.noun else text[start:end]
-    same = any(set(quantity.values) & set(held.values) for held in said.quantities)
-    if same:
+    if any(set(quantity.values) & set(held.values) for held in said.quantities):
         return f"{told!r}: the product has this number, of something else"
     return f"{told!r} is not among the product's numbers"
 

@@ -17,7 +17,8 @@ from copybandit.generators.rejection import Rejection, reject
 from copybandit.generators.tables import table
 
 _NOT_BEFORE = re.compile(
-    r"(?:\b(?:no|not|non|without|never|isn't|aren't|doesn't|don't|nor|neither|cannot|can't|rather than|instead of)[ -](?:\w+ )?"  # noqa: E501
+    r"(?:\b(?:no|not|non|without|never|isn't|aren't|doesn't|don't|nor|neither|cannot|can't|rather than|instead of)"
+    r"[ -](?:\w+ )?"
     r"|[不没无非未](?:是|有|能|可|带|含|支持|具备|会|要|用)?)$"
 )
 _NOT_AFTER = re.compile(
@@ -90,10 +91,11 @@ _MAKING = (
     r"spun|carved|poured|blended|straight|shipped|hails?|comes?|milk|born|cast|fired|cut|finished|packed|smoked|aged|raised|caught"
 )
 _PLACES = re.compile(
-    rf"\b(?i:{_MAKING})(?i: by hand| by artisans| right)? (?:in|from|over from|direct from) (?:the )?(?:(?:[Nn]orthern|[Ss]outhern|[Ee]astern|"  # noqa: E501
-    r"[Ww]estern|[Cc]entral|[Rr]ural|[Uu]pper) )?(?P<place>[A-Z][\w-]+)"
+    rf"\b(?i:{_MAKING})(?i: by hand| by artisans| right)? (?:in|from|over from|direct from) (?:the )?"
+    r"(?:(?:[Nn]orthern|[Ss]outhern|[Ee]astern|[Ww]estern|[Cc]entral|[Rr]ural|[Uu]pper) )?(?P<place>[A-Z][\w-]+)"
 )
 _NO_PLACES = frozenset(
-    "January February March April May June July August September October November December Monday Tuesday Wednesday Thursday "  # noqa: E501
-    "Friday Saturday Sunday I The A An Our Your This That One Two Three XS XXL".split()
+    "January February March April May June July August September October November December "
+    "Monday Tuesday Wednesday Thursday Friday Saturday Sunday "
+    "I The A An Our Your This That One Two Three XS XXL".split()
 )

@@ -50,7 +50,8 @@ _WHOLE_WORD = "|".join((*_ONES, *_TENS, *_SCALES))
 _SPELLED = (
     rf"\b(?:(?:a )?half(?: a)?[ -](?:{'|'.join(_SCALES)})"
     rf"|(?:a )?(?:{_WHOLE_WORD})(?:(?:[ -]| and (?:a )?)(?:{_WHOLE_WORD}))*"
-    r"(?: and (?:a )?(?:half|quarter|third)|[ -](?:and[ -](?:a[ -])?half|halves|quarters|thirds)|(?<=one)[ -](?:half|quarter|third))?"  # noqa: E501
+    r"(?: and (?:a )?(?:half|quarter|third)|[ -](?:and[ -](?:a[ -])?half|halves|quarters|thirds)"
+    r"|(?<=one)[ -](?:half|quarter|third))?"
     r"|(?:a )?(?:half|quarter)|an? (?:third|fifth|eighth|tenth)(?= of))\b"
 )
 # A second 两 in a numeral is the weight: 四两 is four liang, 两千两百 a number.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from copybandit.generators.tables import table
+from copybandit.generators.tables import alternatives, regex, table
 
 Kind = Literal["facts", "name", "title", "question", "notes", "voice"]
 """What a field holds: facts, a thing's name, a work's title (any sentence may be one), a shopper's or a buyer's words."""
@@ -70,6 +70,7 @@ def _raw() -> Any:
 def families() -> tuple[Family, ...]:
     """All families, as the table gives them."""
     raw = _raw()
+    order = regex(raw["order"])
     return tuple(
         Family(
             family_id=row["id"],
@@ -77,7 +78,7 @@ def families() -> tuple[Family, ...]:
             weight=row["weight"],
             but=tuple(row.get("but", {}).items()),
             kin=row.get("kin", ""),
-            pattern=re.compile("|".join(row["patterns"]).replace("{order}", raw["order"])),
+            pattern=re.compile(alternatives(row["patterns"]).replace("{order}", order)),
             finds=tuple(row["finds"]),
             leaves=tuple(row["leaves"]),
         )
@@ -87,7 +88,7 @@ def families() -> tuple[Family, ...]:
 
 @cache
 def _calm() -> re.Pattern[str]:
-    return re.compile("|".join(_raw()["calm"]))
+    return re.compile(alternatives(_raw()["calm"]))
 
 
 @cache

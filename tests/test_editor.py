@@ -13,10 +13,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from copybandit.generators import editor as editor_module
-from copybandit.generators.editor import Editor, EditorSettings, check, edit, first_approved, normalise
+from copybandit.generators.editor import Editor, EditorSettings, check, edit, normalise
 from copybandit.generators.limits import LIMITS, Limit
 from copybandit.generators.proofreading import misspelt
-from copybandit.sim.types import Brief, ContentType, DataError, Product, Variant
+from copybandit.sim.types import Brief, ContentType, DataError, Product
 from tests.briefs import briefs
 
 MUG = Product(
@@ -146,13 +146,6 @@ def test_a_name_may_hold_what_text_may_not() -> None:
     assert rules("Meet the sale sign, at half price.", Brief(product=sale)) == {"us-price", "number"}
 
 
-def test_the_first_approved_variant_is_taken() -> None:
-    texts = ["A mug.", "A ceramic mug for 9.", "A ceramic mug.", "The ceramic mug."]
-    variants = [Variant(text=text, product_id="p", generator_id="g") for text in texts]
-    assert first_approved(BRIEF, variants) == variants[2]
-    assert first_approved(BRIEF, variants[:2]) is None
-
-
 DESCRIPTION = "A blue ceramic mug. It holds 350 ml."
 
 
@@ -212,6 +205,8 @@ def test_steps_packs_and_soft_rules_are_switched() -> None:
     assert found(facts=False, claims=False, safety=False) == set()
     with pytest.raises(DataError, match="unknown rule pack 'mars'"):
         EditorSettings(packs=("mars",))
+    with pytest.raises(DataError, match="ISO 4217 code such as EUR, got 'ECU'"):
+        EditorSettings(currency="ECU")
 
 
 def test_a_placement_has_a_limit_of_its_own() -> None:
