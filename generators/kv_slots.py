@@ -106,11 +106,13 @@ class Slots:
             What the heads saw, shape (rows, heads * size).
         """
         keys, values = self._keys[layer], self._values[layer]
-        query, key, value = heads.to(keys.dtype).split([heads.shape[1] - 2 * self._kv, self._kv, self._kv], 1)
+        query, key, value = heads.to(keys.dtype).tensor_split(
+            [heads.shape[1] - 2 * self._kv, heads.shape[1] - self._kv], 1
+        )
         keys[self._slot, :, self._place] = key
         values[self._slot, :, self._place] = value
         # Where a copy has ended, its last query stays and is answered in vain.
-        self._asked[self._slot, :, self._copy] = query.unflatten(1, (self._kv, -1))
+        self._asked[self._slot, :, self._copy] = query.reshape(len(heads), self._kv, -1, heads.shape[2])
         asked = self._asked[: self._used]
         scores = torch.bmm(
             asked.flatten(2, 3).flatten(0, 1),

@@ -69,8 +69,10 @@ def draw(logits: Tensor, temperature: float, share: Tensor) -> Tensor:
     if temperature == 0:
         return logits.argmax(-1)
     rows = max(1, AT_ONCE // logits.shape[-1])
-    parts = zip(logits.split(rows), share.split(rows), strict=True)
-    return torch.cat([_inverted(tempered(some, temperature).softmax(-1), level) for some, level in parts])
+    parts = [slice(start, start + rows) for start in range(0, len(logits), rows)]
+    return torch.cat(
+        [_inverted(tempered(logits[part], temperature).softmax(-1), share[part]) for part in parts]
+    )
 
 
 def tempered(logits: Tensor, temperature: float) -> Tensor:

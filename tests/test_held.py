@@ -28,7 +28,7 @@ def laid_out(writer: CausalLM) -> Any:
     return writer._held._decoder
 
 
-def step(kind: type[torch.optim.Optimizer], **options: Any) -> Callable[[Any], None]:
+def step(kind: Callable[..., torch.optim.Optimizer], **options: Any) -> Callable[[Any], None]:
     def train(model: Any) -> None:
         optimizer = kind(model.parameters(), lr=0.1, **options)
         model(torch.tensor([[5, 6, 7]]), labels=torch.tensor([[5, 6, 7]])).loss.backward()
