@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from copybandit.agents.token_corpus import (
     headline_texts,
     word_list,
 )
+from copybandit.agents.word_frequencies import frequent_words
 from copybandit.generators.smollm2 import has_smollm2
 from copybandit.generators.token_words import WordList
 from copybandit.sim.types import DataError
@@ -47,16 +48,22 @@ class Texts:
     """What was gathered.
 
     Attributes:
-        pools: clean texts by source.
-        words: known words.
+        pools: clean texts by source, the grammar's first.
+        usual: texts of the grammar about the lexicon's own products, for the word list.
+        frequent: words that are common in general, the commonest first.
         told: per source the number of texts, and the hash of the archive, for the card.
         missing: what was left out, in words.
     """
 
     pools: tuple[Pool, ...]
-    words: WordList
+    usual: tuple[CleanText, ...]
+    frequent: tuple[str, ...]
     told: dict[str, int | str]
     missing: tuple[str, ...] = ()
+
+    def words(self, pools: Sequence[Pool]) -> WordList:
+        """Known words where some of the pools are learned from; the grammar's invented names stay out."""
+        return word_list([*self.usual, *(text for pool in pools[1:] for text in pool.texts)], self.frequent)
 
 
 def gather(sources: Sources, on_drafts: Callable[[int], None] | None = None) -> Texts:
@@ -81,22 +88,32 @@ def gather(sources: Sources, on_drafts: Callable[[int], None] | None = None) -> 
         found["electronics"] = electronics_texts("fit")
     except DataError as error:
         missing.append(f"no electronics: {error}")
-    return texts_of(found, sources, tuple(missing))
+    frequent: tuple[str, ...] = ()
+    try:
+        frequent = frequent_words()
+    except DataError as error:
+        missing.append(f"few words: {error}")
+    return texts_of(found, sources, frequent, tuple(missing))
 
 
-def texts_of(found: dict[str, list[CleanText]], sources: Sources, missing: tuple[str, ...] = ()) -> Texts:
+def texts_of(
+    found: dict[str, list[CleanText]],
+    sources: Sources,
+    frequent: tuple[str, ...] = (),
+    missing: tuple[str, ...] = (),
+) -> Texts:
     """The pools of what was found, with the grammar's own texts."""
     rng = np.random.default_rng([sources.seed, 3])
     grammar = grammar_texts(sources.grammar, rng)
     usual = grammar_texts(sources.grammar, rng, strange=0.0)
-    known = word_list([*usual, *(clean for texts in found.values() for clean in texts)])
     told: dict[str, int | str] = {name: len(texts) for name, texts in found.items()}
     if sources.ab_tests is not None:
         told["ab_tests_sha256"] = hashlib.sha256(sources.ab_tests.read_bytes()).hexdigest()
     pools = {"grammar": grammar, **found}
     return Texts(
         pools=tuple(Pool(weight=WEIGHTS[name], texts=tuple(texts)) for name, texts in pools.items()),
-        words=known,
-        told={"grammar": len(grammar), **told},
+        usual=tuple(usual),
+        frequent=frequent,
+        told={"grammar": len(grammar), **told, "words": len(frequent)},
         missing=missing,
     )
