@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from copybandit.generators.smollm2 import has_smollm2
 from copybandit.generators.token_words import WordList
 from copybandit.sim.types import DataError
 
-WEIGHTS = {"grammar": 0.35, "drafts": 0.3, "headlines": 0.25, "electronics": 0.1}
+WEIGHTS = {"grammar": 0.35, "drafts": 0.3, "electronics": 0.1}
 """How often a text is drawn from each source; what is missing leaves its share to the others."""
 
 
@@ -49,6 +50,7 @@ class Texts:
 
     Attributes:
         pools: clean texts by source, the grammar's first.
+        left_out: what is not learned from, to choose thresholds on: human headlines, or else a share of the grammar's copy.
         usual: texts of the grammar about the lexicon's own products, for the word list.
         frequent: words that are common in general, the commonest first.
         told: per source the number of texts, and the hash of the archive, for the card.
@@ -56,14 +58,18 @@ class Texts:
     """
 
     pools: tuple[Pool, ...]
+    left_out: Pool
     usual: tuple[CleanText, ...]
     frequent: tuple[str, ...]
     told: dict[str, int | str]
     missing: tuple[str, ...] = ()
 
-    def words(self, pools: Sequence[Pool]) -> WordList:
-        """Known words where some of the pools are learned from; the grammar's invented names stay out."""
-        return word_list([*self.usual, *(text for pool in pools[1:] for text in pool.texts)], self.frequent)
+    @cached_property
+    def words(self) -> WordList:
+        """Known words; the grammar's invented names stay out."""
+        return word_list(
+            [*self.usual, *(text for pool in self.pools[1:] for text in pool.texts)], self.frequent
+        )
 
 
 def gather(sources: Sources, on_drafts: Callable[[int], None] | None = None) -> Texts:
@@ -83,7 +89,7 @@ def gather(sources: Sources, on_drafts: Callable[[int], None] | None = None) -> 
     if sources.ab_tests is not None:
         found["headlines"] = headline_texts(sources.ab_tests, "fit")
     else:
-        missing.append("no human headlines: --ab-tests is not given")
+        missing.append("thresholds are chosen on the grammar's own copy: --ab-tests is not given")
     try:
         found["electronics"] = electronics_texts("fit")
     except DataError as error:
@@ -102,7 +108,7 @@ def texts_of(
     frequent: tuple[str, ...] = (),
     missing: tuple[str, ...] = (),
 ) -> Texts:
-    """The pools of what was found, with the grammar's own texts."""
+    """What was found, with the grammar's own texts, parted into what is learned from and what is left out."""
     rng = np.random.default_rng([sources.seed, 3])
     grammar = grammar_texts(sources.grammar, rng)
     usual = grammar_texts(sources.grammar, rng, strange=0.0)
@@ -110,8 +116,13 @@ def texts_of(
     if sources.ab_tests is not None:
         told["ab_tests_sha256"] = hashlib.sha256(sources.ab_tests.read_bytes()).hexdigest()
     pools = {"grammar": grammar, **found}
+    left_out = pools.pop("headlines", [])
+    if not left_out:
+        cut = max(1, len(grammar) // 10)
+        left_out, pools["grammar"] = grammar[:cut], grammar[cut:]
     return Texts(
         pools=tuple(Pool(weight=WEIGHTS[name], texts=tuple(texts)) for name, texts in pools.items()),
+        left_out=Pool(weight=1.0, texts=tuple(left_out)),
         usual=tuple(usual),
         frequent=frequent,
         told={"grammar": len(grammar), **told, "words": len(frequent)},

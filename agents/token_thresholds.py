@@ -1,9 +1,9 @@
 """How sure the token editor must be, by kind of edit: as many slips mended as a bound on false edits lets.
 
-What counts is copy of kinds that the weights never saw, so each source of text is left out of a rehearsal, and offers
-are what that rehearsal's editor would do to the source's texts, as they are and with slips. For a price of a false edit
-each kind takes the threshold with the most ``right - wrong - price x false``; the price is the least one at which false
-edits per clean text, mean over sources, stay within the bound (a Lagrangian; a text with two counts twice).
+What counts is copy of kinds that the weights never saw, so they are chosen on a source of text that was left out of
+training; offers are what the editor could do to its texts, as they are and with slips. For a price of a false edit each
+kind takes the threshold with the most ``right - wrong - price x false``; the price is the least one at which false edits
+per clean text stay within the bound (a Lagrangian; a text with two counts twice).
 """
 
 from __future__ import annotations
@@ -64,16 +64,6 @@ def _rows(pair: Pair, found: Candidates, clean: int) -> list[tuple[int, float, f
         worth, false = (0.0, 1 / clean) if untouched else (1.0 if same else -1.0, 0.0)
         rows.append((kind, float(found.evidence[i]), worth, false))
     return rows
-
-
-def together(parts: Sequence[Offers]) -> Offers:
-    """Offers of several sources, each of the same weight."""
-    return Offers(
-        kind=np.concatenate([part.kind for part in parts]),
-        evidence=np.concatenate([part.evidence for part in parts]),
-        worth=np.concatenate([part.worth for part in parts]),
-        false=np.concatenate([part.false for part in parts]) / len(parts),
-    )
 
 
 def chosen(offered: Offers, bound: float) -> tuple[float, ...]:

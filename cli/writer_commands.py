@@ -46,7 +46,7 @@ def _tiny(out: Path, steps: int | None, third_steps: int, seed: int) -> None:
 
 
 def _token_editor(out: Path, steps: int | None, seed: int, ab_tests: Path | None, drafts: int) -> None:
-    from copybandit.agents.token_editor import TokenEditorSettings, pretrain, steps_of
+    from copybandit.agents.token_editor import TokenEditorSettings, pretrain
     from copybandit.agents.token_sources import Sources, gather
 
     with progress(Console(stderr=True)) as display:
@@ -56,5 +56,5 @@ def _token_editor(out: Path, steps: int | None, seed: int, ab_tests: Path | None
             display.note(line)
         settings = TokenEditorSettings(seed=seed)
         settings = replace(settings, steps=steps or settings.steps)
-        display.stage("pretrain", total=steps_of(texts, settings))
+        display.stage("pretrain", total=settings.steps)
         pretrain(texts, settings, out, lambda step, loss: display.advance(1))

@@ -35,6 +35,10 @@ FIXED = frozenset(
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _PLAIN = re.compile(r"[A-Za-z'’-]+|['\"‘’“”….,:;!?()\[\]–—-]")
 """English words and the marks of sentences; signs of money and measure and other scripts stay as they are."""
+_AN = re.compile(
+    r"(?!e[uw]|on(?:e|ce)\b|u(?:s[aeiu]|ni(?![mn])|ti|k$))[aeiou]|hour|heir|hono|hones|8|1[18]\b"
+)
+"""Before these stands `an`; a short word with none of them may be letters, spoken one by one."""
 _NEAR = 3
 """Tokens back in which a repetition stands."""
 
@@ -63,7 +67,7 @@ class WordList:
 
     @cached_property
     def misformed(self) -> dict[str, str]:
-        """Regular forms of irregular words and forms without their apostrophe that are no usual words, and the right ones."""
+        """Regular forms of irregular words and forms without apostrophe that are no usual words, and the right ones."""
         bare = {_bare(word): word for word in self.words if "'" in word}
         return {w: right for w, right in (REGULARISED | bare).items() if w not in self.common and len(w) > 2}
 
@@ -182,10 +186,20 @@ def allowed(tag: Tag, source: Sequence[Token], place: int, stays: Sequence[bool]
             return token != START and _parts_well(tag, source, place, stays, known)
     if stays[place] or not token.word:
         return False
-    if tag.op == "split":
-        return int(tag.word) < len(token.word)
+    if tag.op == "split":  # capitals within a word are a name's
+        return int(tag.word) < len(token.word) and token.word[1:].islower()
     wanted, low = recast(token.word, tag).lower(), token.word.lower()
+    after = source[place + 1].word.lower() if place + 1 < len(source) else ""
+    if (low == "an" and wanted != "a" and _fits(low, after)) or not _fits(wanted, after):
+        return False
     return wanted == low or _near(low, wanted)
+
+
+def _fits(word: str, after: str) -> bool:
+    """Whether a word may stand before another; only `a` and `an` may not stand before every word."""
+    if word == "a":
+        return after.isalpha() and len(after) > 2 and not _AN.match(after)
+    return word != "an" or bool(_AN.match(after))
 
 
 def _near(low: str, wanted: str) -> bool:

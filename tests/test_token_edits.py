@@ -203,9 +203,7 @@ def test_every_kind_of_slip_happens_somewhere(kind: str) -> None:
 
 
 def test_training_repeats_and_its_files_are_read_back(tmp_path: Path) -> None:
-    small = TokenEditorSettings(
-        steps=3, rehearsal_steps=2, batch_size=4, label_texts=200, least=1, dev_texts=20, seed=4
-    )
+    small = TokenEditorSettings(steps=3, batch_size=4, label_texts=200, least=1, dev_texts=20, seed=4)
     gathered = texts_of({}, Sources(grammar=200, seed=4))
     for name in ("one", "two"):
         pretrain(gathered, small, tmp_path / name)
@@ -221,7 +219,8 @@ def test_training_repeats_and_its_files_are_read_back(tmp_path: Path) -> None:
 def test_what_is_missing_is_named_and_a_lesson_marks_what_is_wrong() -> None:
     gathered = gather(Sources(grammar=50, drafts=0))
     assert gathered.missing[:2] == (
-        "no drafts: SmolLM2 is not installed, or --drafts is 0", "no human headlines: --ab-tests is not given",
+        "no drafts: SmolLM2 is not installed, or --drafts is 0",
+        "thresholds are chosen on the grammar's own copy: --ab-tests is not given",
     )  # fmt: skip
     assert gathered.told["grammar"] == 50
     clean = grammar_texts(1, np.random.default_rng(1))[0]
@@ -273,7 +272,7 @@ def test_shipped_weights_are_small_and_say_what_they_are() -> None:
     assert sum(weight.numel() for weight in editor.tagger.parameters()) < 2.2e6
     assert editor.labels.names[0] == "keep" and len(editor.labels.known.words) > 1000
     assert any(np.isfinite(editor.least)) and len(editor.least) == len(EDIT_KINDS)
-    with pytest.raises(DataError, match="12 thresholds must be given, one a kind, got 1"):
+    with pytest.raises(DataError, match="14 thresholds must be given, one a kind, got 1"):
         replace(editor, least=(0.0,))
 
 
