@@ -186,8 +186,9 @@ def allowed(tag: Tag, source: Sequence[Token], place: int, stays: Sequence[bool]
             return token != START and _parts_well(tag, source, place, stays, known)
     if stays[place] or not token.word:
         return False
-    if tag.op == "split":  # capitals within a word are a name's
-        return int(tag.word) < len(token.word) and token.word[1:].islower()
+    if tag.op == "split":  # names and new words are put together of other words, seldom of words like `the`
+        low, cut = token.word.lower(), int(tag.word)
+        return cut < len(low) and not {low[:cut], low[cut:]}.isdisjoint(FUNCTION)
     wanted, low = recast(token.word, tag).lower(), token.word.lower()
     after = source[place + 1].word.lower() if place + 1 < len(source) else ""
     if (low == "an" and wanted != "a" and _fits(low, after)) or not _fits(wanted, after):

@@ -123,12 +123,28 @@ def test_content_may_not_come_go_or_turn_into_something_else() -> None:
         place = next(i for i, token in enumerate(source) if token.word == word)
         return allowed(tag_named(name), source, place, stays, KNOWN)
 
-    assert lawful("append: the", "warm") and lawful("delete", "and") and lawful("replace:an", "A")
+    assert lawful("append: the", "warm") and lawful("delete", "and") and lawful("replace:the", "A")
+    assert not lawful("replace:an", "A")  # warm
     assert lawful("replace:worm", "warm")  # two slips of the keys apart
     for name, word in [("delete", "sturdy"), ("append: cheap", "warm"), ("append: not", "warm"), ("delete", "no"),
                        ("replace:the", "sturdy"), ("replace:weak", "sturdy"), ("replace:any", "no")]:  # fmt: skip
         assert not lawful(name, word), (name, word)
     assert not {"not", "never", "without", "two"} & (FUNCTION - FIXED)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "word", "right"),
+    [
+        ("It is a orange mug", "article", "a", True), ("It is a useful mug", "article", "a", False),
+        ("It is an useful mug", "article", "an", True), ("It is an hour away", "article", "an", False),
+        ("It is an hour away", "replace:and", "an", False), ("Best at 90 degrees", "replace:a", "at", False),
+        ("It is inthe box", "split:2", "inthe", True), ("It has gameplay modes", "split:4", "gameplay", False),
+    ],
+)  # fmt: skip
+def test_articles_fit_what_follows_and_compounds_stay(text: str, name: str, word: str, right: bool) -> None:
+    source = tokens(text)
+    place = [token.word for token in source].index(word)
+    assert allowed(tag_named(name), source, place, held(BRIEF, source), KNOWN) == right
 
 
 def test_spelling_and_parting_look_words_up() -> None:
