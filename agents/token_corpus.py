@@ -1,8 +1,8 @@
 """Clean English copy for the token editor: the project's own grammar, and human text where the owner's files are there.
 
 Every English kind of copy is composed for invented products, many with unheard-of names (`pretrain.draw_brief`). Human
-text is the headlines of the fit split of the Upworthy archive and titles and bullets of the fit split of the Costco
-electronics; both are split by `split_groups` with seed 0, so that the other parts stay unseen.
+text is titles and bullets of the fit split of the Costco electronics, to learn from, and the headlines of the fit split
+of the Upworthy archive, to choose thresholds on; both are split by `split_groups` with seed 0, so that the other parts stay unseen.
 """
 
 from __future__ import annotations
