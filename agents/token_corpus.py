@@ -2,7 +2,8 @@
 
 Every English kind of copy is composed for invented products, many with unheard-of names (`pretrain.draw_brief`). Human
 text is titles and bullets of the fit split of the Costco electronics, to learn from, and the headlines of the fit split
-of the Upworthy archive, to choose thresholds on; both are split by `split_groups` with seed 0, so that the other parts stay unseen.
+of the Upworthy archive, to choose thresholds on; both are split by `split_groups` with seed 0, so that the other parts
+stay unseen.
 """
 
 from __future__ import annotations
