@@ -26,7 +26,7 @@ def pretrain_small(
     device: str,
     workers: int,
 ) -> None:
-    """Train one of `WHAT`; the shipped files were made with the default options, the token editor's with --ab-tests."""
+    """Train one of `WHAT`; the shipped files: default options, the token editor's with --ab-tests and --drafts 4000."""
     with one_line("copybandit pretrain"):
         if what not in WHAT:
             raise DataError(f"--what must be one of {', '.join(WHAT)}, got {what!r}; choose one of them")

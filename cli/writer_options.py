@@ -111,7 +111,7 @@ def pretrain(
     seed: Annotated[int, typer.Option(min=0, help="Seed of corpus and weights.")] = 0,
     ab_tests: Annotated[
         Path | None,
-        typer.Option(help="token-editor: learn from the fit split of Upworthy headline tests, too."),
+        typer.Option(help="token-editor: choose its thresholds on Upworthy headlines."),
     ] = None,
     drafts: Annotated[
         int,
