@@ -18,7 +18,7 @@ from copybandit.generators.allowed import blanked, declined
 from copybandit.generators.attributes import attribute_words, foreign_attributes
 from copybandit.generators.claims import PACKS, broken
 from copybandit.generators.effects import health_effects
-from copybandit.generators.experience import ungrounded
+from copybandit.generators.experience import cheerful, ungrounded
 from copybandit.generators.facts import Said, numbers, said_of, unsupported
 from copybandit.generators.injection import cleaned_brief, echoes
 from copybandit.generators.limits import LIMITS, MAX_CHARACTERS, Limit, limit_for
@@ -140,7 +140,9 @@ class Editor:
             drafted = brief.content_type == "review"
             found += unsafe(low, names=_names(brief.product), drafted=drafted)
             found += echoes(low)
-            found += ungrounded(low, said.folded) if drafted else ()
+            if drafted:
+                found += ungrounded(low, said.folded)
+                found += cheerful(low, said.folded, brief.rating or _PRAISED)
         if settings.proofreading and brief.language == "en" and not has_chinese(plain):
             found += misspelt(plain, said.words | set(interests.lower().split()))
         return found
@@ -155,6 +157,10 @@ class Editor:
             done, mended = shipped().edited(brief, done, partial(self.check, brief))
             edits += mended
         return Edited(text=done, edits=edits, rejections=self.check(brief, done))
+
+
+_PRAISED = 5
+"""Stars that forbid no praise."""
 
 
 def _more(brief: Brief) -> str:

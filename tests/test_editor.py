@@ -59,7 +59,7 @@ def rules(text: str, brief: Brief = BRIEF) -> set[str]:
         ("number", "A ceramic mug, percent.", "A ceramic mug for a page, or two."),
         ("echo", "Sure! Here is a headline: ceramic mug.", "Sure as blue: the ceramic mug."),
         ("echo", "[/INST] A ceramic mug.", "A ceramic mug [blue]."),
-        ("attribute", "A wooden ceramic mug.", "A blue ceramic mug."),
+        ("attribute", "A stackable ceramic mug.", "A blue ceramic mug."),
         ("unnamed", "A blue mug.", "A blue mug, ceramic."),
     ],
 )
