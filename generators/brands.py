@@ -23,7 +23,10 @@ def _pattern(catalogue: tuple[str, ...]) -> re.Pattern[str]:
         {form for b in (*known, *own) if b.isascii() or b[0].isascii() for form in (b, b.upper())}, key=len
     )
     other = [re.escape(b) for b in (*known, *own) if not b[0].isascii()]
-    words = "|".join(re.escape(form) for form in reversed(latin))
+    firsts = sorted({form[0] for form in latin})  # by first letter: most places in a text are left at once
+    words = "|".join(
+        f"{first}(?:{'|'.join(re.escape(form[1:]) for form in reversed(latin) if form[0] == first)})" for first in firsts
+    )
     return re.compile("|".join((rf"\b(?:{words})(?!\w)", *other, *contexts)))
 
 
@@ -40,7 +43,7 @@ def foreign_brands(text: str, said: str, catalogue: tuple[str, ...] = ()) -> lis
     if text.islower():
         return known
     makers = [match for match in _NAMED.finditer(text) if _names_a_maker(match, said)]
-    return known + makers + [match for match in _MADE_BY.finditer(text) if _foreign_maker(match["maker"] or match["seal"], said)]
+    return known + makers + [match for match in _MADE_BY.finditer(text) if _foreign_maker(match["maker"] or match["seal"] or match["rival"], said)]
 
 
 _OF = re.compile(r"^(?:from|by) ")
@@ -60,6 +63,8 @@ _NAMED = re.compile(
 # Who is said to have made it.
 _MADE_BY = re.compile(
     r"\b(?:made|built|designed|crafted|manufactured|produced|licensed|engineered|supplied|powered) by (?P<maker>[A-Z][\w&'-]+)"
+    r"|\b(?:rivals?|beats?|outsells|alternative to|dupe (?:for|of)|compatible with|as good as|borrowed from|partner\w* with|works with|"
+    r"(?:better|cheaper|softer|sharper|lighter) than|stolen from|inspired by) (?:an? |any )?(?P<rival>[A-Z][a-z]{2,})"
     r"|\b(?i:genuine|official|authentic|licensed) (?P<seal>[A-Z][a-z]{2,}) [a-z]"
 )
 _PEOPLE = re.compile(
