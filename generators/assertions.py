@@ -18,7 +18,8 @@ _PART = (
     "display|screen|lamp|mirror|clip|magnet|lock|charger|cable|adapter|adaptor|remote|microphone|sensor|nozzle|tray|rack|straw|"
     "saucer|pouch|sleeve|dial|knob|plug|cord|hose|pump|grinder|buckle|clasp|toggle|drawstring|insole|laces|heel|bookmark|sticker|"
     "manual|ladder|canopy|armrest|headrest|footrest|cushion|pump|gauge|thermometer|strainer|infuser|scoop|whisk|stopper|dropper|"
-    "counter|compass|ruler|whistle|bell|buzzer|speaker|valve|port|socket|vent|button|switch|compartment|bottle opener|led|light|camera|"
+    "counter|compass|ruler|whistle|bell|buzzer|speaker|valve|port|socket|vent|button|switch|compartment|"
+    "bottle opener|led|light|camera|"
     "applicator|holster|kickstand|tripod|mount|bracket|hinge|fan|flash|subwoofer|trackpad|keypad|alarm|grip|nib|barrel|liner"
 )
 _WITH = re.compile(
@@ -26,7 +27,8 @@ _WITH = re.compile(
 )
 # `a counter in the handle`: what stands in a part of the product is a part, too.
 _INSIDE = re.compile(
-    rf"\ban? (?:[\w-]+ )?(?P<what>{_PART})s? (?:in|on|inside|under|underneath|behind|along|beneath) (?:the|its|each) (?P<where>[a-z]+)"
+    rf"\ban? (?:[\w-]+ )?(?P<what>{_PART})s? "
+    r"(?:in|on|inside|under|underneath|behind|along|beneath) (?:the|its|each) (?P<where>[a-z]+)"
 )
 _FLAVOUR = re.compile(
     r"\b(?:notes?|hints?|aromas?|scents?|flavou?rs?|infused|scented|flavou?red) (?:of|with) (?P<what>[a-z]+(?:(?:, [a-z]+)*,? and [a-z]+)?)"  # noqa: E501

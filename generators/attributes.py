@@ -49,7 +49,9 @@ def attribute_words() -> frozenset[str]:
     return frozenset(
         word
         for word in _words(" ".join(said))
-        if len(word) > 2 and word not in harmless and not implied_materials(word)  # materials are read as such
+        if len(word) > 2
+        and word not in harmless
+        and not implied_materials(word)  # materials are read as such
     )
 
 

@@ -25,7 +25,8 @@ def _pattern(catalogue: tuple[str, ...]) -> re.Pattern[str]:
     other = [re.escape(b) for b in (*known, *own) if not b[0].isascii()]
     firsts = sorted({form[0] for form in latin})  # by first letter: most places in a text are left at once
     words = "|".join(
-        f"{first}(?:{'|'.join(re.escape(form[1:]) for form in reversed(latin) if form[0] == first)})" for first in firsts
+        f"{first}(?:{'|'.join(re.escape(form[1:]) for form in reversed(latin) if form[0] == first)})"
+        for first in firsts
     )
     return re.compile("|".join((rf"\b(?:{words})(?!\w)", *other, *contexts)))
 
@@ -43,7 +44,15 @@ def foreign_brands(text: str, said: str, catalogue: tuple[str, ...] = ()) -> lis
     if text.islower():
         return known
     makers = [match for match in _NAMED.finditer(text) if _names_a_maker(match, said)]
-    return known + makers + [match for match in _MADE_BY.finditer(text) if _foreign_maker(match["maker"] or match["seal"] or match["rival"], said)]
+    return (
+        known
+        + makers
+        + [
+            match
+            for match in _MADE_BY.finditer(text)
+            if _foreign_maker(match["maker"] or match["seal"] or match["rival"], said)
+        ]
+    )
 
 
 _OF = re.compile(r"^(?:from|by) ")
@@ -62,9 +71,11 @@ _NAMED = re.compile(
 )
 # Who is said to have made it.
 _MADE_BY = re.compile(
-    r"\b(?:made|built|designed|crafted|manufactured|produced|licensed|engineered|supplied|powered) by (?P<maker>[A-Z][\w&'-]+)"
-    r"|\b(?:rivals?|beats?|outsells|alternative to|dupe (?:for|of)|compatible with|as good as|borrowed from|partner\w* with|works with|"
-    r"(?:better|cheaper|softer|sharper|lighter) than|stolen from|inspired by) (?:an? |any )?(?P<rival>[A-Z][a-z]{2,})"
+    r"\b(?:made|built|designed|crafted|manufactured|produced|licensed|engineered|supplied|powered) "
+    r"by (?P<maker>[A-Z][\w&'-]+)"
+    r"|\b(?:rivals?|beats?|outsells|alternative to|dupe (?:for|of)|compatible with|as good as|borrowed from|"
+    r"partner\w* with|works with|(?:better|cheaper|softer|sharper|lighter) than|stolen from|"
+    r"inspired by) (?:an? |any )?(?P<rival>[A-Z][a-z]{2,})"
     r"|\b(?i:genuine|official|authentic|licensed) (?P<seal>[A-Z][a-z]{2,}) [a-z]"
 )
 _PEOPLE = re.compile(
@@ -75,7 +86,9 @@ _PEOPLE = re.compile(
 
 def _names_a_maker(match: re.Match[str], said: str) -> bool:
     maker, thing = match["maker"] or match["whose"], match["thing"] or match["which"]
-    own = thing not in _FUNCTION and re.search(rf"\b{re.escape(thing)}s?\b|\b{re.escape(thing.rstrip('s'))}\b", said)
+    own = thing not in _FUNCTION and re.search(
+        rf"\b{re.escape(thing)}s?\b|\b{re.escape(thing.rstrip('s'))}\b", said
+    )
     return bool(own) and _foreign_maker(maker, said)
 
 
@@ -84,4 +97,6 @@ def _foreign_maker(maker: str, said: str) -> bool:
     return low.split()[0] not in said and not any(_PEOPLE.search(word) for word in low.split())
 
 
-_FUNCTION = frozenset("with from that this into when your over under only than them they for and the are has can you per".split())
+_FUNCTION = frozenset(
+    "with from that this into when your over under only than them they for and the are has can you per".split()
+)

@@ -1,9 +1,9 @@
 """Claim rules by jurisdiction: versioned packs in `rules_*.yaml`, each rule with its law, its patterns and its examples.
 
 A match is excused where it overlaps a match of one of the rule's exceptions, where it lies within the product's own name or
-brand, or, for a rule that says so (`unless_said`), where the product says the same words. Where the product itself has an offer or
-a deadline (`held`), copy may speak of it in its own words: dates and prices are read as facts. A body or a standard that the
-product names supports its certificate (``certified to`` its standard). A pack's examples are tests.
+brand, or, for a rule that says so (`unless_said`), where the product says the same words. Where the product itself has an
+offer or a deadline (`held`), copy may speak of it in its own words: dates and prices are read as facts. A body or a standard
+that the product names supports its certificate (``certified to`` its standard). A pack's examples are tests.
 """
 
 from __future__ import annotations

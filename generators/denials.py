@@ -11,11 +11,12 @@ _REACH = 44
 """Characters before a word in which its denial stands."""
 _WORDS = r"(?:[\w'-]+ ){0,3}$"
 _CONTRAST = (
-    r"unlike|against|instead of|rather than|goodbye to|farewell to|tired of|no more|enough of|skip(?:s|ping)? the|ditch(?:es|ing)? the|"
-    r"beats?|replac(?:es?|ing)|where other"
+    r"unlike|against|instead of|rather than|goodbye to|farewell to|tired of|no more|enough of|skip(?:s|ping)? the|"
+    r"ditch(?:es|ing)? the|beats?|replac(?:es?|ing)|where other"
 )
 _DENIED = re.compile(
-    rf"\b(?:no|not|never|nor|neither|none|nothing|without|cannot|hardly|\w+n't|away from|ke(?:ep|eps|pt) (?:\w+ )?out of|{_CONTRAST})"
+    rf"\b(?:no|not|never|nor|neither|none|nothing|without|cannot|hardly|\w+n't|away from|"
+    rf"ke(?:ep|eps|pt) (?:\w+ )?out of|{_CONTRAST})"
     rf"(?! (?:only|just|other|another|another's|to mention|least|merely)\b) {_WORDS}"
 )
 _CONTRASTED = re.compile(rf"\b(?:{_CONTRAST}) {_WORDS}")

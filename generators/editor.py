@@ -28,6 +28,7 @@ from copybandit.generators.rejection import Rejection
 from copybandit.generators.repairs import Edit, repaired
 from copybandit.generators.safety import unsafe
 from copybandit.generators.shape import misshapen
+from copybandit.generators.slips import slips
 from copybandit.generators.smuggled import smuggled
 from copybandit.sim.types import Brief, DataError, Product, Variant
 
@@ -55,7 +56,7 @@ class EditorSettings:
         facts: numbers, dates, materials, brands and attributes must be the product's.
         claims: claim rules of `packs`.
         safety: abuse, personal data, individual history, invented experience, orders to the writer and what they ordered.
-        proofreading: grammar and spelling of English copy; without Harper only a few slips are found.
+        proofreading: grammar and spelling of English copy by Harper; the commonest slips are soft findings without it.
         token_edits: mend slips of English copy with the trained token editor, which needs torch.
         soft: whether soft rules (`Rejection.severity`) refuse, too.
         packs: names of claim packs.
@@ -143,8 +144,10 @@ class Editor:
             if drafted:
                 found += ungrounded(low, said.folded)
                 found += cheerful(low, said.folded, brief.rating or _PRAISED)
-        if settings.proofreading and brief.language == "en" and not has_chinese(plain):
-            found += misspelt(plain, said.words | set(interests.lower().split()))
+        if brief.language == "en" and not has_chinese(plain):
+            own = said.words | set(interests.lower().split())
+            found += slips(plain, own, said.folded) if settings.soft else ()
+            found += misspelt(plain, own) if settings.proofreading else ()
         return found
 
     def edit(self, brief: Brief, text: str) -> Edited:

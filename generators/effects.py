@@ -35,13 +35,21 @@ _AFTER = 12
 def _lexicon() -> Phrases:
     """Every word by its kind: a for an ailment, e for an effect, b for the body, t for what it does itself."""
     raw = table("effects.yaml")
-    aching = {f"b{state} {part}": (f"{state} {part}",) for state in raw["body"]["states"] for part in raw["body"]["parts"]}
-    turned = {f"t{turn}": (turn,) for turn in raw["turns"] if turn not in raw["effects"]["en"]}
-    named = aching | turned | {
-        f"{kind[0]}{word}": (word,)
-        for kind in ("ailments", "effects", "body")
-        for word in map(str, (*raw[kind]["en"], *raw[kind]["zh"]))
+    aching = {
+        f"b{state} {part}": (f"{state} {part}",)
+        for state in raw["body"]["states"]
+        for part in raw["body"]["parts"]
     }
+    turned = {f"t{turn}": (turn,) for turn in raw["turns"] if turn not in raw["effects"]["en"]}
+    named = (
+        aching
+        | turned
+        | {
+            f"{kind[0]}{word}": (word,)
+            for kind in ("ailments", "effects", "body")
+            for word in map(str, (*raw[kind]["en"], *raw[kind]["zh"]))
+        }
+    )
     return phrases(named | {"": raw["idioms"]})
 
 

@@ -79,7 +79,9 @@ def cheerful(text: str, said: str, rating: int) -> Iterator[Rejection]:
     for sentence in _SENTENCE.finditer(text):
         praise = words.praise.search(sentence.group())
         if praise and praise.group() not in said and not words.but.search(sentence.group()):
-            reason = f"{praise.group()!r} over {rating} stars: not in the buyer's notes; keep to what he wrote"
+            reason = (
+                f"{praise.group()!r} over {rating} stars: not in the buyer's notes; keep to what he wrote"
+            )
             yield reject("invented", sentence, reason)
 
 

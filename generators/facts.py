@@ -100,6 +100,9 @@ def _spoken(low: str) -> tuple[Quantity, ...]:
     return (Quantity(values=(2.0,)),) if _TWO.search(low) else ()
 
 
+_NO_MATERIAL = "not among the product's materials"
+
+
 def unsupported(
     said: Said, text: str, *, interests: str = "", brands: tuple[str, ...] = ()
 ) -> list[Rejection]:
@@ -117,11 +120,7 @@ def unsupported(
     return [
         *_numbers(said, text, low),
         *(
-            Rejection(
-                rule="material",
-                span=m.span,
-                reason=f"{text[slice(*m.span)]!r} is not among the product's materials",
-            )
+            Rejection(rule="material", span=m.span, reason=f"{text[slice(*m.span)]!r}: {_NO_MATERIAL}")
             for m in made
             if m.material not in known
         ),

@@ -91,7 +91,8 @@ _MAKING = (
     r"made|handmade|crafted|handcrafted|woven|designed|roasted|sewn|stitched|brewed|grown|imported|sourced|blown|forged|built|"
     r"produced|manufactured|assembled|printed|bottled|knitted|thrown|harvested|picked|distilled|engineered|baked|milled|tanned|"
     r"spun|carved|poured|blended|straight|shipped|hails?|comes?|milk|born|cast|fired|cut|finished|packed|smoked|aged|raised|caught|"
-    r"quarried|mined|dug|pressed|dried|fermented|cured|farmed|foraged|gathered|hammered|hewn|turned|felled|fished|landed|dyed|cultivated"
+    r"quarried|mined|dug|pressed|dried|fermented|cured|farmed|foraged|gathered|hammered|hewn|turned|felled|"
+    r"fished|landed|dyed|cultivated"
 )
 # A making may be told at more length where the verb tells of nothing else: `quarried on the slopes of Mount X`.
 _MAKING_ONLY = (
@@ -101,7 +102,8 @@ _MAKING_ONLY = (
 _PLACES = re.compile(
     rf"\b(?:(?i:{_MAKING})(?i: by hand| by artisans| right)? (?:in|from|over from|direct from)"
     rf"|(?i:{_MAKING_ONLY})(?: [a-z'-]+){{0,5}}? (?:in|from|on|at|near|off|of|above|outside|around)) (?:the )?"
-    r"(?:(?:[Nn]orthern|[Ss]outhern|[Ee]astern|[Ww]estern|[Cc]entral|[Rr]ural|[Uu]pper) )?(?:Mount |Lake |Isle of )?(?P<place>[A-Z][\w-]+)"
+    r"(?:(?:[Nn]orthern|[Ss]outhern|[Ee]astern|[Ww]estern|[Cc]entral|[Rr]ural|[Uu]pper) )?"
+    r"(?:Mount |Lake |Isle of )?(?P<place>[A-Z][\w-]+)"
 )
 _NO_PLACES = frozenset(
     "January February March April May June July August September October November December Monday Tuesday Wednesday Thursday "  # noqa: E501

@@ -195,7 +195,12 @@ def test_every_reader_may_be_spoken_to(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["nobody wants to see that gut.", "only lazy cooks skip it.", "hide that belly.", "you slobs need a mop."],
+    [
+        "nobody wants to see that gut.",
+        "only lazy cooks skip it.",
+        "hide that belly.",
+        "you slobs need a mop.",
+    ],
 )
 def test_contempt_is_abuse(text: str) -> None:
     assert "abusive" in rules(text)
