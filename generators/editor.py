@@ -17,7 +17,7 @@ from copybandit.generators.allowed import blanked, declined
 from copybandit.generators.attributes import attribute_words, foreign_attributes
 from copybandit.generators.claims import PACKS, broken
 from copybandit.generators.effects import health_effects
-from copybandit.generators.experience import ungrounded
+from copybandit.generators.experience import cheerful, ungrounded
 from copybandit.generators.facts import Said, numbers, said_of, unsupported
 from copybandit.generators.injection import cleaned_brief, echoes
 from copybandit.generators.limits import LIMITS, MAX_CHARACTERS, Limit, limit_for
@@ -27,6 +27,7 @@ from copybandit.generators.rejection import Rejection
 from copybandit.generators.repairs import Edit, repaired
 from copybandit.generators.safety import unsafe
 from copybandit.generators.shape import misshapen
+from copybandit.generators.slips import slips
 from copybandit.generators.smuggled import smuggled
 from copybandit.sim.currency import CURRENCIES
 from copybandit.sim.types import Brief, DataError, Product
@@ -54,7 +55,7 @@ class EditorSettings:
         facts: numbers, dates, materials, brands and attributes must be the product's.
         claims: claim rules of `packs`.
         safety: abuse, personal data, individual history, invented experience, orders to the writer and what they ordered.
-        proofreading: grammar and spelling of English copy; without Harper only a few slips are found.
+        proofreading: grammar and spelling of English copy by Harper; the commonest slips are soft findings without it.
         token_edits: mend slips of English copy with the trained token editor, which needs torch.
         soft: whether soft rules (`Rejection.severity`) refuse, too.
         packs: names of claim packs.
@@ -144,9 +145,13 @@ class Editor:
             drafted = brief.content_type == "review"
             found += unsafe(low, names=_names(brief.product), drafted=drafted)
             found += echoes(low)
-            found += ungrounded(low, said.folded) if drafted else ()
-        if settings.proofreading and brief.language == "en" and not has_chinese(plain):
-            found += misspelt(plain, said.words | set(interests.lower().split()))
+            if drafted:
+                found += ungrounded(low, said.folded)
+                found += cheerful(low, said.folded, brief.rating or _PRAISED)
+        if brief.language == "en" and not has_chinese(plain):
+            own = said.words | set(interests.lower().split())
+            found += slips(plain, own, said.folded) if settings.soft else ()
+            found += misspelt(plain, own) if settings.proofreading else ()
         return found
 
     def edit(self, brief: Brief, text: str) -> Edited:
@@ -159,6 +164,10 @@ class Editor:
             done, mended = shipped().edited(brief, done, partial(self.check, brief))
             edits += mended
         return Edited(text=done, edits=edits, rejections=self.check(brief, done))
+
+
+_PRAISED = 5
+"""Stars that forbid no praise."""
 
 
 def _more(brief: Brief) -> str:

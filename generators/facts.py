@@ -15,6 +15,7 @@ from functools import lru_cache
 from copybandit.generators.agreement import agrees, multiplied
 from copybandit.generators.brands import foreign_brands
 from copybandit.generators.dates import DateSaid
+from copybandit.generators.denials import contrasted
 from copybandit.generators.materials import implied_materials, materials
 from copybandit.generators.normalising import folded, normalise
 from copybandit.generators.numerals import numerals, vague
@@ -100,6 +101,9 @@ def _spoken(low: str) -> tuple[Quantity, ...]:
     return (Quantity(values=(2.0,)),) if _TWO.search(low) else ()
 
 
+_NO_MATERIAL = "not among the product's materials"
+
+
 def unsupported(
     said: Said, text: str, *, interests: str = "", brands: tuple[str, ...] = ()
 ) -> list[Rejection]:
@@ -112,16 +116,12 @@ def unsupported(
         brands: all brands of the shop.
     """
     low = folded(text)
-    made = [m for m in materials(low) if m.material not in said.materials]
+    made = [m for m in materials(low) if m.material not in said.materials and not contrasted(low, m.span[0])]
     known = implied_materials(interests.lower()) if made and interests else frozenset()
     return [
         *_numbers(said, text, low),
         *(
-            Rejection(
-                rule="material",
-                span=m.span,
-                reason=f"{text[slice(*m.span)]!r} is not among the product's materials",
-            )
+            Rejection(rule="material", span=m.span, reason=f"{text[slice(*m.span)]!r}: {_NO_MATERIAL}")
             for m in made
             if m.material not in known
         ),

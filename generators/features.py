@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
+from copybandit.generators.denials import denied
 from copybandit.generators.normalising import folded
 from copybandit.generators.phrases import Phrases, found, phrases, stems
 from copybandit.generators.rejection import Rejection, reject
@@ -38,7 +39,9 @@ def _lexicon() -> tuple[Phrases, dict[str, frozenset[str]]]:
 
 def _denied(text: str, span: tuple[int, int]) -> bool:
     before = text[max(0, span[0] - _AROUND) : span[0]]
-    return _NOT_BEFORE.search(before) is not None or _NOT_AFTER.match(text, span[1]) is not None
+    if _NOT_BEFORE.search(before) is not None or _NOT_AFTER.match(text, span[1]) is not None:
+        return True
+    return denied(text, span[0])
 
 
 @lru_cache(maxsize=8192)
@@ -88,11 +91,20 @@ def _denies(said: str, words: str) -> bool:
 _MAKING = (
     r"made|handmade|crafted|handcrafted|woven|designed|roasted|sewn|stitched|brewed|grown|imported|sourced|blown|forged|built|"
     r"produced|manufactured|assembled|printed|bottled|knitted|thrown|harvested|picked|distilled|engineered|baked|milled|tanned|"
-    r"spun|carved|poured|blended|straight|shipped|hails?|comes?|milk|born|cast|fired|cut|finished|packed|smoked|aged|raised|caught"
+    r"spun|carved|poured|blended|straight|shipped|hails?|comes?|milk|born|cast|fired|cut|finished|packed|smoked|aged|raised|caught|"
+    r"quarried|mined|dug|pressed|dried|fermented|cured|farmed|foraged|gathered|hammered|hewn|turned|felled|"
+    r"fished|landed|dyed|cultivated"
+)
+# A making may be told at more length where the verb tells of nothing else: `quarried on the slopes of Mount X`.
+_MAKING_ONLY = (
+    r"handmade|handcrafted|crafted|quarried|mined|woven|roasted|sewn|stitched|brewed|grown|sourced|forged|manufactured|harvested|"
+    r"distilled|milled|tanned|carved|bottled|knitted|farmed|foraged|cultivated|fermented|hewn|produced|imported"
 )
 _PLACES = re.compile(
-    rf"\b(?i:{_MAKING})(?i: by hand| by artisans| right)? (?:in|from|over from|direct from) (?:the )?"
-    r"(?:(?:[Nn]orthern|[Ss]outhern|[Ee]astern|[Ww]estern|[Cc]entral|[Rr]ural|[Uu]pper) )?(?P<place>[A-Z][\w-]+)"
+    rf"\b(?:(?i:{_MAKING})(?i: by hand| by artisans| right)? (?:in|from|over from|direct from)"
+    rf"|(?i:{_MAKING_ONLY})(?: [a-z'-]+){{0,5}}? (?:in|from|on|at|near|off|of|above|outside|around)) (?:the )?"
+    r"(?:(?:[Nn]orthern|[Ss]outhern|[Ee]astern|[Ww]estern|[Cc]entral|[Rr]ural|[Uu]pper) )?"
+    r"(?:Mount |Lake |Isle of )?(?P<place>[A-Z][\w-]+)"
 )
 _NO_PLACES = frozenset(
     "January February March April May June July August September October November December "

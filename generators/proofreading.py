@@ -1,8 +1,8 @@
 """Grammar and spelling, with Harper and quire-grammar where they are installed (extra `quality`).
 
 Both run in process and offline; words of the product are always right to them. Harper spells and knows grammar; quire's
-narrow rules know words that are taken for each other (`loose weight`), agreement and doubled words. A few slips that both
-let through (`this are`) are looked for with or without them.
+narrow rules know words that are taken for each other (`loose weight`), agreement and doubled words. The commonest slips
+are found without them (`copybandit.generators.slips`).
 """
 
 from __future__ import annotations
@@ -13,27 +13,13 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from copybandit.generators.rejection import Rejection, reject
+from copybandit.generators.rejection import Rejection
 
-MISSING = (
-    "grammar is checked for a few slips only: pip install 'copybandit[quality]' for Harper and quire-grammar"
-)
+MISSING = "grammar is checked for the commonest slips only: pip install 'copybandit[quality]' for Harper and quire-grammar"
 _CHECKERS = ("harper", "quire_grammar")
 _KINDS = ["mechanics", "confusable", "agreement"]
 _SPELT = frozenset({"a-vs-an"})
 """By spelling and not by sound: `an Xbox` is right. Articles are mended by `copybandit.generators.repairs`."""
-_SLIPS = re.compile(
-    r"\b(?:this (?:are|were)|these (?:is|was)|those (?:is|was)|they (?:is|was)|(?:he|she|it) (?:are|were|have|do)"
-    r"|(?:you|we) (?:is|was|has)|i (?:is|are)|an? (?:a|an|the)|the (?:the|an?)|more (?:better|bigger|softer)|most best"
-    r"|(?:could|should|would|must) of"
-    r"|a (?:8\d*|11|18)(?=[ -])|an (?:1[02-79]|[2-79])(?=[ -])"
-    r"|the (?!lens|gas|bus|canvas|atlas|news|series|christmas)[a-z]{2,}[^suia\W]s is)\b",
-    re.IGNORECASE,
-)
-# A subject before: `because of it are sold` and `that it have` are right or rare; questions turn the order round.
-_SUBJUNCTIVE = re.compile(
-    r"\b(?:if|as though|wish|that|were|does|did|do|make|let|and|or|of|for|with|to) $", re.IGNORECASE
-)
 _IGNORED = frozenset(
     {
         "Style", "Enhancement", "Readability", "WordChoice", "Capitalization", "Formatting", "Miscellaneous", "Redundancy",
@@ -65,9 +51,6 @@ def misspelt(text: str, vocabulary: frozenset[str]) -> Iterator[Rejection]:
         text: the copy; spans are places in it.
         vocabulary: lower-case words that are right whatever a dictionary says, such as the product's.
     """
-    for match in _SLIPS.finditer(text):
-        if not _SUBJUNCTIVE.search(text[: match.start()]):
-            yield reject("grammar", match, f"{match.group()!r} does not agree", "soft")
     if find_spec("harper"):
         for lint in lints(text, vocabulary):
             yield _slip(_place(lint), lint.problem_text, lint.message)

@@ -60,7 +60,7 @@ def rules(text: str, brief: Brief = BRIEF) -> set[str]:
         ("number", "A ceramic mug, percent.", "A ceramic mug for a page, or two."),
         ("echo", "Sure! Here is a headline: ceramic mug.", "Sure as blue: the ceramic mug."),
         ("echo", "[/INST] A ceramic mug.", "A ceramic mug [blue]."),
-        ("attribute", "A wooden ceramic mug.", "A blue ceramic mug."),
+        ("attribute", "A stackable ceramic mug.", "A blue ceramic mug."),
         ("unnamed", "A blue mug.", "A blue mug, ceramic."),
     ],
 )
@@ -238,10 +238,10 @@ def test_emoji_and_chinese_marks_survive_normalising() -> None:
     assert rules("A ceramic mug 👨‍👩‍👧.") == set()
 
 
-def test_grammar_is_checked_on_request_and_its_absence_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slips_are_soft_and_the_absence_of_a_grammar_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [(r.rule, r.severity) for r in check(BRIEF, "This are a ceramic mug.")] == [("grammar", "soft")]
+    assert Editor(settings=EditorSettings(soft=False)).check(BRIEF, "This are a ceramic mug.") == ()
     editor = Editor(settings=EditorSettings(proofreading=True))
-    assert [r.rule for r in editor.check(BRIEF, "This are a ceramic mug.")] == ["grammar"]
-    assert check(BRIEF, "This are a ceramic mug.") == ()
     monkeypatch.setattr(editor_module, "installed", lambda: False)
     assert "pip install" in editor.notes[0]
 
