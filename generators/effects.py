@@ -37,7 +37,9 @@ def _lexicon() -> Phrases:
         for kind in ("ailments", "effects", "body")
         for word in map(str, (*raw[kind]["en"], *raw[kind]["zh"]))
     }
-    return phrases(named | {"": raw["idioms"]})
+    more = table("effects_zh.yaml")
+    named |= {f"a{word}": (word,) for word in more["ailments"].split()}
+    return phrases(named | {"": (*raw["idioms"], *more["idioms"].split())})
 
 
 def health_effects(text: str, said: str) -> Iterator[Rejection]:
