@@ -1,7 +1,7 @@
 """Readings under which a word in Chinese copy states nothing of the product: denied, likened, or only looked like.
 
-``不是实木``, ``无塑料`` and ``告别塑料`` deny the word; ``像丝绸一样`` likens the thing to it; ``大理石纹`` and ``檀木香`` name
-a look or a scent. ``不仅防水`` and ``谁说不防水`` state what they seem to deny.
+``不是实木``, ``无塑料`` and ``告别塑料`` deny the word; ``像丝绸一样`` likens the thing to it; ``大理石纹`` and
+``檀木香`` name a look or a scent. ``不仅防水`` and ``谁说不防水`` state what they seem to deny.
 """
 
 from __future__ import annotations

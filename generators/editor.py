@@ -16,6 +16,7 @@ from functools import partial
 
 from copybandit.generators.allowed import blanked, declined
 from copybandit.generators.attributes import attribute_words, foreign_attributes
+from copybandit.generators.chinese_slips import slips
 from copybandit.generators.claims import PACKS, broken
 from copybandit.generators.effects import health_effects
 from copybandit.generators.experience import ungrounded
@@ -134,13 +135,17 @@ class Editor:
             found += foreign_attributes(said, told, interests)
         if settings.claims:
             words = f"{said.folded} ; {interests.lower()}" if interests else said.folded
-            found += broken(low, words, _names(brief.product), settings.packs)
+            names, told = _names(brief.product), folded(declined(brief, plain))
+            found += broken(low, words, names, tuple(p for p in settings.packs if p != "features"))
+            found += broken(told, words, names, ("features",)) if "features" in settings.packs else ()
             found += health_effects(low, words) if "health" in settings.packs else ()
         if settings.safety:
             drafted = brief.content_type == "review"
             found += unsafe(low, names=_names(brief.product), drafted=drafted)
             found += echoes(low)
             found += ungrounded(low, said.folded) if drafted else ()
+        if has_chinese(plain):
+            found += slips(low)
         if settings.proofreading and brief.language == "en" and not has_chinese(plain):
             found += misspelt(plain, said.words | set(interests.lower().split()))
         return found

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from copybandit.generators.limits import MAX_TAG, Limit
 from copybandit.generators.normalising import disguised, has_chinese, hidden
 from copybandit.generators.rejection import Rejection, reject
+from copybandit.generators.stuffing import permuted
 
 _ENTITY = r"&(?:[a-z]{2,8}|#x?[0-9a-f]{1,6});"
 _MARKDOWN = r"(?m:^#{1,6}\s)|\*\*|__|`"
@@ -88,6 +89,8 @@ def _noise(text: str, said: str) -> Iterator[Rejection]:
             yield reject("repeats", repeat, "says a word again at once")
     if stuffed := _stuffed(text):
         yield reject("repeats", stuffed, "stuffs in the same words")
+    if has_chinese(text) and (why := permuted(text)):
+        yield Rejection(rule="repeats", span=(0, len(text)), reason=why)
     if flood := _FLOOD.search(text):
         yield reject("shouting", flood, "a flood of marks or emoji")
     capitals = [match for match in _CAPITALS.finditer(text) if match.group().lower() not in said]
