@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from copybandit.generators.chinese_readings import denied_in_chinese
 from copybandit.generators.denials import denied
+from copybandit.generators.features import is_feature
 from copybandit.generators.phrases import stems
 from copybandit.generators.rejection import Rejection, reject
 
@@ -103,7 +105,9 @@ def _chinese(said: str, low: str) -> Iterator[Rejection]:
     for match in _CHINESE.finditer(low):
         kind = match.lastgroup or ""
         word = match[kind].removesuffix("色")
-        if word not in said and match.group() not in said:
+        if kind == "proof" and (word[:2] in said or is_feature(word)):  # the closed world of features decides
+            continue
+        if word not in said and match.group() not in said and not denied_in_chinese(low, match.start(kind)):
             yield reject(
                 "attribute", match, f"{match.group()!r} is {_WHAT[kind]} that the product does not name"
             )

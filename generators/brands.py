@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache, lru_cache
 
 from copybandit.generators.tables import table
@@ -39,7 +40,7 @@ def foreign_brands(text: str, said: str, catalogue: tuple[str, ...] = ()) -> lis
         said: folded text of all that the product says.
         catalogue: brands of the shop, as written.
     """
-    named = _pattern(catalogue).finditer(text)
+    named = [*_pattern(catalogue).finditer(text), *_chinese(text)]
     known = [match for match in named if not _own(match.group().lower(), said)]
     if text.islower():
         return known
@@ -53,6 +54,16 @@ def foreign_brands(text: str, said: str, catalogue: tuple[str, ...] = ()) -> lis
             if _foreign_maker(match["maker"] or match["seal"] or match["rival"], said)
         ]
     )
+
+
+@cache
+def _further() -> re.Pattern[str]:
+    return re.compile("|".join(sorted(table("brands_zh.yaml")["brands"].split(), key=len, reverse=True)))
+
+
+def _chinese(text: str) -> Iterator[re.Match[str]]:
+    """Brands in Chinese characters beyond the list that all copy is read with."""
+    return iter(()) if text.isascii() else _further().finditer(text.lower())
 
 
 _OF = re.compile(r"^(?:from|by) ")

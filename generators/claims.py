@@ -9,7 +9,7 @@ that the product names supports its certificate (``certified to`` its standard).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, get_args
@@ -19,11 +19,14 @@ from copybandit.generators.normalising import has_chinese
 from copybandit.generators.phrases import stems
 from copybandit.generators.rejection import Rejection, Severity
 from copybandit.generators.tables import table
+from copybandit.generators.wordlists import filled
 from copybandit.sim.types import DataError, Language
 
 Pack = Literal["us", "eu", "cn", "health", "finance", "features"]
 PACKS: tuple[Pack, ...] = get_args(Pack)
 """Names of the packs that ship with the package."""
+_FURTHER = {"cn": ("cn_spoken",)}
+"""Packs whose rules fill more than one file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,11 +86,13 @@ def pack(name: str) -> tuple[Rule, ...]:
     """
     if name not in PACKS:
         raise DataError(f"unknown rule pack {name!r}; choose from {', '.join(PACKS)}")
-    raw = table(f"rules_{name}.yaml")
-    return tuple(_rule(row, raw["jurisdiction"]) for row in raw["rules"])
+    tables = [table(f"rules_{part}.yaml") for part in (name, *_FURTHER.get(name, ()))]
+    return tuple(
+        _rule(row, raw["jurisdiction"], raw.get("words", {})) for raw in tables for row in raw["rules"]
+    )
 
 
-def _rule(row: dict[str, Any], jurisdiction: str) -> Rule:
+def _rule(row: dict[str, Any], jurisdiction: str, words: Mapping[str, str]) -> Rule:
     return Rule(
         rule_id=row["id"],
         jurisdiction=jurisdiction,
@@ -96,8 +101,8 @@ def _rule(row: dict[str, Any], jurisdiction: str) -> Rule:
         reason=row["reason"],
         unless_said=row["unless_said"],
         languages=tuple(row["languages"]),
-        patterns=tuple(row["patterns"]),
-        exceptions=tuple(row["exceptions"]),
+        patterns=tuple(filled(pattern, words) for pattern in row["patterns"]),
+        exceptions=tuple(filled(pattern, words) for pattern in row["exceptions"]),
         bad=tuple(row["bad"]),
         good=tuple(row["good"]),
         held=tuple(row.get("held", ())),

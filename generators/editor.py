@@ -15,6 +15,7 @@ from functools import partial
 
 from copybandit.generators.allowed import blanked, declined
 from copybandit.generators.attributes import attribute_words, foreign_attributes
+from copybandit.generators.chinese_slips import chinese_slips
 from copybandit.generators.claims import PACKS, broken
 from copybandit.generators.effects import health_effects
 from copybandit.generators.experience import cheerful, ungrounded
@@ -139,7 +140,9 @@ class Editor:
             found += foreign_attributes(said, told, interests)
         if settings.claims:
             words = f"{said.folded} ; {interests.lower()}" if interests else said.folded
-            found += broken(low, words, _names(brief.product), settings.packs)
+            names, told = _names(brief.product), folded(declined(brief, plain))
+            found += broken(low, words, names, tuple(p for p in settings.packs if p != "features"))
+            found += broken(told, words, names, ("features",)) if "features" in settings.packs else ()
             found += health_effects(low, words) if "health" in settings.packs else ()
         if settings.safety:
             drafted = brief.content_type == "review"
@@ -148,7 +151,9 @@ class Editor:
             if drafted:
                 found += ungrounded(low, said.folded)
                 found += cheerful(low, said.folded, brief.rating or _PRAISED)
-        if brief.language == "en" and not has_chinese(plain):
+        if has_chinese(plain):
+            found += chinese_slips(low) if settings.soft else ()
+        elif brief.language == "en":
             own = said.words | set(interests.lower().split())
             found += slips(plain, own, said.folded) if settings.soft else ()
             found += misspelt(plain, own) if settings.proofreading else ()

@@ -42,6 +42,7 @@ def _lexicon() -> Phrases:
         for part in raw["body"]["parts"]
     }
     turned = {f"t{turn}": (turn,) for turn in raw["turns"] if turn not in raw["effects"]["en"]}
+    more = table("effects_zh.yaml")
     named = (
         aching
         | turned
@@ -50,8 +51,9 @@ def _lexicon() -> Phrases:
             for kind in ("ailments", "effects", "body")
             for word in map(str, (*raw[kind]["en"], *raw[kind]["zh"]))
         }
+        | {f"a{word}": (word,) for word in more["ailments"].split()}
     )
-    return phrases(named | {"": raw["idioms"]})
+    return phrases(named | {"": (*raw["idioms"], *more["idioms"].split())})
 
 
 @cache

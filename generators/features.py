@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
+from copybandit.generators.chinese_readings import denied_in_chinese
 from copybandit.generators.denials import denied
 from copybandit.generators.normalising import folded
 from copybandit.generators.phrases import Phrases, found, phrases, stems
@@ -33,15 +34,27 @@ _AROUND = 16
 def _lexicon() -> tuple[Phrases, dict[str, frozenset[str]]]:
     rows = table("features.yaml")["features"]
     named = {row["id"]: tuple(map(str, (*row.get("en", ()), *row.get("zh", ())))) for row in rows}
+    for name, words in table("features_zh.yaml")["features"].items():
+        named[name] = (*named[name], *words.split())
     implied = {row["id"]: frozenset((row["id"], *row.get("implies", ()))) for row in rows}
     return phrases(named), implied
+
+
+@cache
+def _words() -> frozenset[str]:
+    return frozenset(form for _, forms in _lexicon()[0].chinese.items() for form, _ in forms)
+
+
+def is_feature(word: str) -> bool:
+    """Whether a word in Chinese, or its beginning, is one that `foreign_features` decides on."""
+    return any(word[:length] in _words() for length in range(2, len(word) + 1))
 
 
 def _denied(text: str, span: tuple[int, int]) -> bool:
     before = text[max(0, span[0] - _AROUND) : span[0]]
     if _NOT_BEFORE.search(before) is not None or _NOT_AFTER.match(text, span[1]) is not None:
         return True
-    return denied(text, span[0])
+    return denied(text, span[0]) or (not text.isascii() and denied_in_chinese(text, span[0]))
 
 
 @lru_cache(maxsize=8192)

@@ -10,6 +10,7 @@ from copybandit.generators.limits import MAX_TAG, Limit
 from copybandit.generators.normalising import disguised, has_chinese, hidden
 from copybandit.generators.phrases import stems
 from copybandit.generators.rejection import Rejection, reject
+from copybandit.generators.stuffing import permuted
 
 _ENTITY = r"&(?:[a-z]{2,8}|#x?[0-9a-f]{1,6});"
 _MARKDOWN = r"(?m:^#{1,6}\s)|\*\*|__|`"
@@ -113,6 +114,8 @@ def _noise(text: str, said: str) -> Iterator[Rejection]:
         yield reject("repeats", stuffed, "stuffs in the same words")
     elif _turned(text):
         yield Rejection(rule="repeats", span=(0, len(text)), reason="stuffs a list with the same words")
+    elif has_chinese(text) and (why := permuted(text)):
+        yield Rejection(rule="repeats", span=(0, len(text)), reason=why)
     if flood := _FLOOD.search(text):
         yield reject("shouting", flood, "a flood of marks or emoji")
     capitals = [match for match in _CAPITALS.finditer(text) if match.group().lower() not in said]
