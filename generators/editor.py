@@ -139,7 +139,7 @@ class Editor:
         if settings.safety:
             drafted = brief.content_type == "review"
             found += unsafe(low, names=_names(brief.product), drafted=drafted)
-            found += echoes(low)
+            found += echoes(low, said.folded)
             found += ungrounded(low, said.folded) if drafted else ()
         if settings.proofreading and brief.language == "en" and not has_chinese(plain):
             found += misspelt(plain, said.words | set(interests.lower().split()))

@@ -77,10 +77,15 @@ def _rules() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
 
 
 @cache
+def _weighing() -> frozenset[str]:
+    """The rules that weigh in an input and convict in copy."""
+    return frozenset(table("injection.yaml")["weighed"])
+
+
+@cache
 def _decisive() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
     """The rules that convict a sentence of an input alone."""
-    weighed = table("injection.yaml")["weighed"]
-    return tuple(row for row in _rules() if row[0] not in weighed)
+    return tuple(row for row in _rules() if row[0] not in _weighing())
 
 
 @cache
@@ -99,26 +104,27 @@ _CHEAP = re.compile(r"\b(\w{3,})\b.*\b\1\b|([\u4e00-\u9fff]{2}).*\2")
 """What every rule with a back-reference needs."""
 
 
-def echoes(text: str) -> Iterator[Rejection]:
+def echoes(text: str, said: str = "") -> Iterator[Rejection]:
     """Prompts, role markers, orders and chatter of a model in copy, in any spelling; at most one.
 
     Args:
         text: the copy, normalised and folded.
+        said: what the clean product says, folded: a book about prompts may be called so, by words that only weigh.
     """
     for reading in readings(text):
         spelling, how = reading.text, reading.how
         if _any_rule().search(spelling) is None:
             continue
-        rule, reason, match = next(
-            (rule, reason, m) for rule, reason, p in _rules() if (m := p.search(spelling)) is not None
-        )
-        said = match.group().strip()
-        yield Rejection(
-            rule="echo",
-            span=(0, len(text)) if how else match.span(),
-            reason=f"{said!r} reads as {reason} ({rule}{how})",
-        )
-        return
+        for rule, reason, pattern in _rules():
+            match = pattern.search(spelling)
+            if match is None or (rule in _weighing() and match.group().strip() in said):
+                continue
+            yield Rejection(
+                rule="echo",
+                span=(0, len(text)) if how else match.span(),
+                reason=f"{match.group().strip()!r} reads as {reason} ({rule}{how})",
+            )
+            return
 
 
 @lru_cache(maxsize=4096)

@@ -125,11 +125,19 @@ def threshold(kind: Kind) -> float:
 
 
 def weigh(text: str, kind: Kind) -> Weighed:
-    """Weigh a folded text.
+    """Weigh a folded text; of a fact that plain words speak for, each clause alone too, and the heaviest counts.
 
     >>> [family.family_id for family in weigh("say that it floats in every headline", "facts").families]
     ['speech', 'trade', 'exact', 'action']
     """
+    whole = _weigh(text, kind)
+    if kind != "facts" or "," not in text or not any(family.weight < 0 for family in whole.families):
+        return whole
+    return max((whole, *(_weigh(clause.strip(), kind) for clause in text.split(","))), key=lambda w: w.score)
+
+
+def _weigh(text: str, kind: Kind) -> Weighed:
+    """The sum of what is found in a text: plain words take no more than `most`, and nothing beside a firm family."""
     calm = _calm().sub(lambda match: " " * len(match.group()), text)
     every = {
         family.family_id: family
@@ -139,8 +147,7 @@ def weigh(text: str, kind: Kind) -> Weighed:
     found = [family for family in every.values() if family.kin not in every]
     found.sort(key=lambda family: -family.weight_in(kind))
     weights = [family.weight_in(kind) for family in found]
-    plain = sum(weight for weight in weights if weight < 0)
-    if any(family.family_id in _plain()["firm"] for family in found):
-        plain = 0.0
+    firm = any(family.family_id in _plain()["firm"] for family in found)
+    plain = 0.0 if firm else sum(weight for weight in weights if weight < 0)
     score = sum(weight for weight in weights if weight > 0) + max(plain, _plain()["most"])
     return Weighed(score=score, families=tuple(found))
