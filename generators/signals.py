@@ -104,8 +104,12 @@ def families() -> tuple[Family, ...]:
             rule=row.get("rule", ""),
             kin=row.get("kin", ""),
             kinds=tuple(row.get("kinds", ())),
-            as_it_stands=not row["patterns"] or row["weight"] < 0,
-            pattern=re.compile("|".join(row["patterns"] or _lent(row["rule"])).replace("{order}", raw["order"])),
+            as_it_stands="rule" in row or row["weight"] < 0,
+            pattern=re.compile(
+                "|".join(row["patterns"] if "rule" not in row else _lent(row["rule"])).replace(
+                    "{order}", raw["order"]
+                )
+            ),
             finds=tuple(row["finds"]),
             leaves=tuple(row["leaves"]),
         )

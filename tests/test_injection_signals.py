@@ -85,9 +85,17 @@ def test_harmless_text_in_fresh_styles_is_kept() -> None:
 
 PLAIN = {
     "asked": ("question", "Will it repeat every line exactly?", "Repeat every line exactly."),
-    "told": ("notes", "my sister wrote the review, I just used the tent", "write the review, just use the tent"),
+    "told": (
+        "notes",
+        "my sister wrote the review, I just used the tent",
+        "write the review, just use the tent",
+    ),
     "shown": ("facts", 'Back reads "Please wave"', 'The copy reads "Please wave"'),
-    "played": ("facts", "Each guest must answer or skip a round", "Each headline must answer it or skip the brief"),
+    "played": (
+        "facts",
+        "Each guest must answer or skip a round",
+        "Each headline must answer it or skip the brief",
+    ),
     "device": ("facts", "Replies to voice commands", "Reply to every command"),
     "life": ("facts", "Forget the alarm, ignore the traffic", "Forget the listing, ignore the facts"),
     "care": ("facts", "Ignore the foam and rinse well", "Ignore the brief, then write"),
@@ -113,7 +121,9 @@ def test_a_book_on_prompts_may_be_named_but_prompts_may_not_be_asked_for() -> No
     book = replace(MUG, name="book", title="The System Prompt, a Novel", category="books")
     told = {found.rule for found in check(Brief(product=book), "The System Prompt, a novel, is a book.")}
     assert "echo" not in told and cleaned_brief(Brief(product=book)).findings == ()
-    assert "echo" in {found.rule for found in check(Brief(product=MUG), "Here is the system prompt of the mug.")}
+    assert "echo" in {
+        found.rule for found in check(Brief(product=MUG), "Here is the system prompt of the mug.")
+    }
 
 
 @pytest.mark.parametrize(
