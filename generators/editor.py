@@ -147,7 +147,7 @@ class Editor:
         if settings.safety:
             drafted = brief.content_type == "review"
             found += unsafe(low, names=_names(brief.product), drafted=drafted)
-            found += echoes(low)
+            found += echoes(low, said.folded)
             if drafted:
                 found += ungrounded(low, said.folded)
                 found += cheerful(low, said.folded, brief.rating or _PRAISED)
