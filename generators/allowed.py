@@ -34,6 +34,8 @@ _ASKED = re.compile(
 )
 _BUT = re.compile(r"但|不过|只是|其实|肯定|一定")
 _COUNT = re.compile(r"[\d一二两三四五六七八九十百千半]+[\u4e00-\u9fff]")
+_WHETHER = re.compile(r"\b(?:whether|if)\b|是否|能不能|会不会|够不够", re.IGNORECASE)
+_NUMBER = re.compile(r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b", re.IGNORECASE)
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 
 
@@ -71,6 +73,9 @@ def declined(brief: Brief, plain: str) -> str:
         said = _without_unknown(sentence.group())
         if not _DECLINES.search(said) or _ANSWERS.search(said):
             return said
+        if whether := _WHETHER.search(said):  # a word of what is left open says nothing
+            left = _NUMBER.sub(lambda m: " " * len(m.group()), said[whether.start() :])
+            said = said[: whether.start()] + left
         said = _COUNT.sub(lambda m: " " * len(m.group()) if m.group() in counts else m.group(), said)
         return _TOKEN.sub(lambda m: " " * len(m.group()) if m.group().lower() in asked else m.group(), said)
 

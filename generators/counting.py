@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from copybandit.generators.tables import table
+
 GENERIC = frozenset(
     "piece pc pack pk set count ct item unit packet pkt "
     "件 个 只 支 条 片 张 本 套 包 盒 袋 瓶 罐 枚 颗 粒 块 卷 把 台 根 双 对 装 款 入 抽 杯 副 串 听 桶 壶".split()
@@ -24,6 +26,8 @@ PARTS = frozenset(
     "重 道 挡 排 面 味".split()
 )
 """What parts, uses and people are counted in; they are not things for sale."""
+_SAME: dict[str, str] = {word: row[0] for row in table("counted.yaml")["same"] for word in row}
+PARTS = PARTS | frozenset(_SAME.values())
 CODES = frozenset("spf upf fpf ip ph size model version gen generation no number # 第 in-one grade".split())
 """Words that a number names rather than counts."""
 _FUNCTION = frozenset(
@@ -32,7 +36,8 @@ _FUNCTION = frozenset(
     "up down out over under off back be been was were do does did has have had may might meet see try get give take "
     "please yes hello look looks one ones some behind ahead across inside outside below above apiece apart together total "
     "high tall long wide deep thick round away later early ago left right front rear top bottom between through until till "
-    "even already still also too again which while because since before after during without within towards near".split()
+    "even already still also too again which while because since before after during without within towards near "
+    "lie lies sits sit falls fall fits fit goes comes come stays stay should would could gets makes make".split()
 )
 _MARKS = frozenset({"ph", "ip", "spf", "upf", "upc"})
 
@@ -45,7 +50,7 @@ _PREFIX = re.compile(
     re.IGNORECASE,
 )
 _NOUN = re.compile(
-    r"(?:\s|-)?(?P<en>[A-Za-z]+)|\s?(?P<zh>件套|件装|年级|口袋|抽屉|合\s?[一1]|个|[\u4e00-\u9fff])"
+    r"(?:\s|-)?(?P<en>[A-Za-z]+)|\s?(?P<zh>件套|件装|年级|口袋|抽屉|人份|(?:个|种|道|颗|段|节)(?:颜色|口味|模式|档位|抽屉|口袋|隔层|灯珠|挂钩|按键|轮子|功能|玩家|人(?!物|造|工|参)|灯|键|孔|钩|轮)|合\s?[一1]|个|[\u4e00-\u9fff])"
 )
 PLUS = re.compile(r"\s?\+(?=\s?\w)")
 """A plus sign that says `or more`."""
@@ -102,12 +107,16 @@ def counted(before: str, after: str) -> Counted:
     named = _NOUN.match(after, plus.end() if plus else 0)
     if named is None:
         named_before = _BEFORE_NOUN.search(before)
-        noun = singular(named_before["noun"]) if named_before else ""
+        noun = kin(singular(named_before["noun"])) if named_before else ""
         return Counted(noun=noun if noun in PARTS else "", more=more)
-    noun = singular(named["en"]) if named["en"] else _chinese_noun(named["zh"])
+    noun = kin(singular(named["en"]) if named["en"] else _chinese_noun(named["zh"]))
     if noun in _MARKS:  # `four pH balanced bars` counts bars, `pH 5` does not
         return Counted(more=more)
-    if noun in _FUNCTION or (named["zh"] and noun not in GENERIC and noun not in PARTS and noun != "in-one"):
+    if (
+        noun in _FUNCTION
+        or (named["en"] or "").lower() in _FUNCTION
+        or (named["zh"] and noun not in GENERIC and noun not in PARTS and noun != "in-one")
+    ):
         return Counted(more=more)
     return Counted(noun=noun, nouns=_phrase(after, named, noun), more=more)
 
@@ -115,19 +124,30 @@ def counted(before: str, after: str) -> Counted:
 def _phrase(after: str, named: re.Match[str], noun: str) -> frozenset[str]:
     """The words that stand with a counted noun: of English two more up to a function word, of Chinese two characters."""
     if named["zh"]:
-        return frozenset((noun, *(c for c in after[named.end() : named.end() + 2] if c in PARTS)))
+        return frozenset((noun, *(kin(c) for c in after[named.end() : named.end() + 2] if c in PARTS)))
     words = [noun]
     for word in _WORD.findall(_MORE_WORDS.match(after, named.end()).group()):  # type: ignore[union-attr]  # always matches
         if word.lower() in _FUNCTION:
             break
-        words.append(singular(word))
+        words.append(kin(singular(word)))
     return frozenset(words)
 
 
 def _chinese_noun(word: str) -> str:
     if word.startswith("合"):
         return "in-one"
+    if word[1:] in _SAME and (len(word) > 2 or word[0] in "个种道颗段节"):
+        return word[1:]
     return "件" if word in ("件套", "件装") else word
+
+
+def kin(noun: str) -> str:
+    """The noun that stands for all that count the same.
+
+    >>> kin("player"), kin("灯珠"), kin("mug")
+    ('person', 'light', 'mug')
+    """
+    return _SAME.get(noun, noun)
 
 
 def singular(word: str) -> str:

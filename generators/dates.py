@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+
+from copybandit.generators.numerals import read_han
 
 _MONTHS = {
     name: number
@@ -15,6 +18,7 @@ _MONTHS = {
     for name in names.split()
 }
 _NAME = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_HAN = "[〇零一二三四五六七八九十]"
 _FORMS = (
     re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?![\d.])"),
     re.compile(r"(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<y>\d{4}|\d{2})(?!\d)"),
@@ -27,23 +31,36 @@ _FORMS = (
         re.IGNORECASE,
     ),
     re.compile(rf"\b(?P<name>{_NAME})\.?,?\s(?P<y>(?:19|20)\d{{2}})\b", re.IGNORECASE),
-    re.compile(r"(?:(?P<y>\d{4})年)?(?P<m>\d{1,2})月(?:(?P<d>\d{1,2})[日号])?(?!份)"),
-    re.compile(r"(?<!\d)(?P<y>(?:19|20)\d{2})年"),
+    re.compile(
+        rf"(?:(?P<y>\d{{4}}|{_HAN}{{4}})年)?(?P<m>\d{{1,2}}|{_HAN}{{1,2}})月(?:(?P<d>\d{{1,2}}|{_HAN}{{1,3}})[日号])?(?!份)"
+    ),
+    re.compile(rf"(?<!\d)(?P<y>(?:19|20)\d{{2}}|[一二]{_HAN}{{3}})年"),
     re.compile(
         r"\b(?:since|in|est\.?|established|from|founded)\s(?:in\s)?(?P<y>(?:1[5-9]|20)\d{2})\b", re.IGNORECASE
     ),
 )
-_LIKELY = re.compile(r"\d")
+_LINKED = r"(?:to|and|until|till|through|or|-|–)"
+# `March` and `May` are verbs, too: they are months after a preposition or beside another month.
+_ALONE = re.compile(
+    r"\b(?:January|February|April|June|July|August|September|October|November|December"
+    rf"|(?:March|May)(?=\s?{_LINKED}\s?[A-Z])|(?<=\b(?i:in|to|of|by) )(?:March|May)"
+    r"|(?<=[a-z] to )(?:March|May)|(?<=[a-z] and )(?:March|May)|(?<=[a-z]-)(?:March|May))\b"
+)
+_LIKELY = re.compile(r"\d|月|年|" + _ALONE.pattern)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DateSaid:
-    """A date as far as it was said; 0 stands for what was not. `swapped` is the other reading of 3/4/2024."""
+    """A date as far as it was said; 0 stands for what was not.
+
+    `swapped` is the other reading of 3/4/2024; `loose` is a month by its name alone, which may be mood (``June in a jar``).
+    """
 
     year: int = 0
     month: int = 0
     day: int = 0
     swapped: bool = False
+    loose: bool = False
     span: tuple[int, int] = (0, 0)
 
     def agrees(self, held: DateSaid) -> bool:
@@ -66,20 +83,40 @@ def dates(text: str) -> tuple[DateSaid, ...]:
             clear = not any(d.span[0] < match.end() and match.start() < d.span[1] for d in found)
             if clear and (date := _date(match)) is not None:
                 found.append(date)
+    for match in _ALONE.finditer(text):
+        if not any(d.span[0] < match.end() and match.start() < d.span[1] for d in found):
+            found.append(DateSaid(month=_MONTHS[match.group().lower()], loose=True, span=match.span()))
     return tuple(sorted(found, key=lambda date: date.span))
+
+
+def follows(date: DateSaid, held: tuple[DateSaid, ...]) -> bool:
+    """Whether a date agrees with a held one; a month alone is mood where none is held, and may lie between two."""
+    if any(date.agrees(one) for one in held):
+        return True
+    months = [one.month for one in held if one.month]
+    if not date.loose:
+        return False
+    spans = pairwise(months)
+    return not months or any((date.month - first) % 12 <= (last - first) % 12 for first, last in spans)
+
+
+def _number(said: str | None) -> int:
+    """A part of a date in digits or Chinese numerals; 0 for none."""
+    return 0 if not said else int(said) if said.isdigit() else int(read_han(said) or 0)
 
 
 def _date(match: re.Match[str]) -> DateSaid | None:
     part = match.groupdict()
     if part.get("name") in ("may", "march", "sept", "mar"):  # verbs, unless written as a name
         return None
-    year = int(part["y"]) if part.get("y") else 0
+    year = _number(part.get("y"))
     if part.get("a"):
         month, day, swapped = int(part["a"]), int(part["b"]), True
         month, day = (day, month) if month > 12 else (month, day)
     else:
-        month = _MONTHS[part["name"].lower()] if part.get("name") else int(part.get("m") or 0)
-        day, swapped = int(part.get("d") or 0), False
+        month = _MONTHS[part["name"].lower()] if part.get("name") else _number(part.get("m"))
+        day, swapped = _number(part.get("d")), False
+    loose = not (year or day) and bool(part.get("m")) and not part["m"].isdigit()
     if month > 12 or day > 31:
         return None
-    return DateSaid(year=year, month=month, day=day, swapped=swapped, span=match.span())
+    return DateSaid(year=year, month=month, day=day, swapped=swapped, loose=loose, span=match.span())

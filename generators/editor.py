@@ -136,7 +136,9 @@ class Editor:
         interests = " ".join(brief.segment.interests) if brief.segment else ""
         if settings.facts:
             told = declined(brief, plain)
-            found += unsupported(said, told, interests=interests, brands=settings.brands)
+            found += unsupported(
+                said, told, interests=interests, brands=settings.brands, question=_asked(brief)
+            )
             found += foreign_attributes(said, told, interests)
         if settings.claims:
             words = f"{said.folded} ; {interests.lower()}" if interests else said.folded
@@ -182,6 +184,11 @@ def _more(brief: Brief) -> str:
     if brief.content_type != "review":
         return ""
     return f"{brief.notes} ; {brief.rating} stars ; {brief.rating} star ; {brief.rating}星"
+
+
+def _asked(brief: Brief) -> str:
+    """The question of an answer, normalised."""
+    return normalise(brief.question) if brief.content_type == "answer" else ""
 
 
 def _names(product: Product) -> tuple[str, ...]:

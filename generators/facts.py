@@ -8,18 +8,20 @@ name a material, since an interest word speaks of the reader. Numbers are compar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from copybandit.generators.agreement import agrees, multiplied
+from copybandit.generators.agreement import agrees
 from copybandit.generators.brands import foreign_brands
-from copybandit.generators.dates import DateSaid
+from copybandit.generators.dates import DateSaid, follows
 from copybandit.generators.denials import contrasted
+from copybandit.generators.figures import CODE, shares_of, spoken, unsupported_figures, without
 from copybandit.generators.materials import implied_materials, materials
 from copybandit.generators.normalising import folded, normalise
 from copybandit.generators.numerals import numerals, vague
-from copybandit.generators.quantities import Quantity, quantities
+from copybandit.generators.quantities import quantities
+from copybandit.generators.quantity import Quantity
 from copybandit.generators.rejection import Rejection, reject
 from copybandit.sim.types import Product
 
@@ -43,6 +45,7 @@ class Said:
         codes: words of letters and digits, whole (``x80ck``, ``7.2ch``).
         materials: ids of materials named or implied.
         years: those of its dates.
+        shares: shares of materials that it states, in percent.
     """
 
     text: str
@@ -55,6 +58,12 @@ class Said:
     codes: frozenset[str]
     materials: frozenset[str]
     years: frozenset[int]
+    shares: Mapping[str, tuple[Quantity, ...]]
+
+    def dated(self, date: DateSaid) -> bool:
+        """Whether it says a date; a year alone may stand in a title as a bare number (``Calendar 2024``)."""
+        year = not date.month and any(q.bare and q.values[0] == date.year for q in self.quantities)
+        return year or follows(date, self.dates)
 
 
 @lru_cache(maxsize=8192)
@@ -70,7 +79,7 @@ def said_of(product: Product, more: str = "", currency: str = "") -> Said:
         " ; ".join((product.name, product.title, product.brand, *product.facts, more, f"{product.price:.2f}"))
     )
     low = folded(text)
-    found, dated = quantities(_without(text, product.brand))
+    found, dated = quantities(without(text, product.brand), held=True)
     price = Quantity(values=(product.price,), currency=currency or "?")
     runs = _TOKEN.findall(low)
     joined = (
@@ -80,32 +89,19 @@ def said_of(product: Product, more: str = "", currency: str = "") -> Said:
         text=text,
         folded=low,
         brand=product.brand,
-        quantities=(*found, price, *_spoken(low)),
+        quantities=(*found, price, *spoken(low)),
         dates=dated,
         words=frozenset(_WORDS.findall(low)),
         tokens=frozenset((*runs, *joined)),
-        codes=frozenset(_CODE.findall(low)),
+        codes=frozenset(CODE.findall(low)),
         materials=implied_materials(low),
         years=frozenset(date.year for date in dated if date.year),
+        shares=shares_of(low, found),
     )
 
 
-_TWO = re.compile(
-    r"\b(?:pairs?|twin|duo|front and (?:back|rear)|left and right|inner and outer|upper and lower|top and bottom"
-    r"|both sides)\b|一对|双(?=层|人|面|头|肩|色)"
-)
-
-
-def _spoken(low: str) -> tuple[Quantity, ...]:
-    """Counts that are said without a number: a pair, front and back."""
-    return (Quantity(values=(2.0,)),) if _TWO.search(low) else ()
-
-
-_NO_MATERIAL = "not among the product's materials"
-
-
 def unsupported(
-    said: Said, text: str, *, interests: str = "", brands: tuple[str, ...] = ()
+    said: Said, text: str, *, interests: str = "", brands: tuple[str, ...] = (), question: str = ""
 ) -> list[Rejection]:
     """Every number, date, material and brand of a normalised text that the product does not support.
 
@@ -114,14 +110,19 @@ def unsupported(
         text: the copy, normalised; spans are places in it.
         interests: words that the reader cares for.
         brands: all brands of the shop.
+        question: what the shopper asked, normalised; an answer may compare its numbers with the product's.
     """
     low = folded(text)
     made = [m for m in materials(low) if m.material not in said.materials and not contrasted(low, m.span[0])]
     known = implied_materials(interests.lower()) if made and interests else frozenset()
     return [
-        *_numbers(said, text, low),
+        *unsupported_figures(said, text, low, question),
         *(
-            Rejection(rule="material", span=m.span, reason=f"{text[slice(*m.span)]!r}: {_NO_MATERIAL}")
+            Rejection(
+                rule="material",
+                span=m.span,
+                reason=f"{text[slice(*m.span)]!r} is no material of the product's",
+            )
             for m in made
             if m.material not in known
         ),
@@ -130,118 +131,6 @@ def unsupported(
             for match in foreign_brands(text, said.folded, brands)
         ),
     ]
-
-
-def _without(text: str, brand: str) -> str:
-    """Blank the brand; places stay."""
-    if brand.lower() not in text.lower():
-        return text
-    return (
-        re.sub(re.escape(brand), lambda m: " " * len(m.group()), text, flags=re.IGNORECASE) if brand else text
-    )
-
-
-_ORDINAL = re.compile(
-    r"\b(?:second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth) (?:edition|generation|printing|volume|series)\b"
-)
-_OR_TWO = re.compile(r"\ban? \w+,? or $")
-
-
-def _within(span: tuple[int, int], found: tuple[Quantity, ...]) -> bool:
-    """Whether a word is part of a quantity, as `percent` in ``25 percent off``."""
-    return any(q.span[0] < span[0] and span[1] <= q.span[1] for q in found)
-
-
-def _numbers(said: Said, text: str, low: str) -> Iterator[Rejection]:
-    found, dated = quantities(_without(text, said.brand))
-    yield from (
-        reject("number", match, f"{match.group()!r} is not among the product's numbers")
-        for match in vague(text)
-        if match.group().lower() not in said.words and not _within(match.span(), found)
-    )
-    yield from (
-        reject("number", match, f"{match.group()!r} is not what the product says")
-        for match in _ORDINAL.finditer(low)
-        if match.group() not in said.folded
-    )
-    for date in dated:
-        if not any(date.agrees(held) for held in said.dates) and not _year_said(said, date):
-            reason = f"{text[slice(*date.span)]!r} is not among the product's dates"
-            yield Rejection(rule="date", span=date.span, reason=reason)
-    for quantity in found:
-        if not _supported(said, quantity, low):
-            yield Rejection(rule="number", span=quantity.span, reason=_reason(said, quantity, text))
-
-
-def _year_said(said: Said, date: DateSaid) -> bool:
-    """A year alone may stand in a title as a bare number (``Calendar 2024``)."""
-    return not date.month and any(held.bare and held.values[0] == date.year for held in said.quantities)
-
-
-def _supported(said: Said, quantity: Quantity, low: str) -> bool:
-    if _code(low, quantity.span) in said.codes:
-        return True
-    if quantity.token:
-        return quantity.token in said.tokens
-    start, _ = quantity.span
-    if quantity.values == (2.0,) and _OR_TWO.search(low[:start]):  # `a page, or two` counts nothing
-        return True
-    if any(agrees(quantity, held) for held in said.quantities) or multiplied(quantity, said.quantities):
-        return True
-    if quantity.bare and quantity.values[0] in said.years:
-        return True
-    return _verbatim(said, quantity, low)
-
-
-_CODE = re.compile(r"(?=[^\s;]*\d)(?=[^\s;]*[a-z])[a-z\d](?:[\w./+-]*\w)?")
-
-
-def _code(low: str, span: tuple[int, int]) -> str:
-    """The whole of a code that a number is part of (``x80ck``, ``7.2ch``), else nothing."""
-    for match in _CODE.finditer(low, max(0, span[0] - _MOST_CODE)):
-        if match.start() <= span[0] and span[1] <= match.end():
-            return match.group()
-        if match.start() > span[0]:
-            break
-    return ""
-
-
-_MOST_CODE = 24
-"""Characters of a code before its number."""
-_FOLLOWED = re.compile(r"[ -][a-z]{3,}")
-
-
-def _verbatim(said: Said, quantity: Quantity, low: str) -> bool:
-    """Whether the product says it in the same words (``half pans``), or names a material that is pure."""
-    start, end = quantity.span
-    if quantity.units and quantity.units[0].dimension == "percent":  # `100% cotton` of a thing of pure cotton
-        return any(m.span[0] <= start < m.span[1] and m.material in said.materials for m in materials(low))
-    if quantity.units and quantity.units[0].dimension == "resistance":  # mΩ and MΩ differ in case alone
-        return False
-    if quantity.bare:
-        follows = _FOLLOWED.match(low, end)
-        if follows is None:
-            return False
-        end = follows.end()
-    place = said.folded.find(low[start:end])
-    while place >= 0:  # between two words of the product's
-        stop = place + end - start
-        if not _WORDY.match(said.folded[stop : stop + 1]) and not _BEFORE.search(said.folded[:place]):
-            return True
-        place = said.folded.find(low[start:end], place + 1)
-    return False
-
-
-_WORDY = re.compile(r"\w")
-_BEFORE = re.compile(r"[\w.,]$")
-
-
-def _reason(said: Said, quantity: Quantity, text: str) -> str:
-    start, end = quantity.span
-    told = text[start : end + 12].split(" ; ")[0] if quantity.bare and quantity.noun else text[start:end]
-    if any(set(quantity.values) & set(held.values) for held in said.quantities):
-        return f"{told!r}: the product has this number, of something else"
-    return f"{told!r} is not among the product's numbers"
 
 
 def numbers(text: str) -> set[str]:

@@ -1,17 +1,21 @@
 """Numbers with what they measure: ``500 ml``, ``half a litre``, ``10 x 15 cm``, ``pack of 12``, ``$19.99``, ``十二件装``.
 
-`quantities` reads a normalised text into records; `copybandit.generators.agreement` says when one follows from another.
+`quantities` reads a normalised text into records (`copybandit.generators.quantity`);
+`copybandit.generators.agreement` says when one follows from another.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from copybandit.generators.compound import joined
 from copybandit.generators.counting import GENERIC, IN_ONE, PLUS, counted
 from copybandit.generators.dates import DateSaid, dates
+from copybandit.generators.idle import idle
+from copybandit.generators.linking import linked
 from copybandit.generators.numerals import Numeral, numerals
+from copybandit.generators.quantity import Quantity
 from copybandit.generators.units import UNIT_AFTER, Unit, unit_named
 
 _CURRENCIES = {
@@ -51,62 +55,34 @@ _MORE_AFTER = re.compile(r"\s?(?:\+|plus\b)|多(?:种|个|件|次)", re.IGNORECA
 _AT_LEAST_AFTER = re.compile(r"\s?or more\b|以上|起(?!来|床|飞)", re.IGNORECASE)
 _AND_A_HALF = re.compile(r"半(?!价|径|透|圆|球|自|成|身|袖)")
 _OF_A = re.compile(r"\s(?:of\s)?an?(?=\s)|\sof(?=\s)", re.IGNORECASE)
-_LINK = re.compile(r"\s?(?P<times>x|X|×|\*|乘)\s?|\s?(?:by|to|-|–|~|至|到|and|or|/)\s?")
-# In these dimensions, 12 x 330 counts things; elsewhere it multiplies sides.
-_PER_THING = frozenset({"volume", "mass", "power", "energy"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Quantity:
-    """One number and what it measures.
+def quantities(text: str, *, held: bool = False) -> tuple[tuple[Quantity, ...], tuple[DateSaid, ...]]:
+    """Every quantity and every date of a normalised text, from left to right.
 
-    Attributes:
-        values: readings of the number, in the unit that was written.
-        precision: half of one unit in its last significant digit.
-        units: readings of the unit; empty for counts, prices and bare numbers.
-        currency: ISO 4217, empty when it is no price.
-        noun: what is counted, singular and lower case; empty when unsaid.
-        nouns: all words of the phrase that counts (``zip pockets``, ``种颜色``), the noun among them.
-        relation: ``>`` more than, ``>=`` at least, ``<`` less than, ``<=`` up to, else empty.
-        token: a number inside a code (``A4``, ``usb3``), lower case.
-        span: place in the text.
+    Args:
+        text: normalised.
+        held: whether it is the product's own text, in which every number counts (``one-year warranty``).
     """
-
-    values: tuple[float, ...]
-    precision: float = 0.5
-    units: tuple[Unit, ...] = ()
-    currency: str = ""
-    noun: str = ""
-    nouns: frozenset[str] = frozenset()
-    relation: str = ""
-    token: str = ""
-    span: tuple[int, int] = (0, 0)
-
-    @property
-    def bare(self) -> bool:
-        """Neither unit nor currency."""
-        return not self.units and not self.currency
-
-
-def quantities(text: str) -> tuple[tuple[Quantity, ...], tuple[DateSaid, ...]]:
-    """Every quantity and every date of a normalised text, from left to right."""
     told = dates(text)
     taken = [date.span for date in told]
     found: list[Quantity] = []
     for numeral in numerals(text):
         if any(start <= numeral.span[0] < end for start, end in taken):
             continue
-        if (quantity := _quantity(text, numeral)) is not None:
+        if (quantity := _quantity(text, numeral, held)) is not None:
             found.append(quantity)
             taken.append(quantity.span)
-    return tuple(_linked(text, found)), told
+    return tuple(linked(text, joined(text, found))), told
 
 
-def _quantity(text: str, numeral: Numeral) -> Quantity | None:
+def _quantity(text: str, numeral: Numeral, held: bool) -> Quantity | None:
     """What the numeral measures; None for number words that count nothing (``one``, ``十分``)."""
+    if not held and idle(text, numeral):
+        return None
     start, end = numeral.span
     before, after = text[max(0, start - 24) : start], text[end : end + 24]
-    if numeral.kind == "spelled" and (of := _OF_A.match(after)):  # half a litre, a quarter of an hour
+    if numeral.kind == "spelled" and numeral.values[0] % 1 and (of := _OF_A.match(after)):  # half a litre
         end, after = end + of.end(), after[of.end() :]
     base = Quantity(values=numeral.values, precision=numeral.precision, span=(start, end))
     word = numeral.kind in ("spelled", "han")
@@ -117,25 +93,18 @@ def _quantity(text: str, numeral: Numeral) -> Quantity | None:
     base = replace(base, relation=_relation(before))
     if (money := _money(before, after, base)) is not None:
         return money
-    if _IDIOM.match(after) or (numeral.values[0] == 0.5 and word and _HALF_DONE.match(after)):
-        return None
     quantity = _measure(before, after, base) or _counting(before, after, base)
-    idle = numeral.values[0] == 1 and (quantity.bare or quantity.units[0].dimension in ("months", "star"))
-    idle = idle or (numeral.values[0] == 1 and text[quantity.span[0] : quantity.span[1]][-3:] in _IDLE)
-    idle = idle and not _RANGE.match(after)
+    if held:
+        return quantity
+    one = numeral.values[0] == 1 and (quantity.bare or quantity.units[0].dimension in ("months", "star"))
+    one = one or (numeral.values[0] == 1 and text[quantity.span[0] : quantity.span[1]][-3:] in _IDLE)
+    one = one and not _RANGE.match(after)
     unsaid = numeral.kind == "han" and quantity.bare and not quantity.noun and text[end - 1] != "打"
-    return None if word and (idle or unsaid) else quantity
+    unsaid = unsaid and not _RANGE.match(after)
+    return None if word and (one or unsaid) else quantity
 
 
-# Times of day, and what is half done, count nothing; a range from one counts.
-_IDIOM = re.compile(
-    r"[ -]?o'clock|\s?[ap]\.?m\b\.?|:[0-5]\d\b|点钟?(?:下班|起床|睡|半|的)|[ -](?:o'clock|times out of)",
-    re.IGNORECASE,
-)
-_HALF_DONE = re.compile(
-    r"-[a-z]+(?:ed|en|ish)\b|[ -](?:asleep|awake|hearted|the (?:fun|battle|time|fuss)|past|way)\b"
-)
-_RANGE = re.compile(r"\s?(?:到|至|-|–|~|to)\s?[\d一二两三四五六七八九十]")
+_RANGE = re.compile(r"\s?(?:到|至|-|–|~|to)\s?[\d一二两三四五六七八九十]")  # a range from one counts
 _PERCENT = (Unit(dimension="percent", size=1.0),)
 _IDLE = frozenset({"day", "eek", "ond", "ute", "一天", "一日", "一周", "一秒"})
 
@@ -190,13 +159,43 @@ def _measure(before: str, after: str, base: Quantity) -> Quantity | None:
         units = (Unit(dimension="age", size=units[0].size / 12),)
     if unit["chinese"] and _AND_A_HALF.match(rest):  # 两公斤半
         base, end = replace(base, values=tuple(value + 0.5 for value in base.values)), end + 1
+    if units[0].dimension == "months" and base.relation == ">" and _DURING.search(before):
+        base = replace(base, relation="")
     relation = _relation_after(rest) if units[0].dimension != "age" else ""
     noun = ""
     if units[0].dimension == "percent" and (
         named := re.match(r"\s?(?:(?:pure|organic) )?([A-Za-z]+|[\u4e00-\u9fff]{1,3})", rest)
     ):
         noun = "" if named[1].lower() == "of" else named[1].lower()
-    return replace(base, units=units, span=(base.span[0], end), relation=relation or base.relation, noun=noun)
+    per = _PER_AFTER.match(rest)
+    return replace(
+        base,
+        units=units,
+        span=(base.span[0], end),
+        relation=relation or base.relation,
+        noun=noun,
+        per=_PER.get(next(filter(None, per.groups())).lower(), "") if per else "",
+    )
+
+
+_PER = {
+    word: period
+    for period, words in {
+        "second": "second s 秒",
+        "minute": "minute min 分钟 分",
+        "hour": "hour h hr 小时",
+        "day": "day d 天 日",
+        "week": "week 周",
+        "month": "month 月",
+        "year": "year 年",
+    }.items()
+    for word in words.split()
+}
+_PER_AFTER = re.compile(
+    r"\s?(?:/\s?|(?:an?|per|each|every)\s)(second|minute|hour|day|week|month|year|min|hr|[hsd])\b"
+    r"|\s?(?:/|每)(秒|分钟?|小时|天|日|周|月|年)",
+    re.IGNORECASE,
+)
 
 
 def _relation_after(rest: str) -> str:
@@ -204,9 +203,16 @@ def _relation_after(rest: str) -> str:
 
 
 def _prefixed(before: str, base: Quantity) -> Quantity | None:
-    if _AGE_BEFORE.search(before):
+    age = _AGE_BEFORE.search(before)
+    if age and not age.group().startswith("适合"):
         return replace(base, units=(Unit(dimension="age", size=1.0),))
+    if _BODY_BEFORE.search(before):  # 身高110-120
+        return replace(base, units=(Unit(dimension="length", size=0.01),))
     return None
+
+
+_DURING = re.compile(r"\bover\s$", re.IGNORECASE)  # credits over a quarter of a year
+_BODY_BEFORE = re.compile(r"(?:身高|胸围|腰围|臀围|衣长|裤长|头围)\s?(?:\d+\s?[-–~至到]\s?)?$")
 
 
 def _is_unit(before: str, after: str, unit: re.Match[str]) -> bool:
@@ -216,36 +222,36 @@ def _is_unit(before: str, after: str, unit: re.Match[str]) -> bool:
         return not _PREPOSITION_IN.match(rest)
     if word == "x":
         return not re.match(r"\s?\d", rest)
+    if (other := _NO_UNIT.get(word[-1])) and other.match(rest):
+        return False
     if word == '"':
         return before.count('"') % 2 == 0
     return True
+
+
+_NO_UNIT = {
+    unit: re.compile(f"[{after}]")
+    for unit, after in {
+        "成": "熟功为人品套分员本都年长不就天交立型色衣",
+        "尺": "寸码度",
+        "寸": "土步",
+        "年": "级代轮货糕会味画历份纪",
+        "天": "然花地空鹅竺线使气生蝎秤",
+        "日": "常记历式用化系韩本落出晒光料",
+        "周": "边末年岁到全",
+        "米": "饭粉色白线酒糊粒香其兰",
+        "升": "级降华温",
+        "星": "空座辰光河球巴人",
+        "度": "假过量身数",
+        "转": "换接身移印角",
+        "安": "全静心装",
+        "码": "头",
+    }.items()
+}
+"""Characters after a unit that make another word of it (三年级, 两周年)."""
 
 
 def _counting(before: str, after: str, base: Quantity) -> Quantity:
     of = counted(before, after)
     span = (base.span[0] - of.left, base.span[1] + of.right)
     return replace(base, noun=of.noun, nouns=of.nouns, relation=">" if of.more else base.relation, span=span)
-
-
-_OPEN = frozenset({"", "x", "by", "to", "size"})
-"""Nouns of a number that takes its unit from the next."""
-
-
-def _linked(text: str, found: list[Quantity]) -> Iterator[Quantity]:
-    """Give the numbers of ``10 x 15 cm`` and ``3-5 hours`` the unit of the last; those of ``12 x 330 ml`` count things."""
-    later: Quantity | None = None
-    done: list[Quantity] = []
-    for quantity in reversed(found):
-        link = _LINK.fullmatch(text[quantity.span[1] : later.span[0]]) if later else None
-        if later and link and quantity.bare and not quantity.token and quantity.noun in _OPEN:
-            if later.units and link["times"] and later.units[0].dimension in _PER_THING:
-                quantity = replace(quantity, noun="pack")
-            elif later.units:
-                quantity = replace(quantity, units=later.units, noun="")
-            elif later.currency:
-                quantity = replace(quantity, currency=later.currency)
-            else:
-                quantity = replace(quantity, noun=later.noun)
-        done.append(quantity)
-        later = quantity
-    return reversed(done)

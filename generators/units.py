@@ -12,15 +12,16 @@ from dataclasses import dataclass
 
 _METRIC = """
 length      0.001 mm millimetre(s) millimeter(s) 毫米 | 0.01 cm cms centimetre(s) centimeter(s) 厘米 公分
-length      1 m metre(s) meter(s) 米 | 1000 km kilometre(s) kilometer(s) 公里 千米
+length      1 m metre(s) meter(s) 米 | 1000 km kilometre(s) kilometer(s) 公里 千米 | 0.3333333 尺
 mass        1e-9 mcg µg μg 微克 | 1e-6 mg milligram(s) 毫克 | 0.001 g gr gram(s) gramme(s) 克
-mass        1 kg kgs kilo(s) kilogram(s) 公斤 千克 | 1000 tonne(s) 吨 | 0.5 斤 | 0.05 两
+mass        1 kg kgs kilo(s) kilogram(s) 公斤 千克 | 1000 tonne(s) 吨 | 0.5 斤 市斤 | 0.05 两 | 0.005 钱
 volume      0.001 ml millilitre(s) milliliter(s) cc 毫升 | 0.01 cl centilitre(s) centiliter(s) | 0.1 dl
 volume      1 l litre(s) liter(s) ltr(s) 升 公升
 area        0.0001 cm2 cm² | 1 m2 m² sqm square_metre(s) square_meter(s) 平方米 平米
 time        0.001 ms millisecond(s) 毫秒 | 1 s sec secs second(s) 秒 秒钟 | 60 min mins minute(s) 分钟
-time        3600 h hr hrs hour(s) 小时 个小时 钟头 个钟头 | 86400 day(s) 天 日 | 604800 week(s) wk wks 周 星期 个星期
-months      1 month(s) mth(s) 个月 | 3 个季度 | 12 year(s) yr yrs 年
+time        3600 h hr hrs hour(s) 小时 个小时 钟头 个钟头 个钟 | 86400 day(s) 天 日 | 604800 week(s) wk wks 周 星期 个星期
+time        1209600 fortnight(s) | 900 刻钟
+months      1 month(s) mth(s) 个月 | 3 个季度 | 12 year(s) yr yrs 年 | 120 decade(s) | 1200 century centuries 世纪
 age         1 year-old(s) year_old(s) years_old years_and_up yrs_old 岁 周岁
 charge      1 mah 毫安时 毫安 | 1000 安时
 energy      1 wh watt-hour(s) watt_hour(s) 瓦时 | 1000 kwh 千瓦时 度电
@@ -43,12 +44,14 @@ pixels      1 mp megapixel(s) | 0.01 万像素 | 100 亿像素
 points      1 px pixel(s) dpi 像素
 frames      1 fps 帧
 brightness  1 nit(s) 尼特
-percent     1 % percent per_cent pct
-discount    1 %_off %-off percent_off %_discount
+percent     1 % percent per_cent pct %vol %_vol %abv %_abv | 10 成
+alcohol     1 %vol %_vol %abv %_abv 度
+discount    1 %_off %-off percent_off per_cent_off %_discount
 times       1 x times 倍
 carat       1 carat(s) karat(s) 克拉
 yarn        1 denier 旦
-cloth       1 gsm g/m2 g/m²
+cloth       1 gsm g/m2 g/m² g/sqm g/㎡ grams_per_square_metre grams_per_square_meter grams_a_square_metre
+cloth       1 克/平方米 克每平方米 克每平米
 star        1 star(s) 星 颗星
 """
 _CUSTOMARY = """

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from copybandit.generators.agreement import agrees
 from copybandit.generators.normalising import normalise
 from copybandit.generators.numerals import read_han
-from copybandit.generators.quantities import Quantity, quantities
+from copybandit.generators.quantities import quantities
+from copybandit.generators.quantity import Quantity
 
 # Exact conversions: spellings of one unit with its size in the smallest.
 UNITS = {

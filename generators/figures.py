@@ -1,0 +1,289 @@
+"""Every number and date of copy follows from the product's own, or compares a shopper's with them.
+
+What a number measures decides (`copybandit.generators.agreement`); what follows from several numbers, too
+(`copybandit.generators.arithmetic`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from copybandit.generators.agreement import agrees
+from copybandit.generators.arithmetic import derived
+from copybandit.generators.materials import materials
+from copybandit.generators.numerals import vague
+from copybandit.generators.quantities import quantities
+from copybandit.generators.quantity import Quantity
+from copybandit.generators.rejection import Rejection, reject
+from copybandit.generators.tables import table
+
+if TYPE_CHECKING:
+    from copybandit.generators.facts import Said
+
+
+@cache
+def _spoken() -> tuple[tuple[re.Pattern[str], tuple[float, ...]], ...]:
+    return tuple(
+        (re.compile(row["words"]), tuple(map(float, row["values"]))) for row in table("spoken.yaml")["rows"]
+    )
+
+
+def spoken(low: str) -> tuple[Quantity, ...]:
+    """Counts that a product says without a number: a pair, sterling silver, 七彩.
+
+    Args:
+        low: its text, folded.
+    """
+    return tuple(
+        Quantity(values=(value,)) for words, values in _spoken() if words.search(low) for value in values
+    )
+
+
+def without(text: str, brand: str) -> str:
+    """Blank the brand; places stay."""
+    if brand.lower() not in text.lower():
+        return text
+    return (
+        re.sub(re.escape(brand), lambda m: " " * len(m.group()), text, flags=re.IGNORECASE) if brand else text
+    )
+
+
+_ORDINAL = re.compile(
+    r"\b(?:second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth) (?:edition|generation|printing|volume|series)\b"
+)
+_OR_TWO = re.compile(r"\ban? \w+,? or $")
+
+
+def _within(span: tuple[int, int], found: tuple[Quantity, ...]) -> bool:
+    """Whether a word is part of a quantity, as `percent` in ``25 percent off``."""
+    return any(q.span[0] < span[0] and span[1] <= q.span[1] for q in found)
+
+
+def unsupported_figures(said: Said, text: str, low: str, question: str = "") -> Iterator[Rejection]:
+    """Every number and date of a normalised text that the product does not support.
+
+    Args:
+        said: what the product says.
+        text: the copy.
+        low: the same, folded.
+        question: what the shopper asked, normalised.
+    """
+    found, dated = quantities(without(text, said.brand))
+    yield from _worded(said, text, low, found)
+    for date in dated:
+        if not said.dated(date):
+            reason = f"{text[slice(*date.span)]!r} is not among the product's dates"
+            yield Rejection(rule="date", span=date.span, reason=reason)
+    open_ = [q for q in found if not _supported(said, q, low)]
+    if not open_:
+        return
+    asked = quantities(question, held=True)[0] if question else ()
+    for quantity in open_:
+        if not (_compares(quantity, asked, found, open_, low) or _completes(quantity, open_, said, low)):
+            yield Rejection(rule="number", span=quantity.span, reason=_reason(said, quantity, text))
+
+
+def _worded(said: Said, text: str, low: str, found: tuple[Quantity, ...]) -> Iterator[Rejection]:
+    """Vague number words and ordinals that the product does not say."""
+    yield from (
+        reject("number", match, f"{match.group()!r} is not among the product's numbers")
+        for match in vague(text)
+        if match.group().lower() not in said.words and not _within(match.span(), found)
+    )
+    yield from (
+        reject("number", match, f"{match.group()!r} is not what the product says")
+        for match in _ORDINAL.finditer(low)
+        if match.group() not in said.folded
+    )
+
+
+_STOPS = re.compile(r"[.!?;。！？；](?!\d)")
+_AFFIRMS = re.compile(
+    r"\s*(?:yes|sure|of course|certainly|absolutely|it does|correct|对|是的|可以|能|没错|当然|有的)"
+)
+
+
+def _sentence(low: str, span: tuple[int, int]) -> str:
+    """The sentence that a place stands in."""
+    start = max((m.end() for m in _STOPS.finditer(low, 0, span[0])), default=0)
+    stop = _STOPS.search(low, span[1])
+    return low[start : stop.start() if stop else len(low)]
+
+
+def _compares(
+    quantity: Quantity,
+    asked: tuple[Quantity, ...],
+    found: tuple[Quantity, ...],
+    open_: list[Quantity],
+    low: str,
+) -> bool:
+    """Whether an answer sets the shopper's own number beside one of the product's, and does not just say yes to it."""
+    if not any(agrees(quantity, own) for own in asked):
+        return False
+    told = [q for q in found if q not in open_ and _same_kind(q, quantity)]
+    return bool(told) and not _AFFIRMS.match(_sentence(low, quantity.span))
+
+
+def _same_kind(a: Quantity, b: Quantity) -> bool:
+    if a.token or b.token:
+        return False
+    if a.bare or b.bare:
+        return not (a.currency or b.currency)
+    return bool({u.dimension for u in a.units} & {u.dimension for u in b.units})
+
+
+_COMPLETES = re.compile(
+    r"[还只]?[差缺剩]|凑|多出|\b(?:short of|left|leaves|remain\w*|away from|minus|plus|lose)\b"
+)
+
+
+def _completes(quantity: Quantity, open_: list[Quantity], said: Said, low: str) -> bool:
+    """Whether two numbers of a sentence are an equation with one of the product's: ``差20克就是一斤`` of 480 g."""
+    sentence = _sentence(low, quantity.span)
+    if len(open_) != _TWO_OPEN or not quantity.units or _COMPLETES.search(sentence) is None:
+        return False
+    a, b = open_
+    if not (a.units and b.units and a.units[0].dimension == b.units[0].dimension):
+        return False
+    more = b.values[0] * b.units[0].size / a.units[0].size
+    made = (replace(a, values=(abs(a.values[0] + sign * more),), relation="") for sign in (1, -1))
+    return any(_follows(said, one, sentence) for one in made)
+
+
+_TWO_OPEN = 2
+
+
+def _supported(said: Said, quantity: Quantity, low: str) -> bool:
+    if _code(low, quantity.span) in said.codes:
+        return True
+    if quantity.token:
+        return quantity.token in said.tokens or _token_said(said, quantity.token)
+    start, _ = quantity.span
+    if quantity.values == (2.0,) and _OR_TWO.search(low[:start]):  # `a page, or two` counts nothing
+        return True
+    if (
+        quantity.units
+        and quantity.units[0].dimension == "percent"
+        and _composed(said, quantity, low) is False
+    ):
+        return False
+    if _follows(said, quantity, _sentence(low, quantity.span)):
+        return True
+    if quantity.bare and quantity.values[0] in said.years:
+        return True
+    return _verbatim(said, quantity, low)
+
+
+def _follows(said: Said, quantity: Quantity, sentence: str) -> bool:
+    return any(agrees(quantity, held) for held in said.quantities) or derived(
+        quantity, said.quantities, sentence
+    )
+
+
+_LINES = re.compile(r"(\d{3,4})p")
+_RANK = re.compile(r"(\d{1,2})(?:st|nd|rd|th)")
+
+
+def _token_said(said: Said, token: str) -> bool:
+    """Whether a code follows: ``1440p`` of 2560 x 1440, ``30th`` of 30 June."""
+    if lines := _LINES.fullmatch(token):
+        return any(q.values[0] == float(lines[1]) for q in said.quantities)
+    rank = _RANK.fullmatch(token)
+    return rank is not None and any(date.day == int(rank[1]) for date in said.dates)
+
+
+def _composed(said: Said, quantity: Quantity, low: str) -> bool | None:
+    """Whether the product has as much of a material as the clause says; None where either says nothing of shares."""
+    stops = [m.start() for m in _CLAUSES.finditer(low)]
+    start = max((s + 1 for s in stops if s < quantity.span[0]), default=0)
+    end = min((s for s in stops if s >= quantity.span[1]), default=len(low))
+    named = [m.material for m in materials(low[start:end])]
+    shares = said.shares
+    if len(set(named)) != 1 or named[0] not in shares:
+        return None
+    return any(agrees(replace(quantity, noun=""), replace(held, noun="")) for held in shares[named[0]])
+
+
+_CLAUSES = re.compile(r"[,.!?;，。！？；、](?!\d)| and | plus |和|与|加")
+
+
+def shares_of(low: str, found: tuple[Quantity, ...]) -> dict[str, tuple[Quantity, ...]]:
+    """Shares of materials that a product states, by material (``羊毛30%``, ``70% acrylic``).
+
+    Args:
+        low: its text, folded.
+        found: its quantities.
+    """
+    shares: dict[str, tuple[Quantity, ...]] = {}
+    percents = [q for q in found if q.units and q.units[0].dimension == "percent"]
+    for held in percents:
+        for named in materials(low):
+            gap = (
+                low[held.span[1] : named.span[0]]
+                if held.span[1] <= named.span[0]
+                else low[named.span[1] : held.span[0]]
+            )
+            near = 0 <= max(named.span[0] - held.span[1], held.span[0] - named.span[1]) <= _NEAR
+            if near and _CLAUSES.search(gap) is None:
+                shares[named.material] = (*shares.get(named.material, ()), held)
+    return shares
+
+
+_NEAR = 14
+"""Characters between a share and its material, at most."""
+
+
+CODE = re.compile(r"(?=[^\s;]*\d)(?=[^\s;]*[a-z])[a-z\d](?:[\w./+-]*\w)?")
+
+
+def _code(low: str, span: tuple[int, int]) -> str:
+    """The whole of a code that a number is part of (``x80ck``, ``7.2ch``), else nothing."""
+    for match in CODE.finditer(low, max(0, span[0] - _MOST_CODE)):
+        if match.start() <= span[0] and span[1] <= match.end():
+            return match.group()
+        if match.start() > span[0]:
+            break
+    return ""
+
+
+_MOST_CODE = 24
+"""Characters of a code before its number."""
+_FOLLOWED = re.compile(r"[ -][a-z]{3,}")
+
+
+def _verbatim(said: Said, quantity: Quantity, low: str) -> bool:
+    """Whether the product says it in the same words (``half pans``), or names a material that is pure."""
+    start, end = quantity.span
+    if quantity.units and quantity.units[0].dimension == "percent":  # `100% cotton` of a thing of pure cotton
+        return any(m.span[0] <= start < m.span[1] and m.material in said.materials for m in materials(low))
+    if quantity.units and quantity.units[0].dimension == "resistance":  # mΩ and MΩ differ in case alone
+        return False
+    if quantity.bare:
+        follows = _FOLLOWED.match(low, end)
+        if follows is None:
+            return False
+        end = follows.end()
+    place = said.folded.find(low[start:end])
+    while place >= 0:  # between two words of the product's
+        stop = place + end - start
+        if not _WORDY.match(said.folded[stop : stop + 1]) and not _BEFORE.search(said.folded[:place]):
+            return True
+        place = said.folded.find(low[start:end], place + 1)
+    return False
+
+
+_WORDY = re.compile(r"\w")
+_BEFORE = re.compile(r"[\w.,]$")
+
+
+def _reason(said: Said, quantity: Quantity, text: str) -> str:
+    start, end = quantity.span
+    told = text[start : end + 12].split(" ; ")[0] if quantity.bare and quantity.noun else text[start:end]
+    same = any(set(quantity.values) & set(held.values) for held in said.quantities)
+    if same:
+        return f"{told!r}: the product has this number, of something else"
+    return f"{told!r} is not among the product's numbers"
