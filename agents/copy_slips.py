@@ -244,7 +244,7 @@ SLIPS: dict[str, tuple[float, Slip]] = {
     "comparative": (0.6, _more_better),
 }
 """Each kind with its weight."""
-COUNTS = (0.4, 0.38, 0.16, 0.06)
+COUNTS = (0.5, 0.32, 0.13, 0.05)
 """Shares of texts with 0, 1, 2 and 3 slips."""
 
 

@@ -6,15 +6,21 @@ for an error. Drafts are about products of the lexicon, so that text and fields 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
+from uuid import uuid4
+from zlib import crc32
 
 import numpy as np
 
 from copybandit.agents.token_corpus import CleanText
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.normalising import normalise
+from copybandit.generators.smollm2 import find_gguf
 from copybandit.sim.catalogue import draw_product, lexicon
+from copybandit.sim.text_cache import cache_root
 from copybandit.sim.types import Brief, Product
 
 ASKS = (
@@ -35,7 +41,7 @@ _SENTENCE = re.compile(r".+?[.!?](?=\s|$)")
 
 
 def drafted_texts(n: int, seed: int, on_step: Callable[[int], None] | None = None) -> list[CleanText]:
-    """Ask for `n` drafts and keep whole sentences, one or two to a text.
+    """Ask for `n` drafts and keep whole sentences, one or two to a text; what was drafted before is read from the cache.
 
     Args:
         n: drafts asked for, rounded up to whole batches of `ROWS`; about 7 a second on one core.
@@ -45,19 +51,40 @@ def drafted_texts(n: int, seed: int, on_step: Callable[[int], None] | None = Non
     Raises:
         DataError: SmolLM2 is not installed.
     """
-    writer = CausalLM.load("smollm2", temperature=TEMPERATURE, max_new_tokens=TOKENS, batch_size=ROWS)
-    writer.bf16 = True
     found: dict[str, CleanText] = {}
     for batch in range(-(-n // ROWS)):
         rng = np.random.default_rng([seed, batch])
         products = [draw_product("p", rng) for _ in range(ROWS)]
-        drafts = writer.write([_prompt(product, rng) for product in products], 1, rng)
-        for product, (draft,) in zip(products, drafts, strict=True):
-            for text in _texts(draft, rng):
-                found.setdefault(text, CleanText(brief=Brief(product=product), text=text, source="drafts"))
+        for row, text in _batch(seed, batch, products, rng):
+            clean = CleanText(brief=Brief(product=products[row]), text=text, source="drafts")
+            found.setdefault(text, clean)
         if on_step is not None:
             on_step(ROWS)
     return list(found.values())
+
+
+def _batch(
+    seed: int, batch: int, products: Sequence[Product], rng: np.random.Generator
+) -> list[tuple[int, str]]:
+    """Rows and texts of one batch, from the cache or drafted and put there."""
+    asked = repr((find_gguf()[1], ASKS, ROWS, TOKENS, TEMPERATURE, MOST_WORDS))
+    path = cache_root() / "drafts" / f"{crc32(asked.encode()):08x}-{seed}-{batch}.json"
+    if path.is_file():
+        return [(int(row), str(text)) for row, text in json.loads(path.read_text("utf-8"))]
+    drafts = _writer().write([_prompt(product, rng) for product in products], 1, rng)
+    texts = [(row, text) for row, (draft,) in enumerate(drafts) for text in _texts(draft, rng)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f"{path.name}.{uuid4().hex}")
+    half.write_text(json.dumps(texts, ensure_ascii=False), "utf-8")
+    half.replace(path)
+    return texts
+
+
+@cache
+def _writer() -> CausalLM:
+    writer = CausalLM.load("smollm2", temperature=TEMPERATURE, max_new_tokens=TOKENS, batch_size=ROWS)
+    writer.bf16 = True
+    return writer
 
 
 def _prompt(product: Product, rng: np.random.Generator) -> str:

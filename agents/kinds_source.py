@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import count
@@ -43,7 +43,7 @@ class KindsSource:
         texts = draw_kinds(DRAWN_AT_ONCE, rng, self.strangers)
         return list(batched(Tokenizer.from_str(self.vocabulary), self.lesson, texts, rng))
 
-    def batches(self, workers: int = 0) -> Iterator[Batch]:
+    def batches(self, workers: int = 0) -> Generator[Batch]:
         """All batches without end; whatever the number of processes that draw them, the same ones."""
         if not workers:
             for number in count():

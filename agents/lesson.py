@@ -113,7 +113,7 @@ def gradient(model: LlamaForCausalLM, batch: Batch) -> float:
     """Add the gradient of the loss of a batch; returns that loss."""
     with torch.autocast(model.device.type, torch.bfloat16):
         loss = _loss(model, batch)
-    loss.backward()
+    torch.autograd.backward(loss)
     return float(loss.item())
 
 

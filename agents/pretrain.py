@@ -57,7 +57,7 @@ class PretrainSettings:
     second_steps: int = 3000
     second_learning_rate: float = 1e-3
     hard_share: float = 0.8
-    third_steps: int = 10_000
+    third_steps: int = 7000
     third_learning_rate: float = 1e-3
     third_tokens: int = 12_288
     vocab_size: int = 2048
@@ -87,7 +87,8 @@ def pretrain(
     """
     rng = np.random.default_rng(settings.seed)
     tokenizer = train_tokenizer(draw_corpus(settings.tokenizer_texts, rng), settings.vocab_size)
-    model = build_model(settings).to(device)
+    model = build_model(settings)
+    torch.nn.Module.to(model, device)
     told = on_step or _say_nothing
     first_lesson(model, tokenizer, settings, rng, told)
     save_tiny(model, tokenizer, out)

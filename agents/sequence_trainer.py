@@ -19,7 +19,8 @@ from torch.nn import functional
 
 from copybandit.sim.calibration import fit_platt, judge_calibration
 from copybandit.sim.events import ADD_TO_CART, PURCHASE, VIEW, EventTable
-from copybandit.sim.interest import SHRINKAGE, Pairs, cut_in_time, purchase_pairs
+from copybandit.sim.interest import SHRINKAGE
+from copybandit.sim.interest_pairs import Pairs, cut_in_time, purchase_pairs
 from copybandit.sim.sequence import LENGTH, SequenceModel, SequenceScorer
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 

@@ -7,6 +7,8 @@ confusables, marks.
 
 from __future__ import annotations
 
+from copybandit.generators.word_forms import REGULARISED
+
 _GROUPS = """
 its it's; your you're; their there they're; then than; to too; whose who's; were where we're; affect effect;
 here hear; lose loose; by buy; weather whether; quite quiet; an and; from form; in is it; if of; of off; on
@@ -63,11 +65,7 @@ VERBS = frozenset(
     "store suit support take talk taste teach tell think tie top touch travel try turn understand use wait wake walk "
     "want warm wash watch wear weigh wipe wish work write".split()
 )
-IRREGULAR = {
-    "children": "childs", "feet": "foots", "shelves": "shelfs", "knives": "knifes", "leaves": "leafs", "men": "mans",
-    "women": "womans", "lives": "lifes", "teeth": "tooths", "scarves": "scarfs", "loaves": "loafs", "halves": "halfs",
-    "mice": "mouses", "wives": "wifes", "people": "peoples", "said": "sayed", "made": "maked", "kept": "keeped",
-}  # fmt: skip
+IRREGULAR = {right: regular for regular, right in REGULARISED.items()}
 """Right forms, and the regular ones that are put for them."""
 KEYS = {
     "a": "sqz", "b": "vgn", "c": "xdv", "d": "sfe", "e": "wrd", "f": "dgr", "g": "fht", "h": "gjy", "i": "uok", "j": "hku",

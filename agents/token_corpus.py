@@ -1,8 +1,9 @@
 """Clean English copy for the token editor: the project's own grammar, and human text where the owner's files are there.
 
 Every English kind of copy is composed for invented products, many with unheard-of names (`pretrain.draw_brief`). Human
-text is the headlines of the fit split of the Upworthy archive and titles and bullets of the fit split of the Costco
-electronics; both are split by `split_groups` with seed 0, so that the other parts stay unseen.
+text is titles and bullets of the fit split of the Costco electronics, to learn from, and the headlines of the fit split
+of the Upworthy archive, to choose thresholds on; both are split by `split_groups` with seed 0, so that the other parts
+stay unseen.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ _NOTES = (
 _KINDS = tuple(kind for kind in CONTENT_TYPES if kind != "tags")  # a list of tags has no grammar
 STORY = Product(product_id="story", name="-", title="-", category="-", brand="", price=1.0)
 """Stands for the product of a headline that sells none."""
+
+
+USUAL = 30_000
+"""Words common enough to be meant by a slip of the keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,19 +121,22 @@ def electronics_texts(part: str) -> list[CleanText]:
     return list(found.values())
 
 
-def word_list(texts: Iterable[CleanText], least: int = 2) -> WordList:
-    """Words that come at least so often, commonest first; words of slips and verbs are known at any rate.
+def word_list(texts: Iterable[CleanText], frequent: Sequence[str] = (), least: int = 2) -> WordList:
+    """Words that are common in general, then words that come at least so often in texts, commonest first.
 
     Args:
         texts: clean text; of grammar texts only those whose products are the lexicon's.
+        frequent: words with the commonest first; the first `USUAL` of them may be put for an unknown word. Where there
+            are none, every word may.
         least: fewest times.
     """
     counts: Counter[str] = Counter()
     for clean in texts:
         counts.update(t.word.lower() for t in tokens(clean.text) if t.word.replace("'", "").isalpha())
-    usual = sorted((word for word, count in counts.items() if count >= least), key=lambda w: (-counts[w], w))
+    known = sorted((word for word, count in counts.items() if count >= least), key=lambda w: (-counts[w], w))
     given = sorted({*FUNCTION, *FIXED, *VERBS, *CONFUSED})
-    return WordList(tuple(dict.fromkeys((*usual, *given))))
+    words = tuple(dict.fromkeys((*frequent, *known, *given)))
+    return WordList(words, min(USUAL, len(frequent)) or None)
 
 
 @dataclass(frozen=True, kw_only=True)

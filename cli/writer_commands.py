@@ -12,20 +12,21 @@ from copybandit.cli.progress import progress
 from copybandit.sim.types import DataError
 
 WHAT = ("tiny", "token-editor")
+DEVICES = ("cpu", "cuda")
 
 
 def pretrain_small(
     what: str,
     out: Path | None,
     steps: int | None,
-    third_steps: int,
+    third_steps: int | None,
     seed: int,
     ab_tests: Path | None,
     drafts: int,
     device: str,
     workers: int,
 ) -> None:
-    """Train one of `WHAT`; the shipped files were made with the default options, the token editor's with --ab-tests."""
+    """Train one of `WHAT`; the shipped files: default options, the token editor's with --ab-tests and --drafts 4000."""
     with one_line("copybandit pretrain"):
         if what not in WHAT:
             raise DataError(f"--what must be one of {', '.join(WHAT)}, got {what!r}; choose one of them")
@@ -40,8 +41,14 @@ def pretrain_small(
 def _tiny(
     out: Path, steps: int | None, third_steps: int | None, seed: int, device: str, workers: int
 ) -> None:
+    import torch
+
     from copybandit.agents.pretrain import PretrainSettings, pretrain
 
+    if device not in DEVICES or (device == "cuda" and not torch.cuda.is_available()):
+        raise DataError(
+            f"--device must be cpu, or cuda where torch finds a GPU, got {device!r}; give --device cpu"
+        )
     with progress(Console(stderr=True)) as display:
         settings = PretrainSettings(seed=seed)
         third = settings.third_steps if third_steps is None else third_steps

@@ -59,13 +59,17 @@ class EditingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Whether rules that a person may excuse refuse, too."""
     packs: tuple[Pack, ...] = PACKS
     """Jurisdictions and topics whose claim rules hold."""
-    currency: Annotated[str, Meta(pattern=r"^([A-Z]{3})?\Z")] = ""
+    currency: str = ""
     """ISO 4217 code of the shop's prices; empty lets copy write a price in any."""
     characters: LengthSettings = LengthSettings()
 
 
-def editor_of(settings: EditingSettings) -> Editor:
-    """The editor that the settings describe."""
+def editor_of(settings: EditingSettings, brands: tuple[str, ...] = ()) -> Editor:
+    """The editor that the settings describe, in a shop of the given brands.
+
+    Raises:
+        DataError: the currency is unknown.
+    """
     most: dict[str, int] = msgspec.structs.asdict(settings.characters)
     return Editor(
         settings=EditorSettings(
@@ -77,6 +81,7 @@ def editor_of(settings: EditingSettings) -> Editor:
             soft=settings.soft,
             packs=settings.packs,
             currency=settings.currency,
+            brands=brands,
             limits=tuple(replace(limit, characters=most[limit.content_type]) for limit in LIMITS),
         )
     )

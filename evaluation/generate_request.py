@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from copybandit.evaluation.editing_settings import EditingSettings
+from copybandit.evaluation.editing_settings import EditingSettings, editor_of
 from copybandit.generators.kinds import VOICES
 from copybandit.sim.product_stream import CatalogueRow
 from copybandit.sim.segment_file import read_segments
@@ -62,6 +62,7 @@ class GenerateRequest:
 
     def __post_init__(self) -> None:
         one_of("voice", self.voice, ("", *VOICES))
+        editor_of(self.editor)
         if len(set(self.content_types)) < len(self.content_types) or not self.content_types:
             raise DataError(f"--type must name each kind once, got {', '.join(self.content_types)}; drop one")
         if self.n < 1 or self.seed < 0:

@@ -16,6 +16,7 @@ import msgspec
 import yaml
 
 from copybandit.configs import read_shipped, shipped
+from copybandit.evaluation.editing_settings import editor_of
 from copybandit.evaluation.settings import RunSettings
 from copybandit.sim.segments import MIN_CELL
 from copybandit.sim.types import DataError
@@ -244,6 +245,7 @@ def _check_together(settings: RunSettings, source: str) -> None:
     if tune.episodes < tune.batch_size:
         rule = f"at least tune.batch_size = {tune.batch_size}"
         _refuse(source, "tune.episodes", rule, tune.episodes, "raise it")
+    editor_of(settings.editor)
     _check_file(settings.world, source, "retail", "--retail", data.retail)
     _check_file(settings.world, source, "ab_tests", "--ab-tests", data.ab_tests)
 

@@ -20,9 +20,17 @@ from copybandit.evaluation.report import write_report
 from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.sensitivity import sensitivity
 from copybandit.evaluation.settings import RunSettings
-from copybandit.evaluation.shop_data import ShopData, load_gold, load_shop, make_synthetic, read_real
+from copybandit.evaluation.shop_data import (
+    ShopData,
+    left_out,
+    load_gold,
+    load_shop,
+    make_synthetic,
+    read_real,
+)
 from copybandit.evaluation.stage_fit import FittedShop, fit_shop, load_fit
 from copybandit.evaluation.storage import load_json, save_json
+from copybandit.generators.editor import Editor
 from copybandit.sim.split import Split
 from copybandit.sim.world import World
 
@@ -48,10 +56,15 @@ def run(settings: RunSettings, folder: RunFolder[RunSettings], progress: Progres
         settings: of the run.
         folder: finished stages in it are not done again.
         progress: told where the run stands.
+
+    Raises:
+        DataError: the shop of an old run holds what the screen leaves out now.
     """
     pipeline = Pipeline(settings, folder, progress)
-    for line in pipeline.editor.notes:
+    for line in editor_of(settings.editor).notes:
         progress.note(line)
+    if folder.stage("data"):
+        left_out(folder.output("data"))
     for name in ("data", "fit", "sft", "tune", "judge", "bandit"):
         folder.run_stage(name, getattr(pipeline, name))
     progress.stage("report")
@@ -63,13 +76,12 @@ class Pipeline:
 
     def __init__(self, settings: RunSettings, folder: RunFolder[RunSettings], progress: Progress) -> None:
         self.settings, self.folder, self.progress = settings, folder, progress
-        self.editor = editor_of(settings.editor)
 
     def data(self, stage: Path) -> None:
         """Make up or read the shop."""
         self.progress.stage("data")
         (make_synthetic if self.settings.world == "synthetic" else read_real)(self.settings, stage)
-        if dropped := load_json(stage / "screened.json"):
+        if dropped := left_out(stage):
             n = len({row["product_id"] for row in dropped})
             self.progress.note(f"{n} products: text that reads as an order to the writer was left out")
 
@@ -209,12 +221,18 @@ class Pipeline:
 
     def screening(self) -> Mapping[str, Any]:
         """How many products had text dropped that reads as an order to the writer, and what."""
-        dropped = load_json(self.folder.output("data") / "screened.json")
+        dropped = left_out(self.folder.output("data"))
         return {"products": len({row["product_id"] for row in dropped}), "dropped": dropped}
 
     def shop(self) -> ShopData:
         """The shop that the data stage saved."""
         return load_shop(self.settings, self.folder.output("data"))
+
+    @property
+    def editor(self) -> Editor:
+        """Reads by the config's rules; copy for one product may not name another brand of the shop."""
+        brands = {product.brand for product in self.shop().products if product.brand}
+        return editor_of(self.settings.editor, tuple(sorted(brands)))
 
     def fitted(self) -> FittedShop:
         """What the fit stage saved."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,11 +20,11 @@ from copybandit.evaluation.storage import (
     save_table,
 )
 from copybandit.generators.grammar import write
-from copybandit.generators.injection import cleaned
+from copybandit.generators.injection import cleaned, screen
 from copybandit.generators.template import REFERENCE
 from copybandit.sim.catalogue import draw_catalogue, lexicon
 from copybandit.sim.events import PURCHASE, EventTable
-from copybandit.sim.interest import interest_text
+from copybandit.sim.interest_features import interest_text
 from copybandit.sim.oracle import Sample, synthetic_gold
 from copybandit.sim.retail import load_retail
 from copybandit.sim.schema import read_feedback, write_feedback
@@ -128,6 +129,23 @@ def screened(products: Sequence[Product], stage: Path) -> tuple[Product, ...]:
     return tuple(one.product for one in found)
 
 
+def left_out(stage: Path) -> list[dict[str, Any]]:
+    """What `screened` dropped, each with product_id and the fields of `Finding`; a shop from before it is screened now.
+
+    Raises:
+        DataError: such a shop holds an order to a writer, and so may all that was made from it.
+    """
+    if (stage / "screened.json").exists():
+        return list(load_json(stage / "screened.json"))
+    for product in _products(load_json(stage / "shop.json")):
+        for finding in screen(product):
+            raise DataError(
+                f"{stage}: a shop must hold no order to the writer, got {finding.text!r} in product {product.product_id}, "
+                f"saved before texts were screened; remove {stage} and resume, which does all stages again"
+            )
+    return []
+
+
 def known_words(products: Sequence[Product]) -> tuple[str, ...]:
     """Words of the lexicon that some product's text holds."""
     held = set(
@@ -216,7 +234,7 @@ def _save(
 def load_shop(settings: RunSettings, stage: Path) -> ShopData:
     """Read what `make_synthetic` or `read_real` saved, and split it."""
     raw = load_json(stage / "shop.json")
-    products = tuple(msgspec.convert(row, Product) for row in raw["products"])
+    products = _products(raw)
     events = _reindexed(
         EventTable.from_arrow(load_table(stage / "events.arrow")), raw["shopper_ids"], products
     )
@@ -238,6 +256,10 @@ def load_shop(settings: RunSettings, stage: Path) -> ShopData:
         shoppers=split_groups(np.array(events.shopper_ids), settings.seed),
         catalogue=split_groups(np.array([product.product_id for product in products]), settings.seed + 1),
     )
+
+
+def _products(raw: Mapping[str, Any]) -> tuple[Product, ...]:
+    return tuple(msgspec.convert(row, Product) for row in raw["products"])
 
 
 def _reindexed(events: EventTable, shopper_ids: Sequence[str], products: Sequence[Product]) -> EventTable:

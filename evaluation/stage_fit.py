@@ -14,7 +14,9 @@ from copybandit.evaluation.storage import load_arrays, load_json, save_arrays, s
 from copybandit.evaluation.world_from_rounds import world_from_rounds
 from copybandit.evaluation.world_from_tests import worlds_from_tests
 from copybandit.sim.events import EventTable
-from copybandit.sim.interest import InterestModel, ProductFeatures, cut_in_time, fit_interest
+from copybandit.sim.interest import InterestModel, fit_interest
+from copybandit.sim.interest_features import ProductFeatures
+from copybandit.sim.interest_pairs import cut_in_time
 from copybandit.sim.oracle import Sample, within_brief_sd
 from copybandit.sim.segments import interest_words, leaning_reliability, segment_shoppers
 from copybandit.sim.store import load_record, save_record

@@ -111,6 +111,7 @@ def _fitted_ledger(fit: RoundsFit, settings: RunSettings) -> list[LedgerRow]:
     ]
     chosen = (
         ("sd of wording that carries over", fit.effect_sd, "held-out products in"),
+        ("sd of wording, for the doubt", fit.doubt_sd, "held-out products in"),
         ("sd of product appeal", fit.product_sd, "evidence of"),
     )
     return [

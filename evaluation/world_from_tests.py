@@ -13,7 +13,7 @@ from copybandit.evaluation.sensitivity import RANGES
 from copybandit.evaluation.settings import RunSettings
 from copybandit.evaluation.shop_data import ShopData, coefficients, first_place_ctr
 from copybandit.sim.encoders import Lsa, Style
-from copybandit.sim.interest import cut_in_time
+from copybandit.sim.interest_pairs import cut_in_time
 from copybandit.sim.oracle import CEILING, pinned
 from copybandit.sim.retail_gold import fit_collaborative, fit_gold_wording
 from copybandit.sim.split import split_groups

@@ -23,6 +23,16 @@ _DECLINES = re.compile(
     re.IGNORECASE,
 )
 _ANSWERS = re.compile(r"\b(?:but|yes|however|though)\b|但|不过", re.IGNORECASE)
+# `能不能进洗碗机,资料里没写`: a clause that says it is not known, or asks right before one.
+_CLAUSE = re.compile(r"[^,，;；]+")
+_UNKNOWN = re.compile(
+    r"没有?(?:写|说|提|注明|标注?|标明|相关|这方面|资料|信息|数据|说明|查到)|未(?:注明|标注|标明|提及|说明|写)|查不到|暂无"
+    r"|不(?:清楚|确定|好(?:乱|瞎)?说|敢(?:乱|瞎)?(?:说|答|保证)|好乱答|能确定)|(?:没法|无法|不好)(?:确认|确定|判断|答|说)|以[^,，;；]{1,8}为准"
+)
+_ASKED = re.compile(
+    r"([能可是有支带含防耐送附会适用进放配掉怕])[不没]\1|是否|能否|可否|有无|几|多[少久大高长重]|什么|哪|吗|呢|怎么"
+)
+_BUT = re.compile(r"但|不过|只是|其实|肯定|一定")
 _COUNT = re.compile(r"[\d一二两三四五六七八九十百千半]+[\u4e00-\u9fff]")
 _WHETHER = re.compile(r"\b(?:whether|if)\b|是否|能不能|会不会|够不够", re.IGNORECASE)
 _NUMBER = re.compile(r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b", re.IGNORECASE)
@@ -60,7 +70,7 @@ def declined(brief: Brief, plain: str) -> str:
     counts = set(_COUNT.findall(brief.question))
 
     def without(sentence: re.Match[str]) -> str:
-        said = sentence.group()
+        said = _without_unknown(sentence.group())
         if not _DECLINES.search(said) or _ANSWERS.search(said):
             return said
         if whether := _WHETHER.search(said):  # a word of what is left open says nothing
@@ -70,3 +80,17 @@ def declined(brief: Brief, plain: str) -> str:
         return _TOKEN.sub(lambda m: " " * len(m.group()) if m.group().lower() in asked else m.group(), said)
 
     return _SENTENCE.sub(without, plain)
+
+
+def _without_unknown(sentence: str) -> str:
+    """Blank the clauses of a Chinese sentence that say, or ask, what the listing does not tell."""
+    if _UNKNOWN.search(sentence) is None:
+        return sentence
+    clauses = list(_CLAUSE.finditer(sentence))
+    for clause, after in zip(clauses, [*clauses[1:], None], strict=True):
+        unknown = _UNKNOWN.search(clause.group()) and not _BUT.search(clause.group())
+        asked = _ASKED.search(clause.group()) and after and _UNKNOWN.search(after.group())
+        if unknown or asked:
+            start, end = clause.span()
+            sentence = sentence[:start] + " " * (end - start) + sentence[end:]
+    return sentence

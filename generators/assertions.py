@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from copybandit.generators.chinese_readings import denied_in_chinese
+from copybandit.generators.denials import denied
+from copybandit.generators.features import is_feature
 from copybandit.generators.phrases import stems
 from copybandit.generators.rejection import Rejection, reject
 
@@ -17,20 +20,30 @@ _PART = (
     "display|screen|lamp|mirror|clip|magnet|lock|charger|cable|adapter|adaptor|remote|microphone|sensor|nozzle|tray|rack|straw|"
     "saucer|pouch|sleeve|dial|knob|plug|cord|hose|pump|grinder|buckle|clasp|toggle|drawstring|insole|laces|heel|bookmark|sticker|"
     "manual|ladder|canopy|armrest|headrest|footrest|cushion|pump|gauge|thermometer|strainer|infuser|scoop|whisk|stopper|dropper|"
+    "counter|compass|ruler|whistle|bell|buzzer|speaker|valve|port|socket|vent|button|switch|compartment|"
+    "bottle opener|led|light|camera|"
     "applicator|holster|kickstand|tripod|mount|bracket|hinge|fan|flash|subwoofer|trackpad|keypad|alarm|grip|nib|barrel|liner"
 )
 _WITH = re.compile(
-    rf"\b(?:with|has|features?|includes?|including|plus) (?:an?|its|built-in|integrated)? ?(?:[\w-]+ ){{0,2}}?(?P<what>{_PART})s?\b"  # noqa: E501
+    r"\b(?:with|has|features?|includes?|including|plus) (?:an?|its|built-in|integrated)? ?(?:[\w-]+ ){0,2}?"
+    rf"(?P<what>{_PART})s?\b"
+)
+# `a counter in the handle`: what stands in a part of the product is a part, too.
+_INSIDE = re.compile(
+    rf"\ban? (?:[\w-]+ )?(?P<what>{_PART})s? "
+    r"(?:in|on|inside|under|underneath|behind|along|beneath) (?:the|its|each) (?P<where>[a-z]+)"
 )
 _FLAVOUR = re.compile(
-    r"\b(?:notes?|hints?|aromas?|scents?|flavou?rs?|infused|scented|flavou?red) (?:of|with) (?P<what>[a-z]+(?:(?:,| and|, and) [a-z]+)*)"  # noqa: E501
-    r"|\b(?P<who>[a-z]+)[- ](?:scented|flavou?red|infused|lined|coated|plated|filled|powered|certified|compatible|resistant|proof"  # noqa: E501
-    r"|grade|approved|free)\b"
+    r"\b(?:notes?|hints?|aromas?|scents?|flavou?rs?|infused|scented|flavou?red) (?:of|with) "
+    r"(?P<what>[a-z]+(?:(?:, [a-z]+)*,? and [a-z]+)?)"
+    r"|\b(?P<who>[a-z]+)[- ](?:scented|flavou?red|infused|lined|coated|plated|filled|powered"
+    r"|certified|compatible|resistant|proof|grade|approved|free)\b"
 )
 _IDLE = stems(
-    "the a an and your our its of care worry stress hassle trouble guilt fuss fool hands drama scot mess debt pain cash light heavy "  # noqa: E501
-    "fully half well self self-made morning mornings evening summer winter spring autumn home adventure joy calm comfort sun moon "  # noqa: E501
-    "fun action fully un ill is are be feel set for break nostalgia mischief surprise humour humor sky day night every deliciously"  # noqa: E501
+    "the a an and your our its all any some most more very so too of in on care worry stress hassle trouble guilt fuss fool "
+    "hands drama scot mess debt pain cash light heavy fully half well self self-made morning mornings evening summer winter "
+    "spring autumn home adventure joy calm comfort sun moon living fun action fully un ill is are be feel set for break "
+    "nostalgia mischief surprise humour humor sky day night every deliciously"
 )
 _CHINESE = re.compile(
     r"(?P<colour>(?:[浅深淡暗亮天海宝藏墨酒玫草军奶雾湖]?[红橙黄绿青蓝紫黑灰粉棕咖褐]|[米奶象月]?白|[银金]|豆沙|奶茶|焦糖|香槟|卡其|驼|杏|米)色(?!调|彩|情))"
@@ -50,6 +63,14 @@ _WHAT = {"colour": "a colour", "flavour": "a flavour", "part": "a part", "proof"
          "place": "a place", "source": "a place"}  # fmt: skip
 
 
+_OTHERS = re.compile(r"\b(?:your|my|our|every|any|another)\b")
+
+
+def _no_part(low: str, match: re.Match[str]) -> bool:
+    """Whether the part is denied (``has no lid``), or the reader's (``with your lamp``)."""
+    return denied(low, match.start("what")) or _OTHERS.search(match.group()) is not None
+
+
 def _own_participle(match: re.Match[str], said: str) -> bool:
     """Whether the participle is the product's (``a boring lined notebook``), and the word before it only stands there."""
     before, _, participle = match.group().partition(" ")
@@ -63,10 +84,14 @@ def foreign_assertions(said: str, low: str) -> Iterator[Rejection]:
         said: folded text of all that the product says and the reader cares for.
         low: the copy, normalised and folded.
     """
+    for match in _INSIDE.finditer(low):
+        own = stems(said)
+        if stems(match["where"]) <= own and not stems(match["what"]) & own and not _no_part(low, match):
+            yield reject("attribute", match, f"{match.group()!r}: a part that the product does not have")
     if "with" in low or "has " in low or "nclud" in low or "feature" in low or "plus" in low:
         own = stems(said)
         for match in _WITH.finditer(low):
-            if match.group() not in said and not stems(match["what"]) & own:
+            if match.group() not in said and not stems(match["what"]) & own and not _no_part(low, match):
                 yield reject("attribute", match, f"{match.group()!r}: a part that the product does not have")
     for match in _FLAVOUR.finditer(low):
         new = stems(match["what"] or match["who"]) - _IDLE - stems(said)
@@ -80,7 +105,9 @@ def _chinese(said: str, low: str) -> Iterator[Rejection]:
     for match in _CHINESE.finditer(low):
         kind = match.lastgroup or ""
         word = match[kind].removesuffix("色")
-        if word not in said and match.group() not in said:
+        if kind == "proof" and (word[:2] in said or is_feature(word)):  # the closed world of features decides
+            continue
+        if word not in said and match.group() not in said and not denied_in_chinese(low, match.start(kind)):
             yield reject(
                 "attribute", match, f"{match.group()!r} is {_WHAT[kind]} that the product does not name"
             )

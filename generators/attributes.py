@@ -1,7 +1,8 @@
 """Words that describe products, said of neither this product nor the reader's interests.
 
 One form of a word stands for the others (``hangs``, ``hang it``). Words that are common English, too, count only where they
-describe the product (`attributes.yaml`): ``a long handle``, not ``a long day``.
+describe the product (`attributes.yaml`): ``a long handle``, not ``a long day``. A tint (a colour, a style) describes what it
+stands before, so before a thing that is not the product's it describes nothing: ``red wine``. Denied words claim nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from functools import cache, lru_cache
 
 from copybandit.generators.assertions import foreign_assertions
 from copybandit.generators.counting import GENERIC
+from copybandit.generators.denials import denied
 from copybandit.generators.facts import Said
 from copybandit.generators.features import foreign_features
+from copybandit.generators.materials import implied_materials
 from copybandit.generators.normalising import folded
 from copybandit.generators.phrases import stem
 from copybandit.generators.rejection import Rejection, reject
@@ -43,7 +46,13 @@ def attribute_words() -> frozenset[str]:
         *measures,
         *_words(" ".join(move.text for move in moves())),
     }
-    return frozenset(word for word in _words(" ".join(said)) if len(word) > 2) - harmless
+    return frozenset(
+        word
+        for word in _words(" ".join(said))
+        if len(word) > 2
+        and word not in harmless
+        and not implied_materials(word)  # materials are read as such
+    )
 
 
 @cache
@@ -54,9 +63,17 @@ def _ordinary() -> dict[str, re.Pattern[str]]:
     }
 
 
+@cache
+def _tints() -> tuple[frozenset[str], frozenset[str], re.Pattern[str]]:
+    """Colours and styles, the parts that they may stand before, and phrases in which they are none."""
+    raw = table("attributes.yaml")["tints"]
+    return frozenset(raw["words"]), frozenset(raw["parts"]), re.compile("|".join(raw["idioms"]))
+
+
 @lru_cache(maxsize=8192)
 def _foreign(said: str, interests: str) -> frozenset[str]:
-    own = {stem(word) for word in (*_words(said), *_words(interests))}
+    pieces = (*_words(said), *_words(interests))
+    own = {stem(piece) for word in pieces for piece in (word, *word.split("-"))}
     return frozenset(word for word in attribute_words() if stem(word) not in own)
 
 
@@ -71,7 +88,8 @@ def foreign_attributes(said: Said, text: str, interests: str) -> list[Rejection]
         reject("attribute", match, f"{match.group()!r} is not among the product's facts")
         for match in _WORD.finditer(text)
         if (word := match.group().lower()) in foreign
-        and (word not in _ordinary() or _describes(word, low, match.span(), said.words))
+        and _describes(word, low, match.span(), said.words)
+        and not denied(low, match.start())
     ]
 
 
@@ -81,14 +99,32 @@ _LIGHT = 4
 
 
 def _describes(word: str, low: str, span: tuple[int, int], own: frozenset[str]) -> bool:
-    """Whether a common word says something of the product at this place."""
+    """Whether a word says something of the product at this place."""
+    if word in _tints()[0]:
+        return _tinted(low, span, own)
+    if word not in _ordinary():
+        return True
     follows = _NEXT.match(low, span[1])
     if follows and len(follows[1]) >= _LIGHT and follows[1] in own and follows[1] not in _FUNCTION:
         return True
     return any(m.start() < span[1] and span[0] < m.end() for m in _ordinary()[word].finditer(low))
 
 
-_FUNCTION = frozenset("with from that this into when your over under only than them they".split())
+def _tinted(low: str, span: tuple[int, int], own: frozenset[str]) -> bool:
+    """Whether a colour or style stands alone, or before something of the product's."""
+    words, parts, idioms = _tints()
+    if any(m.start() < span[1] and span[0] < m.end() for m in idioms.finditer(low)):
+        return False
+    follows = _NEXT.match(low, span[1])
+    while follows and (follows[1] in words or follows[1] in ("and", "or")):
+        follows = _NEXT.match(low, follows.end())
+    return follows is None or follows[1] in _FUNCTION | own or follows[1].rstrip("s") in parts | own
+
+
+_FUNCTION = frozenset(
+    "with from that this into when your over under only than them they in on at by for as to of is are was its it all "
+    "but so".split()
+)
 
 
 def _words(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache, lru_cache
 
 from copybandit.generators.tables import table
@@ -23,7 +24,11 @@ def _pattern(catalogue: tuple[str, ...]) -> re.Pattern[str]:
         {form for b in (*known, *own) if b.isascii() or b[0].isascii() for form in (b, b.upper())}, key=len
     )
     other = [re.escape(b) for b in (*known, *own) if not b[0].isascii()]
-    words = "|".join(re.escape(form) for form in reversed(latin))
+    firsts = sorted({form[0] for form in latin})  # by first letter: most places in a text are left at once
+    words = "|".join(
+        f"{first}(?:{'|'.join(re.escape(form[1:]) for form in reversed(latin) if form[0] == first)})"
+        for first in firsts
+    )
     return re.compile("|".join((rf"\b(?:{words})(?!\w)", *other, *contexts)))
 
 
@@ -35,9 +40,30 @@ def foreign_brands(text: str, said: str, catalogue: tuple[str, ...] = ()) -> lis
         said: folded text of all that the product says.
         catalogue: brands of the shop, as written.
     """
-    named = _pattern(catalogue).finditer(text)
+    named = [*_pattern(catalogue).finditer(text), *_chinese(text)]
     known = [match for match in named if not _own(match.group().lower(), said)]
-    return known + [match for match in _NAMED.finditer(text) if _names_a_maker(match, said)]
+    if text.islower():
+        return known
+    makers = [match for match in _NAMED.finditer(text) if _names_a_maker(match, said)]
+    return (
+        known
+        + makers
+        + [
+            match
+            for match in _MADE_BY.finditer(text)
+            if _foreign_maker(match["maker"] or match["seal"] or match["rival"], said)
+        ]
+    )
+
+
+@cache
+def _further() -> re.Pattern[str]:
+    return re.compile("|".join(sorted(table("brands_zh.yaml")["brands"].split(), key=len, reverse=True)))
+
+
+def _chinese(text: str) -> Iterator[re.Match[str]]:
+    """Brands in Chinese characters beyond the list that all copy is read with."""
+    return iter(()) if text.isascii() else _further().finditer(text.lower())
 
 
 _OF = re.compile(r"^(?:from|by) ")
@@ -49,17 +75,39 @@ def _own(named: str, said: str) -> bool:
     return named in said or (maker != named and f"; {maker} ;" in said)
 
 
-# `a Brooks bell` of a bell by another maker; days, feasts and peoples name none.
+# `a Brooks bell` of a bell by another maker, in the midst of a sentence; days, feasts and peoples name none.
 _NAMED = re.compile(
-    r"\b(?:an?|any|your|with|like|than) (?P<maker>[A-Z][a-z]{2,}(?:'s)?) (?P<thing>[a-z]{3,})\b"
+    r"(?<=[a-z0-9,] )(?P<maker>[A-Z][a-z]{2,}(?:'s)?(?: [A-Z][a-z]+)?) (?P<thing>[a-z]{3,})\b"
+    r"|(?:^|[.!?] )(?:Your|Any|Another|An?|The) (?P<whose>[A-Z][a-z]{2,}(?: [A-Z][a-z]+)?) (?P<which>[a-z]{3,})\b"
+)
+# Who is said to have made it.
+_MADE_BY = re.compile(
+    r"\b(?:made|built|designed|crafted|manufactured|produced|licensed|engineered|supplied|powered) "
+    r"by (?P<maker>[A-Z][\w&'-]+)"
+    r"|\b(?:rivals?|beats?|outsells|alternative to|dupe (?:for|of)|compatible with|as good as|borrowed from|"
+    r"partner\w* with|works with|(?:better|cheaper|softer|sharper|lighter) than|stolen from|"
+    r"inspired by) (?:an? |any )?(?P<rival>[A-Z][a-z]{2,})"
+    r"|\b(?i:genuine|official|authentic|licensed) (?P<seal>[A-Z][a-z]{2,}) [a-z]"
 )
 _PEOPLE = re.compile(
     r"(?:ish|ese|ian|can|ean|ican|day|mas|dutch|french|swiss|greek|thai|welsh|january|february|march|april|may|june|july|august|"
-    r"september|october|november|december|easter|halloween|valentine|ramadan|hanukkah|diwali|eve|mum|mom|dad|grandma|nordic|zen)$"
+    r"september|october|november|december|easter|halloween|valentine|ramadan|hanukkah|diwali|eve|mum|mom|dad|grandma|nordic|zen|world|earth|moon|hand|artisan|nature|santa|monday|friday|sunday|night|morning|north|south|east|west|northern|southern|mr|mrs)$"
 )
 
 
 def _names_a_maker(match: re.Match[str], said: str) -> bool:
-    maker = match["maker"].lower().removesuffix("'s")
-    own = re.search(rf"\b{re.escape(match['thing'])}s?\b", said)
-    return own is not None and maker not in said and _PEOPLE.search(maker) is None
+    maker, thing = match["maker"] or match["whose"], match["thing"] or match["which"]
+    own = thing not in _FUNCTION and re.search(
+        rf"\b{re.escape(thing)}s?\b|\b{re.escape(thing.rstrip('s'))}\b", said
+    )
+    return bool(own) and _foreign_maker(maker, said)
+
+
+def _foreign_maker(maker: str, said: str) -> bool:
+    low = maker.lower().removesuffix("'s")
+    return low.split()[0] not in said and not any(_PEOPLE.search(word) for word in low.split())
+
+
+_FUNCTION = frozenset(
+    "with from that this into when your over under only than them they for and the are has can you per".split()
+)

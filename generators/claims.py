@@ -1,26 +1,32 @@
 """Claim rules by jurisdiction: versioned packs in `rules_*.yaml`, each rule with its law, its patterns and its examples.
 
 A match is excused where it overlaps a match of one of the rule's exceptions, where it lies within the product's own name or
-brand, or, for a rule that says so (`unless_said`), where the product says the same words. A pack's examples are tests.
+brand, or, for a rule that says so (`unless_said`), where the product says the same words. Where the product itself has an
+offer or a deadline (`held`), copy may speak of it in its own words: dates and prices are read as facts. A body or a standard
+that the product names supports its certificate (``certified to`` its standard). A pack's examples are tests.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, get_args
 
+from copybandit.generators.denials import denied
 from copybandit.generators.normalising import has_chinese
 from copybandit.generators.phrases import stems
 from copybandit.generators.rejection import Rejection, Severity
 from copybandit.generators.tables import table
+from copybandit.generators.wordlists import filled
 from copybandit.sim.types import DataError, Language
 
 Pack = Literal["us", "eu", "cn", "health", "finance", "features"]
 PACKS: tuple[Pack, ...] = get_args(Pack)
 """Names of the packs that ship with the package."""
+_FURTHER = {"cn": ("cn_spoken",)}
+"""Packs whose rules fill more than one file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +43,7 @@ class Rule:
         patterns: regular expressions over folded text.
         exceptions: regular expressions; a match that overlaps one of theirs is excused.
         unless_said: whether the product's own words excuse it.
+        held: regular expressions; the rule does not read copy for a product whose text matches one.
         bad: texts that break it.
         good: texts that look like it and do not.
     """
@@ -52,6 +59,7 @@ class Rule:
     unless_said: bool
     bad: tuple[str, ...]
     good: tuple[str, ...]
+    held: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.bad) < 3 or len(self.good) < 3:
@@ -66,6 +74,7 @@ class _Compiled:
     rule: Rule
     pattern: re.Pattern[str]
     exceptions: re.Pattern[str] | None
+    held: re.Pattern[str] | None
 
 
 @cache
@@ -77,11 +86,13 @@ def pack(name: str) -> tuple[Rule, ...]:
     """
     if name not in PACKS:
         raise DataError(f"unknown rule pack {name!r}; choose from {', '.join(PACKS)}")
-    raw = table(f"rules_{name}.yaml")
-    return tuple(_rule(row, raw["jurisdiction"]) for row in raw["rules"])
+    tables = [table(f"rules_{part}.yaml") for part in (name, *_FURTHER.get(name, ()))]
+    return tuple(
+        _rule(row, raw["jurisdiction"], raw.get("words", {})) for raw in tables for row in raw["rules"]
+    )
 
 
-def _rule(row: dict[str, Any], jurisdiction: str) -> Rule:
+def _rule(row: dict[str, Any], jurisdiction: str, words: Mapping[str, str]) -> Rule:
     return Rule(
         rule_id=row["id"],
         jurisdiction=jurisdiction,
@@ -90,10 +101,11 @@ def _rule(row: dict[str, Any], jurisdiction: str) -> Rule:
         reason=row["reason"],
         unless_said=row["unless_said"],
         languages=tuple(row["languages"]),
-        patterns=tuple(row["patterns"]),
-        exceptions=tuple(row["exceptions"]),
+        patterns=tuple(filled(pattern, words) for pattern in row["patterns"]),
+        exceptions=tuple(filled(pattern, words) for pattern in row["exceptions"]),
         bad=tuple(row["bad"]),
         good=tuple(row["good"]),
+        held=tuple(row.get("held", ())),
     )
 
 
@@ -118,6 +130,7 @@ def _compiled(packs: tuple[str, ...], chinese: bool) -> tuple[re.Pattern[str], t
             rule=rule,
             pattern=re.compile(_union(rule.patterns)),
             exceptions=re.compile("|".join(rule.exceptions)) if rule.exceptions else None,
+            held=re.compile("|".join(rule.held)) if rule.held else None,
         )
         for rule in rules
     )
@@ -147,10 +160,24 @@ def broken(
 
 def _breaches(compiled: _Compiled, text: str, said: str, names: tuple[str, ...]) -> Iterator[re.Match[str]]:
     for match in compiled.pattern.finditer(text):
-        if compiled.rule.unless_said and _says(said, match.group()):
+        if compiled.held is not None and compiled.held.search(said):
+            return
+        if compiled.rule.unless_said and (_says(said, match.group()) or _attested(text, match, said)):
+            continue
+        if compiled.rule.jurisdiction == "features" and denied(text, match.start()):
             continue
         if not (_excepted(compiled.exceptions, text, match) or _named(names, text, match)):
             yield match
+
+
+_ATTESTED = re.compile(r"\s?(?:to|by|under|as per|against|for) (?:the )?(?P<body>[\w-]{2,})")
+_OF_PROOF = re.compile(r"(?:certifi|approv|tested|accredit|listed|label|rated)")
+
+
+def _attested(text: str, match: re.Match[str], said: str) -> bool:
+    """Whether a proof is by a body or to a standard that the product names: ``certified to en 71``."""
+    body = _ATTESTED.match(text, match.end()) if _OF_PROOF.search(match.group()) else None
+    return body is not None and re.search(rf"\b{re.escape(body['body'])}\b", said) is not None
 
 
 def _excepted(exceptions: re.Pattern[str] | None, text: str, match: re.Match[str]) -> bool:

@@ -17,7 +17,7 @@ from copybandit.generators.chinese import measure_word
 from copybandit.generators.kinds import Part, parts_of, voice_of
 from copybandit.generators.limits import LIMITS, limit_for
 from copybandit.generators.moves import Move, fill, fill_chinese, fill_list
-from copybandit.generators.slots import Sayable, sayable
+from copybandit.generators.slots import Sayable, name_forms, sayable
 from copybandit.sim.types import Brief, DataError
 
 
@@ -33,7 +33,8 @@ class Composed:
 def compose(brief: Brief, rng: np.random.Generator | None = None) -> Composed:
     """Write a text of the brief's kind; without `rng`, with the first moves that fit, in the files' order.
 
-    A text that is too long for its kind is made again without the longest fact, as often as needed.
+    A text that is too long for its kind is made again without the longest fact, as often as needed; then, where it need not
+    name the product in full, with the moves that fit, and at last with a shorter name.
 
     Raises:
         DataError: the copy's language is not the product's, or the voice is unknown.
@@ -41,22 +42,40 @@ def compose(brief: Brief, rng: np.random.Generator | None = None) -> Composed:
     if brief.content_type == "answer":
         return _answer(brief, rng)
     left = sayable(brief, rng)
-    most = limit_for(brief.content_type, brief.placement, LIMITS).characters
+    limit = limit_for(brief.content_type, brief.placement, LIMITS)
     orders = -math.fsum(math.lgamma(len(words) + 1) for words in left.stores) if rng is not None else 0.0
     while True:
         done = _once(brief, left, rng, orders)
-        shorter = left.shorter()
-        if len(done.text) <= most or shorter is None:
+        if len(done.text) <= limit.characters:
             return done
+        shorter = left.shorter()
+        if shorter is None:
+            return done if limit.named else _squeezed(brief, left, rng, orders, limit.characters)
         left = shorter
 
 
-def _once(brief: Brief, left: Sayable, rng: np.random.Generator | None, log_prob: float) -> Composed:
+def _squeezed(
+    brief: Brief, left: Sayable, rng: np.random.Generator | None, orders: float, most: int
+) -> Composed:
+    """The text with the longest form of the name that a move has room for; where none has, with the shortest."""
+    for name in name_forms(left.singles["name"]):
+        done = _once(brief, left.named(name), rng, orders, most)
+        if len(done.text) <= most:
+            break
+    return done
+
+
+def _once(
+    brief: Brief, left: Sayable, rng: np.random.Generator | None, log_prob: float, most: int | None = None
+) -> Composed:
+    """One move for each part; where `most` is given, one of so many characters if there is any."""
     said: list[tuple[Move, str]] = []
     for part in parts_of(brief.content_type, brief.language):
         fitting = _fitting(part, brief, left)
         if not fitting:
             continue
+        if most is not None:
+            fitting = [move for move in fitting if len(_filled(move, brief, left)) <= most] or fitting
         move = fitting[0 if rng is None else int(rng.integers(len(fitting)))]
         log_prob -= math.log(len(fitting)) if rng is not None else 0.0
         said.append((move, _filled(move, brief, left)))

@@ -22,7 +22,8 @@ PARTS = frozenset(
     "program programme channel driver lens camera core thread screen window room tier step section slot use wash cycle "
     "player gear zone head nozzle speaker sensor lesson chapter recipe course function feature way side night review "
     "customer order rating strap zip zipper burner ring shelves outlet socket tray shade flavour flavor scent battery "
-    "页 层 格 档 色 人 位 口袋 抽屉 轮 步 孔 针 线 核 路 键 段 次 遍 种 区 灯 门 级 代 章 集 折 期 名 款色 年级 项 重 道 挡 排 面 味".split()  # noqa: E501
+    "页 层 格 档 色 人 位 口袋 抽屉 轮 步 孔 针 线 核 路 键 段 次 遍 种 区 灯 门 级 代 章 集 折 期 名 款色 年级 项 "
+    "重 道 挡 排 面 味".split()
 )
 """What parts, uses and people are counted in; they are not things for sale."""
 _SAME: dict[str, str] = {word: row[0] for row in table("counted.yaml")["same"] for word in row}

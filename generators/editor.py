@@ -10,15 +10,15 @@ without changing what is said, and lists each repair: by rules, and where asked 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from copybandit.generators.allowed import blanked, declined
 from copybandit.generators.attributes import attribute_words, foreign_attributes
+from copybandit.generators.chinese_slips import chinese_slips
 from copybandit.generators.claims import PACKS, broken
 from copybandit.generators.effects import health_effects
-from copybandit.generators.experience import ungrounded
+from copybandit.generators.experience import cheerful, ungrounded
 from copybandit.generators.facts import Said, numbers, said_of, unsupported
 from copybandit.generators.injection import cleaned_brief, echoes
 from copybandit.generators.limits import LIMITS, MAX_CHARACTERS, Limit, limit_for
@@ -28,8 +28,10 @@ from copybandit.generators.rejection import Rejection
 from copybandit.generators.repairs import Edit, repaired
 from copybandit.generators.safety import unsafe
 from copybandit.generators.shape import misshapen
+from copybandit.generators.slips import slips
 from copybandit.generators.smuggled import smuggled
-from copybandit.sim.types import Brief, DataError, Product, Variant
+from copybandit.sim.currency import CURRENCIES
+from copybandit.sim.types import Brief, DataError, Product
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -40,7 +42,6 @@ __all__ = [
     "attribute_words",
     "check",
     "edit",
-    "first_approved",
     "names_product",
     "normalise",
     "numbers",
@@ -55,7 +56,7 @@ class EditorSettings:
         facts: numbers, dates, materials, brands and attributes must be the product's.
         claims: claim rules of `packs`.
         safety: abuse, personal data, individual history, invented experience, orders to the writer and what they ordered.
-        proofreading: grammar and spelling of English copy; without Harper only a few slips are found.
+        proofreading: grammar and spelling of English copy by Harper; the commonest slips are soft findings without it.
         token_edits: mend slips of English copy with the trained token editor, which needs torch.
         soft: whether soft rules (`Rejection.severity`) refuse, too.
         packs: names of claim packs.
@@ -64,7 +65,7 @@ class EditorSettings:
         currency: ISO 4217 code of the shop's prices; empty lets copy write a price in any.
 
     Raises:
-        DataError: a pack is unknown.
+        DataError: a pack or the currency is unknown.
     """
 
     facts: bool = True
@@ -81,6 +82,11 @@ class EditorSettings:
     def __post_init__(self) -> None:
         if unknown := [name for name in self.packs if name not in PACKS]:
             raise DataError(f"unknown rule pack {unknown[0]!r}; choose from {', '.join(PACKS)}")
+        if self.currency and self.currency not in CURRENCIES:
+            raise DataError(
+                f"editor.currency must be an ISO 4217 code such as EUR, got {self.currency!r}; "
+                "correct it, or leave it empty where copy may write a price in any"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,15 +142,23 @@ class Editor:
             found += foreign_attributes(said, told, interests)
         if settings.claims:
             words = f"{said.folded} ; {interests.lower()}" if interests else said.folded
-            found += broken(low, words, _names(brief.product), settings.packs)
+            names, told = _names(brief.product), folded(declined(brief, plain))
+            found += broken(low, words, names, tuple(p for p in settings.packs if p != "features"))
+            found += broken(told, words, names, ("features",)) if "features" in settings.packs else ()
             found += health_effects(low, words) if "health" in settings.packs else ()
         if settings.safety:
             drafted = brief.content_type == "review"
             found += unsafe(low, names=_names(brief.product), drafted=drafted)
-            found += echoes(low)
-            found += ungrounded(low, said.folded) if drafted else ()
-        if settings.proofreading and brief.language == "en" and not has_chinese(plain):
-            found += misspelt(plain, said.words | set(interests.lower().split()))
+            found += echoes(low, said.folded)
+            if drafted:
+                found += ungrounded(low, said.folded)
+                found += cheerful(low, said.folded, brief.rating or _PRAISED)
+        if has_chinese(plain):
+            found += chinese_slips(low) if settings.soft else ()
+        elif brief.language == "en":
+            own = said.words | set(interests.lower().split())
+            found += slips(plain, own, said.folded) if settings.soft else ()
+            found += misspelt(plain, own) if settings.proofreading else ()
         return found
 
     def edit(self, brief: Brief, text: str) -> Edited:
@@ -157,6 +171,10 @@ class Editor:
             done, mended = shipped().edited(brief, done, partial(self.check, brief))
             edits += mended
         return Edited(text=done, edits=edits, rejections=self.check(brief, done))
+
+
+_PRAISED = 5
+"""Stars that forbid no praise."""
 
 
 def _more(brief: Brief) -> str:
@@ -196,8 +214,3 @@ def check(brief: Brief, text: str) -> tuple[Rejection, ...]:
 def edit(brief: Brief, text: str) -> Edited:
     """`Editor.edit` with the default settings."""
     return _DEFAULT.edit(brief, text)
-
-
-def first_approved(brief: Brief, proposals: Sequence[Variant]) -> Variant | None:
-    """The first proposal that breaks no rule, or None."""
-    return next((variant for variant in proposals if not check(brief, variant.text)), None)

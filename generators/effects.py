@@ -1,7 +1,8 @@
 """Health claims as a closed world: ailments, and effects on the body, whatever the sentence that joins them.
 
 An ailment named in copy is a claim unless the product names it. A word of effect (``relieves``, ``缓解``) close before
-a word of the body (``tension``, ``睡眠``) is one unless the product says both. Sentences that decline to say (``ask
+a word of the body (``tension``, ``睡眠``, ``stiff knuckles``), or what the body does close after it (``circulation wakes
+up``), is one unless the product says both. Sentences that decline to say (``ask
 your doctor``, ``不能代替药物``) and words under a negation claim nothing. Food claims: Regulation (EC) 1924/2006;
 广告法第十七、十八条.
 """
@@ -17,7 +18,8 @@ from copybandit.generators.rejection import Rejection
 from copybandit.generators.tables import table
 
 _DECLINES = re.compile(
-    r"\b(?:doctor|physician|pharmacist|not a (?:medical|medicine|drug|treatment|cure)|cannot|can't|no claims?|not intended|makes? no)\b"  # noqa: E501
+    r"\b(?:doctor|physician|pharmacist|not a (?:medical|medicine|drug|treatment|cure)"
+    r"|cannot|can't|no claims?|not intended|makes? no)\b"
     r"|不能(?:代替|治|预防|替代)|不(?:具有|具备|代替|替代|是药)|非药品|咨询|遵医嘱|医生",
 )
 _SENTENCE = re.compile(r"[^.!?。！？\n]+")
@@ -26,24 +28,44 @@ _NOT = re.compile(r"(?:\b(?:no|not|without|minus|less|never)(?: \w+)? |[不没�
 _NOT_ONE = re.compile(r"\bnot (?:\w+ ){0,3}$|不(?:是|能|会)?$")
 _REACH = {False: 24, True: 6}
 """Characters between an effect and what it acts on, in English and in Chinese."""
+_AFTER = 12
+"""Characters between a part of the body and what it does."""
 
 
 @cache
 def _lexicon() -> Phrases:
-    """Every word by its kind: a for an ailment, e for an effect, b for the body."""
+    """Every word by its kind: a for an ailment, e for an effect, b for the body, t for what it does itself."""
     raw = table("effects.yaml")
-    named = {
-        f"{kind[0]}{word}": (word,)
-        for kind in ("ailments", "effects", "body")
-        for word in map(str, (*raw[kind]["en"], *raw[kind]["zh"]))
+    aching = {
+        f"b{state} {part}": (f"{state} {part}",)
+        for state in raw["body"]["states"]
+        for part in raw["body"]["parts"]
     }
-    return phrases(named | {"": raw["idioms"]})
+    turned = {f"t{turn}": (turn,) for turn in raw["turns"] if turn not in raw["effects"]["en"]}
+    more = table("effects_zh.yaml")
+    named = (
+        aching
+        | turned
+        | {
+            f"{kind[0]}{word}": (word,)
+            for kind in ("ailments", "effects", "body")
+            for word in map(str, (*raw[kind]["en"], *raw[kind]["zh"]))
+        }
+        | {f"a{word}": (word,) for word in more["ailments"].split()}
+    )
+    return phrases(named | {"": (*raw["idioms"], *more["idioms"].split())})
+
+
+@cache
+def _turns() -> frozenset[str]:
+    return frozenset(table("effects.yaml")["turns"])
 
 
 def health_effects(text: str, said: str) -> Iterator[Rejection]:
     """Claims of health in folded text that the product's own folded text does not make."""
     words = [f for f in found(_lexicon(), text) if f.name]
-    if not any(f.name[0] == "a" for f in words) and len({f.name[0] for f in words}) < 2:
+    kinds = {f.name[0] for f in words}
+    if "a" not in kinds and not ("b" in kinds and len(kinds) > 1):
         return
     for sentence in _SENTENCE.finditer(text):
         start, end = sentence.span()
@@ -67,10 +89,14 @@ def _claimed(text: str, start: int, words: list[Found], said: str) -> tuple[int,
             near = 0 <= target.span[0] - act.span[1] <= _REACH[chinese] and act.name.isascii() != chinese
             if near and not _said(act.name[1:], target.name[1:], said):
                 return act.span[0], target.span[1]
+        for turn in words if target.name[0] == "b" else ():
+            near = turn.name[1:] in _turns() and 0 <= turn.span[0] - target.span[1] <= _AFTER
+            if near and not _said(turn.name[1:], target.name[1:], said):
+                return target.span[0], turn.span[1]
     return None
 
 
 def _said(act: str, target: str, said: str) -> bool:
     if not act.isascii():
         return act in said and target in said
-    return stems(f"{act} {target}") <= stems(said)
+    return stems(f"{act} {target.split()[-1]}") <= stems(said)

@@ -15,6 +15,7 @@ from functools import lru_cache
 from copybandit.generators.agreement import agrees
 from copybandit.generators.brands import foreign_brands
 from copybandit.generators.dates import DateSaid, follows
+from copybandit.generators.denials import contrasted
 from copybandit.generators.figures import CODE, unsupported_figures, without
 from copybandit.generators.materials import implied_materials, materials
 from copybandit.generators.normalising import folded, normalise
@@ -114,7 +115,7 @@ def unsupported(
         question: what the shopper asked, normalised; an answer may compare its numbers with the product's.
     """
     low = folded(text)
-    made = [m for m in materials(low) if m.material not in said.materials]
+    made = [m for m in materials(low) if m.material not in said.materials and not contrasted(low, m.span[0])]
     known = implied_materials(interests.lower()) if made and interests else frozenset()
     return [
         *unsupported_figures(said, text, low, question),
@@ -122,7 +123,7 @@ def unsupported(
             Rejection(
                 rule="material",
                 span=m.span,
-                reason=f"{text[slice(*m.span)]!r} is not among the product's materials",
+                reason=f"{text[slice(*m.span)]!r} is no material of the product's",
             )
             for m in made
             if m.material not in known

@@ -77,6 +77,24 @@ def _rules() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
 
 
 @cache
+def _weighing() -> frozenset[str]:
+    """The rules that weigh in an input and convict in copy."""
+    return frozenset(table("injection.yaml")["weighed"])
+
+
+@cache
+def _decisive() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
+    """The rules that convict a sentence of an input alone."""
+    return tuple(row for row in _rules() if row[0] not in _weighing())
+
+
+@cache
+def _of_whole() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
+    """Those that convict a whole text, cut into sentences by its own disguise: open calls as well."""
+    return (*_decisive(), *(row for row in _rules() if row[0] == "instruction"))
+
+
+@cache
 def _any_rule() -> re.Pattern[str]:
     """One quick test for all rules without back-references."""
     return re.compile("|".join(f"(?:{p.pattern})" for _, _, p in _rules() if "\\1" not in p.pattern))
@@ -86,26 +104,27 @@ _CHEAP = re.compile(r"\b(\w{3,})\b.*\b\1\b|([\u4e00-\u9fff]{2}).*\2")
 """What every rule with a back-reference needs."""
 
 
-def echoes(text: str) -> Iterator[Rejection]:
+def echoes(text: str, said: str = "") -> Iterator[Rejection]:
     """Prompts, role markers, orders and chatter of a model in copy, in any spelling; at most one.
 
     Args:
         text: the copy, normalised and folded.
+        said: what the clean product says, folded: a book about prompts may be called so, by words that only weigh.
     """
     for reading in readings(text):
         spelling, how = reading.text, reading.how
         if _any_rule().search(spelling) is None:
             continue
-        rule, reason, match = next(
-            (rule, reason, m) for rule, reason, p in _rules() if (m := p.search(spelling)) is not None
-        )
-        said = match.group().strip()
-        yield Rejection(
-            rule="echo",
-            span=(0, len(text)) if how else match.span(),
-            reason=f"{said!r} reads as {reason} ({rule}{how})",
-        )
-        return
+        for rule, reason, pattern in _rules():
+            match = pattern.search(spelling)
+            if match is None or (rule in _weighing() and match.group().strip() in said):
+                continue
+            yield Rejection(
+                rule="echo",
+                span=(0, len(text)) if how else match.span(),
+                reason=f"{match.group().strip()!r} reads as {reason} ({rule}{how})",
+            )
+            return
 
 
 @lru_cache(maxsize=4096)
@@ -154,7 +173,7 @@ def _together(sentences: list[str], text: str, kind: Kind) -> list[_Verdict | No
     for i, (one, two) in enumerate(itertools.pairwise(sentences)):
         pair = _weighed(one + " " + two, kind)
         if pair is not None and pair[0] >= threshold(kind) + _TOGETHER:
-            told[i] = told[i + 1] = ("signals", pair[1])
+            told[i] = told[i + 1] = pair[1]
     return told
 
 
@@ -234,27 +253,27 @@ def _convict(text: str, kind: Kind, company: bool, *, strong_only: bool = False)
         if reading.proof:
             return "encoded", f"a text in code{reading.how}"
         if _any_rule().search(reading.text) or _CHEAP.search(reading.text):
-            for rule, reason, pattern in _rules():
+            for rule, reason, pattern in _of_whole() if strong_only else _decisive():
                 if pattern.search(reading.text):
                     return rule, reason + reading.how
     if strong_only:
         return None
     heaviest = _weighed(text, kind)
     enough = threshold(kind) * (_IN_COMPANY if company else 1.0) - 1e-9
-    return ("signals", heaviest[1]) if heaviest is not None and heaviest[0] >= enough else None
+    return heaviest[1] if heaviest is not None and heaviest[0] >= enough else None
 
 
-def _weighed(text: str, kind: Kind) -> tuple[float, str] | None:
-    """Weight and reason of the heaviest reading; a disguise that adds to it weighs itself."""
-    best: tuple[float, str] | None = None
+def _weighed(text: str, kind: Kind) -> tuple[float, _Verdict] | None:
+    """Weight and verdict of the heaviest reading; a disguise that adds to it weighs itself."""
+    best: tuple[float, _Verdict] | None = None
     for reading in readings(text):
         weighed = weigh(reading.text, kind)
         if best is None:
-            best = weighed.score, weighed.reason
+            best = weighed.score, (weighed.rule, weighed.reason)
             continue
         score = weighed.score + _DISGUISE
         if weighed.score > best[0]:
-            best = score, weighed.reason + reading.how
+            best = score, (weighed.rule, weighed.reason + reading.how)
     if best is not None and (more := odd(text)):
-        best = best[0] + more, best[1] + ", oddly spelled"
+        best = best[0] + more, (best[1][0], best[1][1] + ", oddly spelled")
     return best

@@ -66,6 +66,8 @@ class LlamaDecoder:
         """Take the weights of `model`, in `dtype` where given; int8 ones stay what they are."""
         config, self._head = model.config, model.lm_head
         self._dtype = (None if is_int8(model) else dtype) or model.dtype
+        # Keys, values and queries are rounded where products are.
+        self._kept = torch.bfloat16 if self._dtype == torch.bfloat16 else torch.float32
         self._heads, self._kv = config.num_attention_heads, config.num_key_value_heads
         self._size = model.model.layers[0].self_attn.head_dim
         self._eps, self._frequency = config.rms_norm_eps, model.model.rotary_emb.inv_freq.float()
@@ -97,7 +99,7 @@ class LlamaDecoder:
         self._slots = Slots(
             layers=len(self._layers), prompts=prompts, copies=copies, width=width, room=room,
             kv=self._kv, groups=self._heads // self._kv, size=self._size,
-            device=self._embedding.device,
+            device=self._embedding.device, dtype=self._kept,
         )  # fmt: skip
         angle = torch.arange(width + room, device=self._embedding.device)[:, None] * self._frequency
         self._turns = torch.polar(torch.ones_like(angle), angle)[:, None]
@@ -107,25 +109,31 @@ class LlamaDecoder:
         return self._slots.vacant()
 
     def add(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Read prompts, each once, for all its copies."""
-        slots, width = self._slots, ids.shape[1]
+        """Read prompts, each once, for all its copies; only attention looks at padding."""
+        slots, (b, width) = self._slots, ids.shape
         slots.add(mask)
-        # A padded place sees itself alone: a row of attention without any key is no number.
-        seen = mask[:, None, :].bool() & torch.ones(width, width, dtype=torch.bool, device=ids.device).tril()
-        seen = (seen | torch.eye(width, dtype=torch.bool, device=ids.device))[:, None]
-        turn = self._turns[(mask.cumsum(1) - 1).clamp(min=0)]
-        x = self._embedding[ids].float()
+        seen = (
+            mask[:, None, :].bool() & torch.ones(width, width, dtype=torch.bool, device=ids.device).tril()
+        )[:, None]
+        at = mask.flatten().nonzero().squeeze(1)
+        turn = self._turns[(mask.cumsum(1) - 1).flatten()[at]]
+        x = self._embedding[ids.flatten()[at]].float()
         for place, layer in enumerate(self._layers):
-            query, pairs = self._attended(layer, x, turn)
-            pairs = pairs.transpose(1, 2)
+            heads = self._attended(layer, x, turn)
+            padded = heads.new_zeros(b * width, *heads.shape[1:]).index_copy_(0, at, heads)
+            query, pairs = (
+                padded.view(b, width, *heads.shape[1:]).transpose(1, 2).tensor_split([self._heads], 1)
+            )
             slots.write_prompts(place, pairs)
-            asked = slice(width - 1, None) if layer is self._layers[-1] else slice(None)
+            if layer is self._layers[-1]:
+                x, at = x[mask.sum(1).cumsum(0) - 1], torch.arange(b, device=ids.device)
+                query, seen = query[:, :, -1:], seen[:, :, -1:]
             mixed = scaled_dot_product_attention(
-                query[:, asked].transpose(1, 2), pairs[:, : self._kv], pairs[:, self._kv :],
-                attn_mask=seen[:, :, asked], enable_gqa=self._heads > self._kv,
+                query, pairs[:, : self._kv], pairs[:, self._kv :],
+                attn_mask=seen, enable_gqa=self._heads > self._kv,
             )  # fmt: skip
-            x = self._rest(layer, x[:, asked], mixed.transpose(1, 2).flatten(2))
-        return self._logits(x[:, -1]).repeat_interleave(slots.copies, 0)
+            x = self._rest(layer, x, mixed.transpose(1, 2).flatten(0, 1)[at].flatten(1))
+        return self._logits(x).repeat_interleave(slots.copies, 0)
 
     def step(self, tokens: Tensor) -> Tensor:
         """Read one token of every row."""
@@ -133,31 +141,30 @@ class LlamaDecoder:
         turn = self._turns[slots.step()]
         x = self._embedding[tokens].float()
         for place, layer in enumerate(self._layers):
-            query, pairs = self._attended(layer, x, turn)
-            x = self._rest(layer, x, slots.attend(place, query, pairs))
+            x = self._rest(layer, x, slots.attend(place, self._attended(layer, x, turn)))
         return self._logits(x)
 
     def keep(self, rows: Tensor) -> None:
         """Forget all rows but these."""
         self._slots.keep(rows)
 
-    def _attended(self, layer: _Layer, x: Tensor, turn: Tensor) -> tuple[Tensor, Tensor]:
-        """Queries, shape (..., heads, size), and keys and values, shape (..., 2 * kv heads, size), turned."""
+    def _attended(self, layer: _Layer, x: Tensor, turn: Tensor) -> Tensor:
+        """Queries, keys and values of x, shape (tokens, hidden), as (tokens, heads + 2 * kv heads, size), turned."""
         normed = rms_norm(x, x.shape[-1:], layer.norm, self._eps).to(self._dtype)
-        heads = layer.qkv(normed).float().view(*x.shape[:-1], -1, self._size)
-        pairs = heads.view(*heads.shape[:-1], -1, 2)
-        torch.view_as_complex(pairs)[..., : self._heads + self._kv, :].mul_(turn)
-        return heads[..., : self._heads, :], heads[..., self._heads :, :]
+        heads = layer.qkv(normed).float().view(len(x), -1, self._size)
+        pairs = torch.view_as_complex(heads.view(*heads.shape[:-1], -1, 2))
+        pairs[:, : self._heads + self._kv].mul_(turn)
+        return heads
 
     def _rest(self, layer: _Layer, x: Tensor, mixed: Tensor) -> Tensor:
-        """What a layer does with what its heads saw, shape (..., heads * size)."""
+        """What a layer does with what its heads saw, shape (tokens, heads * size)."""
         x = x + layer.out(mixed.to(self._dtype))
         normed = rms_norm(x, x.shape[-1:], layer.mlp_norm, self._eps).to(self._dtype)
         gate, up = layer.gate_up(normed).chunk(2, -1)
         return x + layer.down(silu(gate).mul_(up))
 
     def _logits(self, x: Tensor) -> Tensor:
-        logits = self._words(rms_norm(x, x.shape[-1:], self._norm, self._eps).to(self._dtype)).float()
+        logits = self._words(rms_norm(x, x.shape[-1:], self._norm, self._eps).to(self._dtype))
         for hook in self._head._forward_hooks.values():
             changed = hook(self._head, (), logits)
             logits = logits if changed is None else changed

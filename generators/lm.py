@@ -19,7 +19,7 @@ from torch import Tensor
 from transformers import GenerationConfig
 
 from copybandit.generators.adapters import Adapter, load_adapter, read_adapter_card, save_adapter
-from copybandit.generators.decoding import decoder_for
+from copybandit.generators.held import HeldDecoder
 from copybandit.generators.lm_card import WriterCard, read_card, whole_folder, write_card
 from copybandit.generators.lm_files import load_spec, quiet_transformers
 from copybandit.generators.lm_tokens import forbid_token, most_tokens, special_tokens
@@ -62,6 +62,7 @@ class CausalLM:
         self.bf16 = False
         self.adapter: Adapter | None = None
         self.source: str | None = None
+        self._held = HeldDecoder()
         model.generation_config = GenerationConfig(pad_token_id=self.pad_id, eos_token_id=self.eos_id)
         forbid_token(model, self.pad_id)
 
@@ -119,7 +120,7 @@ class CausalLM:
         """Return a writer with weights of its own; tokenizer and settings are shared."""
         twin = copy.copy(self)
         twin.model, twin.adapter = copy.deepcopy((self.model, self.adapter))
-        twin.source = None
+        twin.source, twin._held = None, HeldDecoder()
         twin.generator_id = generator_id
         twin.lineage = self.generator_id if lineage is None else lineage
         return twin
@@ -165,7 +166,7 @@ class CausalLM:
         )
         if not rows or not n:
             return [[] for _ in rows]
-        decoder = decoder_for(self.model, bf16=self.bf16)
+        decoder = self._held.of(self.model, bf16=self.bf16)
         # The longest first: what is kept of later prompts then fits where earlier ones were.
         order = np.argsort(-_lengths(rows), kind="stable")
         ids, mask = left_pad([rows[i] for i in order], self.pad_id, self.device)

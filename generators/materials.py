@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from copybandit.generators.phrases import Phrases, found, phrases
+from copybandit.generators.chinese_readings import denied_in_chinese, likened, looked_like
+from copybandit.generators.phrases import Found, Phrases, found, phrases
 from copybandit.generators.tables import table
 
 
@@ -28,7 +30,14 @@ def _lexicon() -> tuple[Phrases, dict[str, frozenset[str]]]:
         for word in map(str, (*kinds["en"], *kinds["zh"])):
             named[word] = (word,)
             implied[word] = frozenset((word, *implied.get(parent, ())))
-    idioms = tuple(str(word) for words in raw["idioms"].values() for word in words)
+    more = table("materials_zh.yaml")
+    for name, words in more["materials"].items():
+        named[name] = (*named.get(name, ()), *words.split())
+        implied.setdefault(name, frozenset((name, *more["implies"].get(name, "").split())))
+    for parent, words in more["kinds"].items():
+        named |= {word: (word,) for word in words.split()}
+        implied |= {word: frozenset((word, *implied.get(parent, ()))) for word in words.split()}
+    idioms = (*(str(word) for words in raw["idioms"].values() for word in words), *more["idioms"].split())
     return phrases(named | {"": idioms}), implied
 
 
@@ -39,11 +48,25 @@ def materials(text: str) -> Iterator[MaterialSaid]:
     ['stainless steel', 'faux leather']
     """
     for phrase in found(_lexicon()[0], text):
-        if phrase.name:
+        if phrase.name and not text[phrase.span[0]].isascii():
+            yield from _chinese(phrase, text)
+        elif phrase.name:
             yield MaterialSaid(material=phrase.name, span=phrase.span)
+
+
+_IMITATED = re.compile(r"(?:仿|人造|假|拟)$")
+
+
+def _chinese(phrase: Found, text: str) -> Iterator[MaterialSaid]:
+    """A material in Chinese, unless it is denied, likened or a look alone; 仿大理石 is an imitation, no marble."""
+    start, end = phrase.span
+    if denied_in_chinese(text, start) or likened(text, phrase.span) or looked_like(text, end):
+        return
+    faux = _IMITATED.search(text[max(0, start - 2) : start])
+    yield MaterialSaid(material=f"imitated {phrase.name}" if faux else phrase.name, span=phrase.span)
 
 
 def implied_materials(text: str) -> frozenset[str]:
     """Ids of the materials that a text names, and of all that these imply."""
     implied = _lexicon()[1]
-    return frozenset().union(*(implied[named.material] for named in materials(text)))
+    return frozenset().union(*(implied.get(m.material, frozenset((m.material,))) for m in materials(text)))

@@ -64,7 +64,8 @@ _ONE_OF = (
 _SPELLED = (
     rf"\b(?:{_PAIRED}|{_POINT}"
     rf"|(?:a )?(?:{_SCALED}(?:(?: and (?:a )?|[ -])(?:{_SCALED}))*(?:(?: and |[ -])(?:{_SMALL}))?|{_SMALL})"
-    r"(?: and (?:a )?(?:half|quarter|third)|[ -](?:and[ -](?:a[ -])?half|halves|quarters|thirds|fifths|eighths|tenths)|(?<=one)[ -](?:half|quarter|third))?"  # noqa: E501
+    r"(?: and (?:a )?(?:half|quarter|third)|[ -](?:and[ -](?:a[ -])?half|halves|quarters|thirds|fifths|eighths|tenths)"
+    r"|(?<=one)[ -](?:half|quarter|third))?"
     r"|(?:a )?(?:half|quarter)|an? (?:third|fifth|eighth|tenth)(?= of)|(?<=by )a (?:third|fifth|tenth)"
     r"|a (?:third|fifth|tenth)(?= (?:less|more|off|cheaper|lighter|faster|longer|smaller|bigger|quieter))"
     rf"|{_ONE_OF})\b"

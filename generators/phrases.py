@@ -93,17 +93,28 @@ def _chinese(lexicon: Phrases, text: str) -> Iterator[Found]:
         place += step
 
 
+_DOUBLING = frozenset({"ing", "ed", "er", "able"})
+
+
+def _single(cut: str) -> str:
+    """Without the letter that an ending doubles: ``controll-ed``; ``roll-ed`` keeps its own two after a short word."""
+    doubled = len(cut) > _SHORTEST + 2 and cut[-1] == cut[-2] and cut[-1] in "lpt"
+    return cut[:-1] if doubled else cut
+
+
 def stem(word: str) -> str:
     """The same for the forms of a word: ``folds``, ``folding`` and ``foldable``.
 
     >>> {stem(word) for word in ("fold", "folds", "folding", "foldable", "folded")}
     {'fold'}
+    >>> stem("controlled") == stem("control"), stem("rolled") == stem("roll")
+    (True, True)
     """
     if word.endswith("ies") and len(word) > _SHORTEST + 2:
         return word[:-3] + "y"
     for suffix in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= _SHORTEST and not word.endswith("ss"):
-            return word[: -len(suffix)]
+            return _single(word[: -len(suffix)]) if suffix in _DOUBLING else word[: -len(suffix)]
     return word
 
 

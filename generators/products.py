@@ -16,6 +16,8 @@ from copybandit.generators.int8 import Int8Linear
 
 Product = Callable[[Tensor], Tensor]
 """From x, shape (..., in), to shape (..., out)."""
+ROWS = 64
+"""Rows that tiles are laid out for; other numbers of rows are multiplied as well."""
 
 
 def weight_of(layer: nn.Module) -> Tensor | None:
@@ -62,5 +64,14 @@ def product(layers: Sequence[nn.Module], dtype: torch.dtype, order: Tensor | Non
         return Int8Linear.joined([layer for layer in layers if isinstance(layer, Int8Linear)], order)
     weights = [weight for layer in layers if (weight := weight_of(layer)) is not None]
     joined = torch.cat(weights) if len(weights) > 1 else weights[0]
-    matrix = (joined if order is None else joined[order]).to(dtype).t().contiguous()
+    matrix = (joined if order is None else joined[order]).to(dtype)
+    if dtype == torch.bfloat16 and matrix.device.type == "cpu" and torch._C._has_mkldnn:
+        return _tiled(matrix)
+    matrix = matrix.t().contiguous()
     return lambda x: x @ matrix
+
+
+def _tiled(weight: Tensor) -> Product:
+    """Product with a weight laid out as oneDNN multiplies bfloat16; else it lays it out anew at every product."""
+    tiles = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), ROWS)
+    return lambda x: torch.ops.mkldnn._linear_pointwise(x, tiles, None, "none", [], "")

@@ -17,6 +17,7 @@ from copybandit.generators.normalising import has_chinese, unleet
 from copybandit.generators.personal import personal
 from copybandit.generators.rejection import Rejection, reject
 from copybandit.generators.tables import table
+from copybandit.generators.wordlists import filled
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +37,18 @@ def _raw() -> dict[str, dict[str, list[Any]]]:
 
 
 @cache
+def _families(kind: str) -> tuple[str, ...]:
+    """Chinese patterns of one kind: `history`, `invented`, `insult` or `profanity`."""
+    raw = table("safety_zh.yaml")
+    return tuple(
+        filled(pattern, raw["words"])
+        for row in raw["families"]
+        if row["kind"] == kind
+        for pattern in row["patterns"]
+    )
+
+
+@cache
 def _lists() -> _Lists:
     raw = _raw()
     words = [*raw["profanity"]["en"], *raw["slurs"]["en"]]
@@ -44,7 +57,17 @@ def _lists() -> _Lists:
     allowed = sorted((*raw["allowed"]["en"], *raw["allowed"]["zh"]), key=len, reverse=True)
     return _Lists(
         latin=re.compile(rf"\b(?:{'|'.join((*map(re.escape, words), *phrases))})(?:'s)?(?![a-z])"),
-        chinese=re.compile("|".join((*chinese, *raw["violence"]["zh"], *raw["insult"]["zh"]))),
+        chinese=re.compile(
+            "|".join(
+                (
+                    *chinese,
+                    *raw["violence"]["zh"],
+                    *raw["insult"]["zh"],
+                    *_families("insult"),
+                    *_families("profanity"),
+                )
+            )
+        ),
         allowed=re.compile(
             rf"\b(?:{'|'.join(re.escape(w) for w in allowed if w.isascii())})(?:s|es)?\b|"
             + "|".join(re.escape(w) for w in allowed if not w.isascii())
@@ -128,7 +151,8 @@ def invented(text: str) -> Iterator[Rejection]:
 
 @cache
 def _forms(kind: str, language: str) -> re.Pattern[str]:
-    return re.compile("|".join(_raw()[kind][language]))
+    more = _families(kind) if language == "zh" else ()
+    return re.compile("|".join((*_raw()[kind][language], *more)))
 
 
 def _found(kind: str, text: str) -> Iterator[re.Match[str]]:

@@ -19,6 +19,8 @@ from torch.nn.functional import pad
 from copybandit.generators.decoding import Decoder, decoder_for
 from copybandit.generators.refill import Refill
 
+AT_ONCE = 1 << 18
+"""Probabilities that are worked out at once: as many as a processor's cache holds."""
 BLOCK = 64
 """Tokens whose probabilities are summed before any of them is looked at."""
 
@@ -56,8 +58,8 @@ def left_pad(rows: Sequence[Sequence[int]], pad_id: int, device: torch.device) -
     return ids, mask.long()
 
 
-def draw(scores: Tensor, temperature: float, share: Tensor) -> Tensor:
-    """Draw one token of each row of scores, shape (rows, v); the likeliest where `temperature` is 0.
+def draw(logits: Tensor, temperature: float, share: Tensor) -> Tensor:
+    """Draw one token of each row of logits, shape (rows, v), at a temperature; the likeliest where it is 0.
 
     By inversion: the token at which the running sum of probabilities passes `share`, uniform numbers of shape (rows,). First
     the block of tokens is found, then the token in it, so that of v probabilities only sums are looked at.
@@ -65,11 +67,24 @@ def draw(scores: Tensor, temperature: float, share: Tensor) -> Tensor:
     with a large vocabulary.
     """
     if temperature == 0:
-        return scores.argmax(-1)
-    probs = scores.softmax(-1)
-    if odd := -scores.shape[-1] % BLOCK:
+        return logits.argmax(-1)
+    rows = max(1, AT_ONCE // logits.shape[-1])
+    parts = [slice(start, start + rows) for start in range(0, len(logits), rows)]
+    return torch.cat(
+        [_inverted(tempered(logits[part], temperature).softmax(-1), share[part]) for part in parts]
+    )
+
+
+def tempered(logits: Tensor, temperature: float) -> Tensor:
+    """Logits in single precision over a temperature, of which 0 counts as 1."""
+    return logits.float() if temperature in (0.0, 1.0) else logits.float() / temperature
+
+
+def _inverted(probs: Tensor, share: Tensor) -> Tensor:
+    """The token of each row, probabilities of shape (rows, v), at which their running sum passes a share, shape (rows,)."""
+    if odd := -probs.shape[-1] % BLOCK:
         probs = pad(probs, (0, odd))
-    probs = probs.view(len(scores), -1, BLOCK)
+    probs = probs.view(len(probs), -1, BLOCK)
     block, inner = invert(probs.sum(-1), share[:, None])
     inside, _ = invert(probs[torch.arange(len(probs), device=block.device), block], inner)
     return block * BLOCK + inside
@@ -134,13 +149,11 @@ def sample_with(
     kept: Tensor | None = None
     while batch.goes_on():
         rows, age, logits = batch.read()
-        scores = logits.float()
-        if settings.temperature not in (0.0, 1.0):
-            scores = scores / settings.temperature
         if keep_scores:
+            scores = tempered(logits, settings.temperature)
             kept = scores.new_zeros(total, longest, scores.shape[-1]) if kept is None else kept
             kept[rows, age] = scores
-        token = draw(scores, settings.temperature, shares[rows, age])
+        token = draw(logits, settings.temperature, shares[rows, age])
         tokens[rows, age] = token
         batch.written(token)
     used = slice(batch.longest)

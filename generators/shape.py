@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from copybandit.generators.limits import MAX_TAG, Limit
 from copybandit.generators.normalising import disguised, has_chinese, hidden
+from copybandit.generators.phrases import stems
 from copybandit.generators.rejection import Rejection, reject
+from copybandit.generators.stuffing import permuted
 
 _ENTITY = r"&(?:[a-z]{2,8}|#x?[0-9a-f]{1,6});"
 _MARKDOWN = r"(?m:^#{1,6}\s)|\*\*|__|`"
 _STRANGE = re.compile(rf"{_MARKDOWN}|[<>|{{}}\\^~\x00-\x1f]|https?:|www\.|@|{_ENTITY}")
 _STRANGE_LINES = re.compile(_MARKDOWN + r"|[<>|{}\\^~\x00-\x09\x0b-\x1f]|https?:|www\.|@|" + _ENTITY)
 _REPEAT = re.compile(r"\b(\w+)(?:(?:\W+\1\b){2,}| (?:and|or) \1\b)", re.IGNORECASE)
+_LISTED = re.compile(r"\b(\w+), \1,? (?:and|or) \1\b", re.IGNORECASE)
+"""Once more for effect: ``undo, undo and undo``."""
 _IDIOMS = frozenset(f"{w} and {w}" for w in "through again over more on round up down by better so".split())
 _REPEAT_ZH = re.compile(r"([\u4e00-\u9fff]{2,6})(?:[,，、。！!\s]?\1){2,}")
 _ENDS = ".!?\"'”’…。！？」』）)"
@@ -81,13 +86,36 @@ def _stuffed(text: str) -> re.Match[str] | None:
     return re.search(rf"{re.escape(often)}.*{re.escape(often)}", low) if often else None
 
 
+_ITEM = re.compile(r"[,;|\n]+")
+_ITEMS = 5
+"""Items of a list, at least, that stuffing shows in."""
+_SAME = 0.75
+"""Share of the items that hold one word of a stuffed list."""
+
+
+def _turned(text: str) -> bool:
+    """Whether a list says the same words in another order again, or one word in most of its items."""
+    items = [stems(item) for item in _ITEM.split(text.lower())]
+    items = [item for item in items if item]
+    if len(items) < _ITEMS or max(map(len, items)) > _ITEMS:
+        return False
+    again = len(items) - len(set(items))
+    often = Counter(word for item in items for word in item).most_common(1)[0][1]
+    return again >= 2 or (often > _ITEMS and often >= _SAME * len(items))
+
+
 def _noise(text: str, said: str) -> Iterator[Rejection]:
+    text = _LISTED.sub(lambda match: " " * len(match.group()), text)
     for pattern in (_REPEAT, _REPEAT_ZH) if not text.isascii() else (_REPEAT,):
         repeat = pattern.search(text)
         if repeat and not _own(repeat, said) and repeat.group().lower() not in _IDIOMS:
             yield reject("repeats", repeat, "says a word again at once")
     if stuffed := _stuffed(text):
         yield reject("repeats", stuffed, "stuffs in the same words")
+    elif _turned(text):
+        yield Rejection(rule="repeats", span=(0, len(text)), reason="stuffs a list with the same words")
+    elif has_chinese(text) and (why := permuted(text)):
+        yield Rejection(rule="repeats", span=(0, len(text)), reason=why)
     if flood := _FLOOD.search(text):
         yield reject("shouting", flood, "a flood of marks or emoji")
     capitals = [match for match in _CAPITALS.finditer(text) if match.group().lower() not in said]

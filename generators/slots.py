@@ -8,7 +8,7 @@ language than the copy's are left out, never translated (`copybandit.generators.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,8 @@ from copybandit.sim.types import Brief
 _SENTENCE_END = re.compile(r"[!?](?:\s|$)|(?<=[^\s.]{3})\.(?:\s|$)|[。！？；]|;\s")
 _INNER_END = re.compile(r"[.!?…][\s\"')]|[。！？]")
 _NOUN = re.compile(r"(?:[a-z]{3}(?:[st]ion|ment|ship|ism)|ness|[ae]nce|[ae]ncy|ity)s?$", re.IGNORECASE)
+_TAIL = re.compile(r" (?:with|for|from)(?= )| (?:with|for|from|and|&|-)$", re.IGNORECASE)
+_FIRST = re.compile(r"\S+ (?:(?:of|and|&|to|the|an?|-|\d+) )*(?=\S)", re.IGNORECASE)
 _LIST_MARK = re.compile(r"[,，、]")
 GROUPS = (("adj", "adj2"), ("phrase", "phrase2", "phrase3"), ("interest", "interest2"))
 """Slots that are filled from one store of words, in this order."""
@@ -51,6 +53,21 @@ def first_sentence(fact: str) -> str:
     return _SENTENCE_END.split(fact.strip(), maxsplit=1)[0].strip().rstrip(".,;:，。；：")
 
 
+def name_forms(name: str) -> Iterator[str]:
+    """A name, then ever shorter forms of it: without what follows ``with`` and the like, without its first words.
+
+    >>> list(name_forms("set of 6 enamel mugs with lids"))
+    ['set of 6 enamel mugs with lids', 'set of 6 enamel mugs', 'enamel mugs', 'mugs']
+    """
+    yield name
+    while tails := list(_TAIL.finditer(name)):
+        name = name[: tails[-1].start()]
+        yield name
+    while (first := _FIRST.match(name)) is not None:
+        name = name[first.end() :]
+        yield name
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sayable:
     """What is left to say.
@@ -78,6 +95,10 @@ class Sayable:
         )
         singles = {slot: value for slot, value in self.singles.items() if slot == "name" or slot not in slots}
         return replace(self, stores=stores, singles=singles)
+
+    def named(self, name: str) -> Sayable:
+        """With another form of the name."""
+        return replace(self, singles={**self.singles, "name": name})
 
     def shorter(self) -> Sayable | None:
         """Without its longest word or phrase; None when there is none to leave out."""

@@ -1,9 +1,11 @@
 """The token editor: mends slips of English copy by tags that a small trained network gives its words.
 
 It reads the text with the product's fields beside it, so that the product's words are known to be right. Precision goes
-first: a tag must beat KEEP by `keep_bias` in probability, the network must hold an error for likelier than `min_error`
-(GECToR's two thresholds, chosen for F0.5 on a development split), `allowed` must let it, and an edit that makes the
-check find something new is dropped. Edits may open the way to others, so a text is read up to `ROUNDS` times.
+first: the evidence for a tag, ``log P(tag) - log P(keep) + log P(error) - log P(no error)`` by the network's two heads,
+must reach the threshold of its kind (`kind_of`; GECToR has one for all), `allowed` must let it, and an edit that makes
+the check find something new is dropped. Thresholds are chosen so that clean text of kinds that the weights never saw
+stays as it is (`copybandit.agents.token_thresholds`). Edits may open the way to others, so a text is read up to
+`ROUNDS` times.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from copybandit.generators.normalising import has_chinese
 from copybandit.generators.rejection import Rejection
 from copybandit.generators.repairs import Edit
 from copybandit.generators.token_edits import KEEP, Tag, Token, apply, tokens
+from copybandit.generators.token_kinds import EDIT_KINDS, kind_of
 from copybandit.generators.token_labels import Labels
 from copybandit.generators.token_tagger import Sheet, TaggerShape, TokenTagger, sheet, stacked
 from copybandit.generators.token_words import WordList, allowed, held, product_words
@@ -45,13 +48,11 @@ class Candidates:
 
     Attributes:
         tags: per token.
-        margin: shape (t,), probability of the tag minus that of KEEP.
-        wrong: shape (t,), probability that something is wrong there.
+        evidence: shape (t,), in nats, for the tag against KEEP and for an error against none.
     """
 
     tags: tuple[Tag, ...]
-    margin: NDArray[np.float32]
-    wrong: NDArray[np.float32]
+    evidence: NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +62,22 @@ class TokenEditor:
     Attributes:
         tagger: the network, in evaluation mode.
         labels: what its classes mean.
-        keep_bias: added to the probability of KEEP, 0 to 1.
-        min_error: least probability of an error, 0 to 1.
+        least: least evidence for an edit of each of `EDIT_KINDS`, in nats; infinity where it is never made.
+
+    Raises:
+        DataError: a kind has no threshold.
     """
 
     tagger: TokenTagger
     labels: Labels
-    keep_bias: float
-    min_error: float
+    least: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.least) != len(EDIT_KINDS):
+            raise DataError(
+                f"token editor: {len(EDIT_KINDS)} thresholds must be given, one a kind, got {len(self.least)}; "
+                f"give those of {', '.join(EDIT_KINDS)}"
+            )
 
     def candidates(self, brief: Brief, text: str) -> Candidates:
         """The best allowed edit of every token; `KEEP` where there is none."""
@@ -77,25 +86,17 @@ class TokenEditor:
     @torch.inference_mode()
     def candidates_of(self, asked: list[tuple[Brief, str]]) -> list[Candidates]:
         """`candidates` of several texts, read together."""
-        sheets = [sheet_of(brief, text, self.tagger.shape.buckets) for brief, text in asked]
+        sheets = [sheet_of(brief, text, self.labels, self.tagger.shape.buckets) for brief, text in asked]
         scores, odds = self.tagger(*stacked(sheets))
-        probs, wrong = scores.float().softmax(-1), odds.float().sigmoid()
-        best, label = probs[..., 1:].max(-1)
-        margin = (best - probs[..., 0]).numpy()
+        best, label = scores[..., 1:].float().max(-1)
+        evidence = (best - scores[..., 0] + odds.float()).numpy()
         return [
-            self._named(
-                brief, text, label[row, : one.n] + 1, margin[row, : one.n], wrong[row, : one.n].numpy()
-            )
+            self._named(brief, text, label[row, : one.n] + 1, evidence[row, : one.n])
             for row, ((brief, text), one) in enumerate(zip(asked, sheets, strict=True))
         ]
 
     def _named(
-        self,
-        brief: Brief,
-        text: str,
-        label: torch.Tensor,
-        margin: NDArray[np.float32],
-        wrong: NDArray[np.float32],
+        self, brief: Brief, text: str, label: torch.Tensor, evidence: NDArray[np.float32]
     ) -> Candidates:
         source = tokens(text)
         stays, also = stays_of(brief, source), product_words(brief)
@@ -106,15 +107,16 @@ class TokenEditor:
         beyond = len(source) - len(tags)
         return Candidates(
             tags=(*lawful, *(KEEP,) * beyond),
-            margin=np.pad(margin, (0, beyond), constant_values=-1),
-            wrong=np.pad(wrong, (0, beyond)),
+            evidence=np.pad(evidence, (0, beyond), constant_values=-np.inf),
         )
 
     def propose(self, brief: Brief, text: str) -> tuple[Tag, ...]:
         """The tags of one reading, one per token of `tokens(text)`."""
-        found = self.candidates(brief, text)
-        sure = (found.margin > self.keep_bias) & (found.wrong >= self.min_error)
-        return tuple(tag if ok else KEEP for tag, ok in zip(found.tags, sure.tolist(), strict=True))
+        found, source = self.candidates(brief, text), tokens(text)
+        return tuple(
+            tag if tag != KEEP and found.evidence[i] >= self.least[kind_of(tag, source, i)] else KEEP
+            for i, tag in enumerate(found.tags)
+        )
 
     def edited(self, brief: Brief, text: str, check: Check) -> tuple[str, tuple[Edit, ...]]:
         """Mend a text; copy in other languages than English, and lists of tags, pass through.
@@ -167,10 +169,11 @@ def stays_of(brief: Brief, source: tuple[Token, ...]) -> tuple[bool, ...]:
     return tuple(stay or token.word in marks for stay, token in zip(stays, source, strict=True))
 
 
-def sheet_of(brief: Brief, text: str, buckets: int) -> Sheet:
+def sheet_of(brief: Brief, text: str, labels: Labels, buckets: int) -> Sheet:
     """Encode a text for the network."""
-    source = tokens(text)
-    return sheet(source, stays_of(brief, source), fields_of(brief), buckets)
+    source, also = tokens(text), product_words(brief)
+    looked = [labels.looked_up(token, also) for token in source]
+    return sheet(source, stays_of(brief, source), looked, fields_of(brief), buckets)
 
 
 @cache
@@ -205,10 +208,9 @@ def from_bytes(weights: bytes, card: bytes) -> TokenEditor:
     with torch.random.fork_rng(devices=[]):  # throw-away initial weights must not move global random state
         tagger = TokenTagger(TaggerShape(**read["shape"]))
     tagger.load_state_dict({name: tensor.float() for name, tensor in load(weights).items()})
-    labels = Labels(tuple(read["labels"]), WordList(tuple(read["words"])))
-    return TokenEditor(
-        tagger=tagger.eval(), labels=labels, keep_bias=read["keep_bias"], min_error=read["min_error"]
-    )
+    labels = Labels(tuple(read["labels"]), WordList(tuple(read["words"]), read["usual"]))
+    least = tuple(float(read["least"][kind]) for kind in EDIT_KINDS)
+    return TokenEditor(tagger=tagger.eval(), labels=labels, least=least)
 
 
 def save(editor: TokenEditor, made: dict[str, Any], folder: Path) -> None:
@@ -226,10 +228,10 @@ def save(editor: TokenEditor, made: dict[str, Any], folder: Path) -> None:
     card = {
         "made": made,
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "keep_bias": editor.keep_bias,
-        "min_error": editor.min_error,
+        "least": {k: str(v) for k, v in zip(EDIT_KINDS, editor.least, strict=True)},  # JSON has no infinity
         "shape": asdict(editor.tagger.shape),
         "labels": list(editor.labels.names),
         "words": list(editor.labels.known.words),
+        "usual": editor.labels.known.usual,
     }
     (folder / FILES[1]).write_text(json.dumps(card, ensure_ascii=False) + "\n", "utf-8")

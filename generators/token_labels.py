@@ -43,6 +43,13 @@ class Labels:
         """Place of each name."""
         return {name: i for i, name in enumerate(self.names)}
 
+    def looked_up(self, token: Token, also: frozenset[str]) -> int:
+        """What the word list says of a token: 0 known or no word, 1 unknown, 2 one slip from a known word, 3 two words."""
+        word = token.word
+        if not word.isalpha() or len(word) < 3 or word.lower() in also or self.known.knows(word):
+            return 0
+        return 3 if self.known.part(word, also) else 2 if self.known.spell(word, also) else 1
+
     def label(self, tag: Tag, token: Token, also: frozenset[str]) -> int | None:
         """Index of the label that gives a token this tag; None where there is none.
 

@@ -1,8 +1,9 @@
 """The network behind the token edits: a small bidirectional transformer that reads a text beside its product's fields.
 
 A word is the sum of vectors of its hashed letters (fastText: Bojanowski et al., TACL 2017), so that no word is unknown;
-its capitals, the gap before it, whether it may be edited and whether it stands there twice have a vector together. Two
-heads read each token of the text: the tag (GECToR, Omelianchuk et al., BEA 2020) and whether anything is wrong there.
+its capitals, the gap before it, whether it may be edited, whether it stands there twice and what the word list says of
+it have a vector together. Two heads read each token of the text: the tag (GECToR, Omelianchuk et al., BEA 2020) and
+whether anything is wrong there.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ LONGEST = 160
 """Most tokens of a text and its fields together."""
 MOST_FIELDS = 24
 """Most tokens of the fields."""
-KINDS = 3 * 6 * 2 * 2 * 2
+KINDS = 3 * 6 * 2 * 2 * 2 * 4
 _GAPS = {"": 0, " ": 1}
 
 
@@ -88,12 +89,19 @@ def _written(word: str) -> int:
     return 2 if word.isupper() and len(word) > 1 else 1 if word[1:] == word[1:].lower() else 3
 
 
-def sheet(source: Sequence[Token], stays: Sequence[bool], fields: Sequence[Token], buckets: int) -> Sheet:
+def sheet(
+    source: Sequence[Token],
+    stays: Sequence[bool],
+    looked: Sequence[int],
+    fields: Sequence[Token],
+    buckets: int,
+) -> Sheet:
     """Encode a text and its product's fields; what is longer than `LONGEST` is cut off at the end.
 
     Args:
         source: tokens of the text.
         stays: per token, whether no edit may change it.
+        looked: per token, what the word list says of it, 0 to 3 (`Labels.looked_up`).
         fields: tokens of what the product says.
         buckets: of the network's `TaggerShape`.
     """
@@ -111,9 +119,10 @@ def sheet(source: Sequence[Token], stays: Sequence[bool], fields: Sequence[Token
             int(inside),
             int(inside and stays[i]),
             int(inside and repeated(source, i)),
+            looked[i] if inside else 0,
         )
         kind = _GAPS.get(token.gap, 2)
-        for code, size in zip(codes, (6, 2, 2, 2), strict=True):
+        for code, size in zip(codes, (6, 2, 2, 2, 4), strict=True):
             kind = kind * size + code
         kinds[i] = 1 + kind
     return Sheet(pieces, kinds, n)

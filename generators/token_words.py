@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from copybandit.generators.token_edits import START, Tag, Token, recast, tokens
-from copybandit.generators.word_forms import recased
+from copybandit.generators.word_forms import REGULARISED, recased
 from copybandit.sim.types import Brief
 
 FUNCTION = frozenset(
@@ -35,28 +35,53 @@ FIXED = frozenset(
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _PLAIN = re.compile(r"[A-Za-z'’-]+|['\"‘’“”….,:;!?()\[\]–—-]")
 """English words and the marks of sentences; signs of money and measure and other scripts stay as they are."""
+_AN = re.compile(
+    r"(?!e[uw]|on(?:e|ce)\b|u(?:s[aeiu]|ni(?![mn])|ti|k$))[aeiou]|hour|heir|hono|hones|8|1[18]\b"
+)
+"""Before these stands `an`; a short word with none of them may be letters, spoken one by one."""
 _NEAR = 3
 """Tokens back in which a repetition stands."""
 
 
 @dataclass(frozen=True)
 class WordList:
-    """Known words, the commonest first, all lower case."""
+    """Known words, the commonest first, all lower case.
+
+    Attributes:
+        words: what is no slip of the keys.
+        usual: how many of the first may be put for an unknown word; the rest are known, but too rare to be meant. None: all.
+    """
 
     words: tuple[str, ...]
+    usual: int | None = None
 
     @cached_property
     def rank(self) -> dict[str, int]:
         """Place of each word."""
         return {word: i for i, word in enumerate(self.words)}
 
+    @cached_property
+    def common(self) -> dict[str, int]:
+        """Place of each word that may be put for another."""
+        return {word: i for i, word in enumerate(self.words[: self.usual])}
+
+    @cached_property
+    def misformed(self) -> dict[str, str]:
+        """Regular forms of irregular words and forms without apostrophe that are no usual words, and the right ones."""
+        bare = {_bare(word): word for word in self.words if "'" in word}
+        return {w: right for w, right in (REGULARISED | bare).items() if w not in self.common and len(w) > 2}
+
     def knows(self, word: str) -> bool:
-        """Whether a word, with or without an ending after an apostrophe, is in the list."""
+        """Whether a word, with or without an ending after an apostrophe, is in the list and not misformed."""
         low = word.lower()
+        if low in self.misformed:
+            return False
         return low in self.rank or re.split(r"['’]", low)[0] in self.rank
 
     def spell(self, word: str, also: frozenset[str] = frozenset()) -> str:
-        """The known word one slip of the keys away, those of `also` first; empty where there is none or the word is known.
+        """The right form of a word, or the known word one slip of the keys away, those of `also` first.
+
+        Empty where there is none or the word is known.
 
         >>> WordList(("the", "kettle")).spell("Ketlte")
         'Kettle'
@@ -64,8 +89,10 @@ class WordList:
         low = word.lower()
         if len(low) < 3 or not low.isalpha() or low in also or self.knows(low):
             return ""
+        if low in self.misformed:
+            return recased(self.misformed[low], word)
         near = one_slip(low)
-        found = (near & also) or (near & self.rank.keys())
+        found = (near & also) or (near & self.common.keys())
         best = min(found, key=lambda known: (self.rank.get(known, -1), known), default="")
         return recased(best, word)
 
@@ -76,12 +103,12 @@ class WordList:
         2
         """
         low = word.lower()
-        if not low.isalpha() or low in also or self.knows(low):
+        if not low.isalpha() or low in also or self.knows(low) or low in self.misformed:
             return 0
 
         def rarest(place: int) -> int:
             return max(
-                self.rank.get(half, 0 if half in also else len(self.words))
+                self.common.get(half, 0 if half in also else len(self.words))
                 for half in (low[:place], low[place:])
             )
 
@@ -159,17 +186,30 @@ def allowed(tag: Tag, source: Sequence[Token], place: int, stays: Sequence[bool]
             return token != START and _parts_well(tag, source, place, stays, known)
     if stays[place] or not token.word:
         return False
-    if tag.op == "split":
-        return int(tag.word) < len(token.word)
+    if tag.op == "split":  # names and new words are put together of other words, seldom of words like `the`
+        low, cut = token.word.lower(), int(tag.word)
+        return cut < len(low) and not {low[:cut], low[cut:]}.isdisjoint(FUNCTION)
     wanted, low = recast(token.word, tag).lower(), token.word.lower()
+    after = source[place + 1].word.lower() if place + 1 < len(source) else ""
+    if (low == "an" and wanted != "a" and _fits(low, after)) or not _fits(wanted, after):
+        return False
     return wanted == low or _near(low, wanted)
+
+
+def _fits(word: str, after: str) -> bool:
+    """Whether a word may stand before another; only `a` and `an` may not stand before every word."""
+    if word == "a":
+        return after.isalpha() and len(after) > 2 and not _AN.match(after)
+    return word != "an" or bool(_AN.match(after))
 
 
 def _near(low: str, wanted: str) -> bool:
     """Function words both, or two slips of the keys apart at most."""
+    if _bare(low) == _bare(wanted) or REGULARISED.get(low) == wanted:
+        return True
     if {low, wanted} & (FIXED - FUNCTION):
         return False
-    if {low, wanted} <= FUNCTION or _bare(low) == _bare(wanted):
+    if {low, wanted} <= FUNCTION:
         return True
     return len(low) > 2 and not (one_slip(low) | {low}).isdisjoint(one_slip(wanted) | {wanted})
 

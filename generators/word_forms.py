@@ -9,6 +9,12 @@ _IRREGULAR = {
     "wolf": "wolves", "woman": "women",
 }  # fmt: skip
 _REGULAR = {several: one for one, several in _IRREGULAR.items()}
+REGULARISED = {
+    "childs": "children", "foots": "feet", "shelfs": "shelves", "knifes": "knives", "leafs": "leaves", "mans": "men",
+    "womans": "women", "lifes": "lives", "tooths": "teeth", "scarfs": "scarves", "loafs": "loaves", "halfs": "halves",
+    "mouses": "mice", "wifes": "wives", "peoples": "people", "sayed": "said", "maked": "made", "keeped": "kept",
+}  # fmt: skip
+"""Regular forms, and the right ones."""
 _HISSING = ("s", "x", "z", "ch", "sh")
 
 

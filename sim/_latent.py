@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from copybandit.sim.catalogue import lexicon
 from copybandit.sim.encoders import CharGrams, Joined, Style
-from copybandit.sim.interest import interest_text
+from copybandit.sim.interest_features import interest_text
 from copybandit.sim.persuasion import FEATURES
 from copybandit.sim.types import Floats, Ints, Product
 from copybandit.sim.wording import LinearWording

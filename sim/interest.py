@@ -11,85 +11,22 @@ of the ridge. A cold product or a piece of copy is scored through the same x.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 from sklearn.metrics import roc_auc_score
 
 from copybandit.sim.calibration import fit_platt, judge_calibration
-from copybandit.sim.encoders import Lsa
 from copybandit.sim.events import ADD_TO_CART, KINDS, PURCHASE, VIEW, EventTable
-from copybandit.sim.types import Bools, DataError, Floats, Ints, Product
+from copybandit.sim.interest_features import ProductFeatures
+from copybandit.sim.interest_pairs import Pairs, cut_in_time, purchase_pairs
+from copybandit.sim.types import Bools, Floats, Ints, Product
 
 EVENT_WEIGHT = {"view": 1.0, "search": 1.0, "add_to_cart": 2.0, "purchase": 3.0, "return": -2.0}
 """How much an event says for a product; a return takes a purchase back in part."""
 SHRINKAGE = 6.0
 """Event weight at which half of a shopper's history is believed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProductFeatures:
-    """Turns products, and copy, into vectors of one space.
-
-    Attributes:
-        lsa: text encoder, fitted on product texts.
-        categories: labels, in column order.
-        price_knots: shape (3,), log prices of the low, middle and high band.
-        centre: shape (d,), mean product.
-        inferred: shape (d_text, d - d_text), reads category and price band off a text.
-        block_scale: weights of text, category and price.
-    """
-
-    lsa: Lsa
-    categories: tuple[str, ...]
-    price_knots: Floats
-    centre: Floats
-    inferred: Floats
-    block_scale: tuple[float, float, float] = (1.0, 0.7, 0.5)
-
-    @classmethod
-    def fit(cls, products: Sequence[Product], dimension: int = 100) -> ProductFeatures:
-        """Fit encoder, categories and price bands on a catalogue."""
-        lsa = Lsa.fit([interest_text(product) for product in products], dimension)
-        categories = tuple(sorted({product.category for product in products}))
-        knots = np.quantile(np.log([product.price for product in products]), (0.1, 0.5, 0.9))
-        blank = cls(
-            lsa=lsa, categories=categories, price_knots=knots, centre=np.zeros(1), inferred=np.zeros((1, 1))
-        )
-        raw = blank._raw(products)
-        x = raw - raw.mean(axis=0)
-        text, rest = x[:, : lsa.dimension], x[:, lsa.dimension :]
-        gram = text.T @ text
-        inferred = np.linalg.solve(gram + 0.5 * np.trace(gram) / len(gram) * np.eye(len(gram)), text.T @ rest)
-        return replace(blank, centre=raw.mean(axis=0), inferred=inferred)
-
-    def _raw(self, products: Sequence[Product]) -> Floats:
-        text, category, price = self.block_scale
-        column = {label: index for index, label in enumerate(self.categories)}
-        onehot = np.zeros((len(products), len(self.categories)))
-        for row, product in enumerate(products):
-            if product.category in column:
-                onehot[row, column[product.category]] = category
-        logs = np.log([product.price for product in products])
-        width = max(float(np.diff(self.price_knots).mean()), 0.1)
-        bands = price * np.exp(-(((logs[:, None] - self.price_knots) / width) ** 2))
-        return np.hstack([text * self.lsa.encode([interest_text(p) for p in products]), onehot, bands])
-
-    def products(self, products: Sequence[Product]) -> Floats:
-        """Centred product vectors, shape (m, d)."""
-        return self._raw(products) - self.centre
-
-    def texts(self, texts: Sequence[str]) -> Floats:
-        """Copy as if it were a product known by its text alone, not centred, shape (n, d)."""
-        block = self.block_scale[0] * self.lsa.encode(texts)
-        return np.hstack([block, block @ self.inferred])
-
-
-def interest_text(product: Product) -> str:
-    """Text that says what a product is, its category included."""
-    return f"{product.category}. {product.text}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,58 +102,6 @@ def history_shares(events: EventTable, n_products: int) -> tuple[sparse.csr_matr
     history.data = np.sign(history.data) * np.log1p(np.abs(history.data))
     mass = np.asarray(abs(history).sum(axis=1)).ravel()
     return sparse.csr_matrix(sparse.diags(1 / (mass + SHRINKAGE)) @ history), [str(q) for q in queries]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pairs:
-    """Shopper-product pairs with a label, each array of shape (n,)."""
-
-    shopper: Ints
-    product: Ints
-    label: Ints
-
-
-Negatives = Literal["matched", "uniform"]
-"""How products that were not bought are drawn: as often as they are bought, or all alike."""
-
-
-def purchase_pairs(
-    events: EventTable,
-    shoppers: Bools,
-    n_products: int,
-    rng: np.random.Generator,
-    negatives: int = 3,
-    scheme: Negatives = "matched",
-) -> Pairs:
-    """First purchases of the given shoppers in a log, each with `negatives` products that the shopper did not buy.
-
-    Args:
-        events: the later part of the log.
-        shoppers: shape (n_shoppers,), which shoppers to use.
-        n_products: size of the catalogue.
-        rng: draws the negatives.
-        negatives: per positive; a negative that the shopper did buy is dropped.
-        scheme: how they are drawn; popularity alone tells uniform ones apart, matched ones hardly.
-    """
-    bought = events.kind == PURCHASE
-    code = np.unique(events.shopper[bought] * n_products + events.product[bought])
-    popularity = np.bincount(code % n_products, minlength=n_products).astype(np.float64)
-    code = code[shoppers[code // n_products]]
-    if not len(code):
-        raise DataError("interest: at least one later purchase is needed, got none; give a longer log")
-    chance = popularity if scheme == "matched" else np.ones(n_products)
-    fake = rng.choice(n_products, size=(len(code), negatives), p=chance / chance.sum())
-    fake_code = (code // n_products)[:, None] * n_products + fake
-    fake_code = fake_code[~np.isin(fake_code, code)]
-    both = np.concatenate([code, fake_code])
-    label = np.repeat([1, 0], [len(code), len(fake_code)])
-    return Pairs(shopper=both // n_products, product=both % n_products, label=label)
-
-
-def cut_in_time(events: EventTable, share: float = 0.7) -> tuple[EventTable, EventTable]:
-    """Split a log at the time before which `share` of its rows lie."""
-    cut = np.sort(events.time)[int(share * (len(events.time) - 1))]
-    return events.take(events.time <= cut), events.take(events.time > cut)
 
 
 RANK = 12

@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 
 from copybandit.sim.events import EventTable
-from copybandit.sim.interest import InterestModel, history_shares, interest_text
+from copybandit.sim.interest import InterestModel, history_shares
+from copybandit.sim.interest_features import interest_text
 from copybandit.sim.interest_repeat import RepeatInterest
 from copybandit.sim.interest_scorers import RepeatShare
 from copybandit.sim.types import DataError, Floats, Product

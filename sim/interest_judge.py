@@ -23,7 +23,7 @@ import numpy as np
 
 from copybandit.sim.calibration import CalibrationReport, Platt, fit_platt, judge_calibration
 from copybandit.sim.events import EventTable
-from copybandit.sim.interest import Negatives, Pairs, cut_in_time, purchase_pairs
+from copybandit.sim.interest_pairs import Negatives, Pairs, cut_in_time, purchase_pairs
 from copybandit.sim.interest_scorers import Popularity, Scorer
 from copybandit.sim.split import Split
 from copybandit.sim.types import Floats

@@ -17,7 +17,8 @@ import numpy as np
 
 from copybandit.sim.calibration import fit_platt
 from copybandit.sim.events import EventTable
-from copybandit.sim.interest import InterestModel, purchase_pairs
+from copybandit.sim.interest import InterestModel
+from copybandit.sim.interest_pairs import purchase_pairs
 from copybandit.sim.interest_scorers import Factorised, RepeatShare
 from copybandit.sim.types import Bools, Floats, Ints
 

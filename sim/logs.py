@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from copybandit.sim.currency import check_currency
+from copybandit.sim.currency import CURRENCIES
 from copybandit.sim.events import ADD_TO_CART, KINDS, SEARCH, EventTable
 from copybandit.sim.tables import (
     ids,
@@ -36,7 +36,7 @@ def read_events(path: Path | str) -> EventTable:
     """
     names = ("shopper_id", "product_id")
     frame = read_table(path, ["kind", "time", *names, "quantity", "price"], text=[*names, "query"])
-    check_currency(frame, path)
+    _check_currency(frame, path)
     kinds = text_column(frame, "kind")
     kind = pd.Index(KINDS, dtype=object).get_indexer(pd.Index(kinds)).astype(np.int8)
     refuse(path, kind < 0, "kind", kinds, f"one of {', '.join(KINDS)}")
@@ -109,3 +109,19 @@ def _facts(value: object) -> tuple[str, ...]:
     else:
         parts = [] if value is None or value != value else str(value).split(";")
     return tuple(part.strip() for part in parts if part.strip())
+
+
+def _check_currency(frame: pd.DataFrame, path: Path | str) -> None:
+    """Refuse a table whose column `currency`, where it has one, holds an unknown code or more than one."""
+    if "currency" not in frame:
+        return
+    code = text_column(frame, "currency").str.upper()
+    refuse(path, ~code.isin(CURRENCIES).to_numpy(np.bool_), "currency", frame["currency"], "an ISO 4217 code")
+    first = str(code.iloc[0])
+    refuse(
+        path,
+        (code != first).to_numpy(np.bool_),
+        "currency",
+        frame["currency"],
+        f"{first} as in row 1; convert first",
+    )

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from copybandit.sim.encoders import CharGrams, RandomFourier, _right_singular
 from copybandit.sim.events import PURCHASE, EventTable
-from copybandit.sim.interest import interest_text
+from copybandit.sim.interest_features import interest_text
 from copybandit.sim.types import DataError, Floats, Product
 from copybandit.sim.wording import Arms, LinearWording, fit_wording
 

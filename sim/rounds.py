@@ -4,8 +4,9 @@ At click rates near 1%  log P(click) = log examine + base + b_I z + b_M m + w(t)
 w(t) = f(t)'b the wording relative to the reference copy, b ~ N(0, effect_sd^2) after each encoder's features are scaled to
 the same energy, and q ~ N(0, product_sd^2) what everybody thinks of a product. product_sd is set by the evidence (Laplace's
 approximation; MacKay, 1992). effect_sd is set by cross-validation over products: what a wording does for one product alone
-is no use for another, and the evidence would count it. The ensemble is drawn from the posterior of b, in pairs mirrored
-at its mean.
+is no use for another, and the evidence would count it. The smallest that is within one standard error of the best shrinks
+the mean of b; the ensemble is drawn around it, in pairs mirrored at it, with the posterior covariance under the best itself
+(doubt_sd), for a prior made small on purpose would make the doubt small, too.
 
 Rows of one text share their features, so each Newton step sums rows by text first: it costs what four columns cost.
 """
@@ -47,15 +48,17 @@ class RoundsFit:
     """What logged rounds say.
 
     Attributes:
-        wording: the ensemble; the mean of its members is the posterior mean.
+        wording: the ensemble; the mean of its members is the posterior mean under `effect_sd`.
         shared: one fitted coefficient for each name in `SHARED`.
-        effect_sd: what held-out products chose.
+        effect_sd: the most cautious that held-out products allow.
+        doubt_sd: what they like best.
         product_sd: what the evidence chose.
     """
 
     wording: LinearWording
     shared: tuple[Fitted, ...]
     effect_sd: float
+    doubt_sd: float
     product_sd: float
 
 
@@ -149,10 +152,11 @@ def fit_rounds(
         product=rounds.product,
         n_products=len(references),
     )
-    effect_sd, product_sd = _chosen_sizes(design, rng)
+    effect_sd, doubt_sd, product_sd = _chosen_sizes(design, rng)
     mode = _climb(design, _start(design), effect_sd, product_sd)
     s, covariance = len(SHARED), np.linalg.inv(mode.information)
-    draws = rng.normal(size=(pairs, len(scale))) @ np.linalg.cholesky(covariance[s:, s:]).T
+    doubt = np.linalg.inv(_climb(design, mode, doubt_sd, product_sd).information)[s:, s:]
+    draws = rng.normal(size=(pairs, len(scale))) @ np.linalg.cholesky(doubt).T
     members = (mode.beta[s:] + np.concatenate([draws, -draws])) * scale
     return RoundsFit(
         wording=LinearWording(encoders=(encoder,), coefficients=(members,)),
@@ -161,18 +165,20 @@ def fit_rounds(
             for b, e in zip(mode.beta[:s], np.sqrt(np.diag(covariance)), strict=False)
         ),
         effect_sd=effect_sd,
+        doubt_sd=doubt_sd,
         product_sd=product_sd,
     )
 
 
-def _chosen_sizes(design: _Design, rng: np.random.Generator) -> tuple[float, float]:
-    """effect_sd by held-out products and product_sd by the evidence."""
+def _chosen_sizes(design: _Design, rng: np.random.Generator) -> tuple[float, float, float]:
+    """effect_sd and doubt_sd by held-out products, and product_sd by the evidence."""
     usual, mode = EFFECT_SDS[len(EFFECT_SDS) // 2], _start(design)
     modes = [_climb(design, mode, usual, product_sd) for product_sd in PRODUCT_SDS]
     product_sd = PRODUCT_SDS[int(np.argmax([mode.evidence for mode in modes]))]
     fold = rng.permutation(design.n_products) % FOLDS
     scores = np.sum([_held_out(design, fold != k, product_sd) for k in range(FOLDS)], axis=0)
-    return EFFECT_SDS[_most_cautious(scores)], product_sd
+    best = int(np.argmax(scores.sum(axis=1)))
+    return EFFECT_SDS[_most_cautious(scores)], EFFECT_SDS[best], product_sd
 
 
 def _most_cautious(scores: Floats) -> int:

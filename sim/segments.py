@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from copybandit.sim.interest import ProductFeatures
+from copybandit.sim.interest_features import ProductFeatures
 from copybandit.sim.types import Bools, DataError, Floats, Ints, Segment
 
 MIN_CELL = 20

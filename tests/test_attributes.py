@@ -27,6 +27,31 @@ def test_common_english_passes(text: str) -> None:
     assert words(text) == set()
 
 
+TINTS = table("attributes.yaml")["tints"]
+
+
+@pytest.mark.parametrize("text", TINTS["bad"])
+def test_a_tint_of_the_product_is_refused(text: str) -> None:
+    assert words(text) & set(TINTS["words"])
+
+
+@pytest.mark.parametrize("text", TINTS["good"])
+def test_a_tint_of_another_thing_passes(text: str) -> None:
+    assert words(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["It has no zip.", "Keep it away from waterproof ink.", "Unlike anything adjustable, it stays."]
+)
+def test_what_is_denied_is_not_claimed(text: str) -> None:
+    assert words(text) == set()
+
+
+def test_pieces_of_a_word_with_a_hyphen_are_said() -> None:
+    pen = Product(product_id="p", name="pen", title="Battery-free pen", category="k", brand="", price=5.0)
+    assert words("It asks for a battery as often as it is free of ink.", pen) == set()
+
+
 def test_other_forms_of_a_word_count_as_said() -> None:
     frame = Product(
         product_id="f", name="frame", title="Frame, hangs, 2 batteries", category="k", brand="", price=5.0

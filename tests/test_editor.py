@@ -13,9 +13,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from copybandit.generators import editor as editor_module
-from copybandit.generators.editor import Editor, EditorSettings, check, edit, first_approved, normalise
+from copybandit.generators.editor import Editor, EditorSettings, check, edit, normalise
 from copybandit.generators.limits import LIMITS, Limit
-from copybandit.sim.types import Brief, ContentType, DataError, Product, Variant
+from copybandit.generators.proofreading import misspelt
+from copybandit.sim.types import Brief, ContentType, DataError, Product
 from tests.briefs import briefs
 
 MUG = Product(
@@ -59,7 +60,7 @@ def rules(text: str, brief: Brief = BRIEF) -> set[str]:
         ("number", "A ceramic mug, percent.", "A ceramic mug for a page, or two."),
         ("echo", "Sure! Here is a headline: ceramic mug.", "Sure as blue: the ceramic mug."),
         ("echo", "[/INST] A ceramic mug.", "A ceramic mug [blue]."),
-        ("attribute", "A wooden ceramic mug.", "A blue ceramic mug."),
+        ("attribute", "A stackable ceramic mug.", "A blue ceramic mug."),
         ("unnamed", "A blue mug.", "A blue mug, ceramic."),
     ],
 )
@@ -145,13 +146,6 @@ def test_a_name_may_hold_what_text_may_not() -> None:
     assert rules("Meet the sale sign, at half price.", Brief(product=sale)) == {"us-price", "number"}
 
 
-def test_the_first_approved_variant_is_taken() -> None:
-    texts = ["A mug.", "A ceramic mug for 9.", "A ceramic mug.", "The ceramic mug."]
-    variants = [Variant(text=text, product_id="p", generator_id="g") for text in texts]
-    assert first_approved(BRIEF, variants) == variants[2]
-    assert first_approved(BRIEF, variants[:2]) is None
-
-
 DESCRIPTION = "A blue ceramic mug. It holds 350 ml."
 
 
@@ -211,6 +205,8 @@ def test_steps_packs_and_soft_rules_are_switched() -> None:
     assert found(facts=False, claims=False, safety=False) == set()
     with pytest.raises(DataError, match="unknown rule pack 'mars'"):
         EditorSettings(packs=("mars",))
+    with pytest.raises(DataError, match="ISO 4217 code such as EUR, got 'ECU'"):
+        EditorSettings(currency="ECU")
 
 
 def test_a_placement_has_a_limit_of_its_own() -> None:
@@ -242,10 +238,10 @@ def test_emoji_and_chinese_marks_survive_normalising() -> None:
     assert rules("A ceramic mug 👨‍👩‍👧.") == set()
 
 
-def test_grammar_is_checked_on_request_and_its_absence_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slips_are_soft_and_the_absence_of_a_grammar_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [(r.rule, r.severity) for r in check(BRIEF, "This are a ceramic mug.")] == [("grammar", "soft")]
+    assert Editor(settings=EditorSettings(soft=False)).check(BRIEF, "This are a ceramic mug.") == ()
     editor = Editor(settings=EditorSettings(proofreading=True))
-    assert [r.rule for r in editor.check(BRIEF, "This are a ceramic mug.")] == ["grammar"]
-    assert check(BRIEF, "This are a ceramic mug.") == ()
     monkeypatch.setattr(editor_module, "installed", lambda: False)
     assert "pip install" in editor.notes[0]
 
@@ -255,8 +251,21 @@ def test_harper_finds_spelling_and_leaves_the_products_words() -> None:
     editor = Editor(settings=EditorSettings(proofreading=True))
     assert editor.notes == ()
     assert "grammar" in {r.rule for r in editor.check(BRIEF, "A definately blue ceramic mug.")}
+    for text in (
+        "A ceramic mug in your favourite colour, blue.",
+        "A ceramic mug in your favorite color, blue.",
+    ):
+        assert editor.check(BRIEF, text) == ()
     odd = replace(MUG, title="Blue ceramic mug Zorblax")
     assert editor.check(Brief(product=odd), "The Zorblax ceramic mug is blue.") == ()
+
+
+def test_quire_tells_words_apart_and_leaves_articles_to_the_ear() -> None:
+    pytest.importorskip("quire_grammar", reason="QUIRE ABSENT: pip install 'copybandit[quality]'")
+    told = [slip.reason for slip in misspelt("They was better then that.", frozenset())]
+    assert any(reason.startswith("'then'") for reason in told)
+    assert any(reason.startswith("'was'") for reason in told)
+    assert not [*misspelt("An Xbox for the weekend.", frozenset({"xbox"}))]
 
 
 def test_a_draft_tells_no_more_than_the_notes() -> None:

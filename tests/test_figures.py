@@ -39,7 +39,7 @@ FOLLOWS = [
     ("4 packs ; 250 g each", "A kilo in all."),
     ("30抽 ; 8包", "一共240抽。"),
     ("每格50g ; 五格", "加起来250克。"),
-    ("5 pairs", "Ten socks."),
+    ("5 pairs of socks", "Ten socks."),
     ("2-6 players", "For three, four or five players."),
     ("waist 70-95 cm", "Made for 80 cm, too."),
     ("one-year guarantee", "Twelve months of guarantee."),
@@ -75,7 +75,7 @@ def test_these_follow(facts: str, text: str) -> None:
         ("2-6 players", "For eight players."),
         ("waist 70-95 cm", "Made for 100 cm, too."),
         ("lasts 3-5 hours", "Lasts four hours."),
-        ("5 pairs", "Twelve socks."),
+        ("5 pairs of socks", "Twelve socks."),
         ("plant March to May", "Plant it in July."),
         ("30 hours", "Saves a third of the power, cut by a third."),
         ("三到六年级", "一到六年级"),
@@ -109,7 +109,7 @@ def _named(fact: str) -> Product:
 
 
 def test_a_small_count_of_things_elsewhere_is_no_fact() -> None:
-    assert rules("28 cm", "Three friends, one pan, no plan.") == set()
+    assert rules("28 cm", "Three owls, one pan, no plan.") == set()
     assert rules("28 cm", "A pan with three spoons.") == {"number"}
     assert rules("28 cm", "Three cups a day keep you awake.") == {"number"}
     assert rules("six balls of wool", "Three balls of wool.") == {"number"}

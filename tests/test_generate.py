@@ -13,7 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from copybandit.evaluation.generate import Desk, generate
+from copybandit.evaluation.copy_desk import Desk
+from copybandit.evaluation.generate import generate
 from copybandit.evaluation.generate_request import GenerateRequest
 from copybandit.evaluation.progress import Silent
 from copybandit.evaluation.run_folder import RunFolder, stored

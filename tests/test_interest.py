@@ -11,9 +11,9 @@ from scipy.special import expit
 
 from copybandit.agents.sequence_trainer import fit_sequence
 from copybandit.sim.calibration import fit_platt, judge_calibration, reliability_curve, wilson
-from copybandit.sim.interest import purchase_pairs
 from copybandit.sim.interest_explain import explain
 from copybandit.sim.interest_judge import Origins, judge_interest, known_part
+from copybandit.sim.interest_pairs import purchase_pairs
 from copybandit.sim.interest_repeat import RepeatInterest
 from copybandit.sim.interest_scorers import (
     Factorised,

@@ -7,9 +7,9 @@ import pytest
 
 from copybandit.sim.calibration import fit_platt, judge_calibration
 from copybandit.sim.events import PURCHASE, EventTable
-from copybandit.sim.interest import cut_in_time, purchase_pairs
 from copybandit.sim.interest_explain import explain_repeat
 from copybandit.sim.interest_judge import early_part, judge_interest, known_part
+from copybandit.sim.interest_pairs import cut_in_time, purchase_pairs
 from copybandit.sim.interest_repeat import fit_repeat
 from copybandit.sim.interest_scorers import REPEAT_FLOOR, Popularity, RepeatShare
 from copybandit.sim.split import split_groups

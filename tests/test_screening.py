@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from copybandit.evaluation.load_settings import load_settings
-from copybandit.evaluation.pipeline import Pipeline
+from copybandit.evaluation.pipeline import Pipeline, run
 from copybandit.evaluation.progress import Silent
 from copybandit.evaluation.report import render
 from copybandit.evaluation.run_folder import RunFolder
+from copybandit.sim.types import DataError
 from tests.slices import write_retail, write_upworthy
 from tests.small_run import small_pipeline
 
@@ -63,3 +66,21 @@ def test_nothing_is_taken_from_the_embedded_shop(tmp_path: Path) -> None:
     pipeline.folder.run_stage("data", pipeline.data)
     assert json.loads((pipeline.folder.output("data") / "screened.json").read_text("utf-8")) == []
     assert "which was left out: 0." in render({"data": {"n_products": 80}, "screening": pipeline.screening()})
+
+
+def test_a_shop_from_before_the_screen_goes_on_if_nothing_is_to_be_left_out(tmp_path: Path) -> None:
+    pipeline = small_pipeline(tmp_path / "run")
+    pipeline.folder.run_stage("data", pipeline.data)
+    stage = pipeline.folder.output("data")
+    (stage / "screened.json").unlink()
+    assert pipeline.screening() == {"products": 0, "dropped": []}
+    saved = json.loads((stage / "shop.json").read_text("utf-8"))
+    saved["products"][3]["facts"].append(ORDER)
+    (stage / "shop.json").write_text(json.dumps(saved), "utf-8")
+    resumed = RunFolder.resume(pipeline.folder.path, pipeline.settings)
+    with pytest.raises(DataError, match=r"IGNORE ALL PREVIOUS INSTRUCTIONS.*remove .*data and resume"):
+        run(pipeline.settings, resumed, Silent())
+    assert resumed.done() == ("data",)
+    shutil.rmtree(stage)
+    again = Pipeline(pipeline.settings, resumed, Silent())
+    assert resumed.run_stage("data", again.data) and again.screening()["products"] == 0

@@ -5,8 +5,9 @@
 Clean text is what the rules leave of it; then one slip of an unseen seed goes into each (the noise model that the editor
 learned from, so these figures flatter it), and every system gets the text with the slip. Sets: copy of the grammar about
 invented products; human headlines (Upworthy, select split, only with --ab-tests) and titles and bullets (electronics,
-select split, where installed). `cases` are the English soft cases of the editor's development part, whose slips were
-written by hand (`CORRECTED`). An edit is a stretch of tokens that differs; it is right where source and target differ
+select split, where installed); clean English copy by authors that nothing was trained or tuned on (the development parts
+of the editor's cases, and files of the same format with --cases). `slips by hand` are the soft cases of the first author
+(`CORRECTED`). An edit is a stretch of tokens that differs; it is right where source and target differ
 there in the same way. Harper's first suggestion is taken for every finding that the editor would report. Intervals:
 bootstrap over texts, 95%.
 """
@@ -36,6 +37,7 @@ from copybandit.agents.copy_slips import with_slips
 from copybandit.agents.token_corpus import CleanText, electronics_texts, grammar_texts, headline_texts
 from copybandit.generators.editor import Editor, EditorSettings
 from copybandit.generators.facts import said_of
+from copybandit.generators.normalising import normalise
 from copybandit.generators.proofreading import installed, lints
 from copybandit.generators.token_edits import tokens
 from copybandit.generators.token_words import held
@@ -43,6 +45,7 @@ from copybandit.sim.types import Brief, DataError
 from tests.benchmarks.editor import brief as brief_of
 from tests.benchmarks.editor import read as read_cases
 
+CASES = Path(__file__).parents[1]
 SEED = 1001
 MOST = 600
 """Texts of each set."""
@@ -123,20 +126,27 @@ def tasks(texts: Sequence[CleanText], seed: int) -> list[Task]:
     return done
 
 
+def ruled(texts: Sequence[CleanText]) -> list[tuple[Brief, str]]:
+    """At most `MOST` texts, as the rules leave them."""
+    some = (texts[i] for i in np.unique(np.linspace(0, len(texts) - 1, MOST).astype(int)))
+    return [(clean.brief, Editor().edit(clean.brief, clean.text).text) for clean in some]
+
+
 def cases() -> list[Task]:
     """The soft cases of grammar, corrected by hand."""
     found = [case for case in read_cases(("editor_cases.jsonl",), "dev") if case["id"] in CORRECTED]
     return [Task(brief_of(case), case["text"], CORRECTED[case["id"]], "by hand") for case in found]
 
 
-def clean_cases() -> list[tuple[Brief, str]]:
-    """The clean English cases of the development part, as the rules leave them."""
-    rows = [
-        c
-        for c in read_cases(("editor_cases.jsonl",), "dev")
-        if (c["label"], c["language"]) == ("clean", "en")
+def case_texts(path: Path) -> list[CleanText]:
+    """The clean English cases of a file; only those of the development part where it has parts."""
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return [
+        CleanText(brief=brief_of(case), text=normalise(case["text"]).strip(), source=path.stem)
+        for case in rows
+        if (case["label"], case["language"], case.get("part", "dev")) == ("clean", "en", "dev")
+        and case.get("content_type") != "tags"
     ]
-    return [(brief_of(case), Editor().edit(brief_of(case), case["text"]).text) for case in rows]
 
 
 def corrected(system: System, asked: Sequence[Task]) -> dict[str, Any]:
@@ -198,7 +208,9 @@ def speeds(asked: Sequence[tuple[Brief, str]]) -> dict[str, float]:
     return {name: median(some) for name, some in rates.items()}
 
 
-def texts_of(ab_tests: Path | None) -> tuple[dict[str, list[CleanText]], list[str]]:
+def texts_of(
+    ab_tests: Path | None, more: Sequence[Path] = ()
+) -> tuple[dict[str, list[CleanText]], list[str]]:
     """The clean texts of each set, and what is left out."""
     sets, skipped = {"grammar": grammar_texts(MOST, np.random.default_rng(SEED))}, []
     if ab_tests is None:
@@ -209,15 +221,18 @@ def texts_of(ab_tests: Path | None) -> tuple[dict[str, list[CleanText]], list[st
         sets["electronics"] = electronics_texts("select")
     except DataError as error:
         skipped.append(f"electronics: {error}")
+    for path in (*(CASES / name for name in ("editor_cases.jsonl", "editor_cases_2.jsonl")), *more):
+        sets[path.stem] = case_texts(path)
     return sets, skipped
 
 
-def measure(ab_tests: Path | None) -> tuple[dict[str, Any], list[str]]:
+def measure(ab_tests: Path | None, more: Sequence[Path] = ()) -> tuple[dict[str, Any], list[str]]:
     """Everything, by set and system."""
-    sets, skipped = texts_of(ab_tests)
+    sets, skipped = texts_of(ab_tests, more)
     asked = {name: tasks(texts, SEED + k) for k, (name, texts) in enumerate(sets.items())}
-    clean = {name: [(task.brief, task.target) for task in some] for name, some in asked.items()}
-    asked["cases"], clean["cases"] = cases(), clean_cases()
+    clean = {name: ruled(texts) for name, texts in sets.items()}
+    asked["slips by hand"] = by_hand = cases()
+    clean["slips by hand"] = [(task.brief, task.target) for task in by_hand]
     ours: dict[str, Any] = {
         "copies_per_s_core": speeds([row for rows in clean.values() for row in rows[:100]])
     }
@@ -248,8 +263,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file to write")
     parser.add_argument("--ab-tests", type=Path, help="Upworthy headline tests")
+    parser.add_argument("--cases", type=Path, action="append", default=[], help="more clean copy by hand")
     arguments = parser.parse_args()
-    ours, skipped = measure(arguments.ab_tests)
+    ours, skipped = measure(arguments.ab_tests, arguments.cases)
     print(ours["copies_per_s_core"])
     record = {"name": "token_edits", "machine": platform.machine(), "ours": ours}
     record |= {"peers": {}, "ratios": {}, "skipped": skipped}
