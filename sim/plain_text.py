@@ -6,7 +6,8 @@ import html
 import re
 import unicodedata
 
-_TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
+_TAG = re.compile(r"<(?!/?(?:bos|eos|pad|unk|sys)>)[a-zA-Z/!][^<>]*>", re.IGNORECASE)
+"""Tags, but not the marks of language models: whoever looks for orders to a model must see them."""
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0e\ufe0f\u20e3]")
 _HIDDEN = frozenset(("Cf", "Cc", "Co", "Cs"))
 
@@ -18,6 +19,8 @@ def plain_text(text: str) -> str:
 
     >>> plain_text("Mug&nbsp;<b>blue</b><br>350&thinsp;ml \U0001f600")
     'Mug blue 350 ml'
+    >>> plain_text("mug <eos> a bad mug")
+    'mug <eos> a bad mug'
     """
     if text.isascii() and text.isprintable() and "<" not in text and "&" not in text:
         return " ".join(text.split())

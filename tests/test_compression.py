@@ -58,7 +58,7 @@ def test_an_int8_writer_is_small_close_and_saved_as_plain_tensors(tmp_path: Path
     np.testing.assert_array_equal(again.log_prob(BRIEFS, texts), small.log_prob(BRIEFS, texts))
     check_generator(again, BRIEFS[:3], np.random.default_rng(0))
     plain = writer.save(tmp_path / "plain")
-    assert (folder / "model.safetensors").stat().st_size < 0.4 * (plain / "model.safetensors").stat().st_size
+    assert (folder / "model.safetensors").stat().st_size < 0.45 * (plain / "model.safetensors").stat().st_size
 
 
 def test_what_cannot_be_quantised_or_trained_says_so() -> None:

@@ -148,7 +148,7 @@ def test_what_cannot_be_asked_for_is_refused(row: str, words: str, tmp_path: Pat
         (
             f"mug,2,,,{'long ' * 600}\n",
             (),
-            "row 1, column 'text': prompt and text must have at most 256 tokens",
+            "row 1, column 'text': prompt and text must have at most 512 tokens",
         ),
     ],
 )

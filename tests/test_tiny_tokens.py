@@ -43,7 +43,7 @@ def test_common_characters_become_one_token_and_old_numbers_stay() -> None:
     assert set(common_characters()[:100]) <= set(characters(NEW))
     assert word_pieces(NEW) == word_pieces(OLD)
     before, after = (sum(len(made.encode(text).ids) for text in TEXTS) for made in (OLD, NEW))
-    assert after < 0.6 * before
+    assert after < 0.65 * before
 
 
 def test_the_shipped_vocabulary_knows_chinese_and_its_merges_hold_no_english() -> None:
