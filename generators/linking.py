@@ -37,7 +37,7 @@ def linked(text: str, found: list[Quantity]) -> list[Quantity]:
             elif later.currency:
                 quantity = replace(quantity, currency=later.currency)
             else:
-                quantity = replace(quantity, noun=later.noun, nouns=later.nouns)
+                quantity = replace(quantity, noun=later.noun or quantity.noun, nouns=later.nouns)
         elif later and link and _is_side(quantity, later, link):
             done[-1] = replace(later, units=quantity.units)
         if later and link and link["range"]:
