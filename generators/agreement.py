@@ -20,6 +20,8 @@ CLOSE = 0.03
 """Largest relative error of a rounded conversion between customary and metric units."""
 EXACT = 1e-6
 """Relative error of exact conversions, whose factors are rounded themselves."""
+LISTED = "listed"
+"""Noun of a count that a product makes by naming each: it counts its kinds alone."""
 MANY = 20
 """A count, at least, that a product holds of nothing else by chance: 200 squares of 200 sheets."""
 DEGREES = 3.4
@@ -120,6 +122,8 @@ def _celsius(value: float, unit: Unit) -> float:
 
 def same_thing(said: Quantity, held: Quantity) -> bool:
     """Whether two counts of equal value count the same; a number without a noun may be anything."""
+    if held.noun == LISTED:
+        return bool(said.nouns & held.nouns)
     if said.noun in ("", held.noun):
         return True
     if held.units or held.currency:

@@ -10,8 +10,8 @@ from copybandit.generators.counting import CODES, GENERIC, PARTS
 from copybandit.generators.quantity import Quantity
 
 _RATE = re.compile(
-    r"\b(?:an?|per|each|every) (?:time|day|night|evening|morning|afternoon|week|month|cup|pot|mug|glass|bowl|serving|scoop|go|"
-    r"person|head|guest|player|page|piece|row|meal|breakfast|round|batch|sitting|use|wash|shot|brew)\b|\b(?:each|apiece|daily)\b"
+    r"\b(?:an?|per|each|every) (?:time|day|night|evening|morning|afternoon|week|month|cup|pot|mug|glass|bowl|serving|scoop|"
+    r"go|person|head|guest|player|page|piece|row|meal|breakfast|round|batch|sitting|use|wash|shot|brew)\b|\b(?:each|apiece|daily)\b"
 )
 _ADDS = re.compile(r"\b(?:with|and|plus|has|have|includes?|including|its|fits?|holds?|for|up to) (?:the )?$")
 _REACH = 12
@@ -43,7 +43,7 @@ def _echoes(
     quantity: Quantity, open_: list[Quantity], found: tuple[Quantity, ...], sentence: str, low: str
 ) -> bool:
     """Whether a supported number of the sentence is said again of what is done with it: ``two ports, two phones``."""
-    start, end = quantity.span
+    start = quantity.span[0]
     if not quantity.bare or quantity.token or quantity.noun in PARTS | GENERIC | CODES:
         return False
     if _ADDS.search(low, max(0, start - _REACH), start):

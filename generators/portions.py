@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
-from copybandit.generators.agreement import agrees
+from copybandit.generators.agreement import LISTED, agrees
 from copybandit.generators.counting import CODES, GENERIC, PARTS, kin
 from copybandit.generators.quantity import Quantity
 from copybandit.generators.units import UNITS, Unit
@@ -57,7 +57,7 @@ def _counts(said: Quantity, held: tuple[Quantity, ...], sentence: str, told: str
     """Portions of a whole, evenings of an hour, sheets of two pages."""
     if said.noun in _LEAVES:
         yield from (_count(q, q.values[0] / 2) for q in held if q.noun == "page")
-    if said.values[0] < _FEWEST or said.noun in (GENERIC | PARTS) - _USED_UP - _DAYS.keys():
+    if said.values[0] < _FEWEST or not said.noun or said.noun in (GENERIC | PARTS) - _USED_UP - _DAYS.keys():
         return
     measured = [q for q in held if q.units and q.units[0].dimension in _SHARED_OUT]
     for whole in measured:
@@ -68,7 +68,7 @@ def _counts(said: Quantity, held: tuple[Quantity, ...], sentence: str, told: str
                 and (times := whole.values[0] * a.size / (part.values[0] * b.size)) >= 2
             ):
                 yield from (_count(whole, float(int(times + more))) for more in (1e-6, 0.5))
-    if said.noun in _DAYS or not said.noun:
+    if said.noun in _DAYS:
         yield from (_count(q, q.values[0] * days) for q, days in _daily(held, sentence, told) if days == 1)
 
 
@@ -98,7 +98,7 @@ def _daily(held: tuple[Quantity, ...], sentence: str, told: str) -> Iterator[tup
 
 def _shares(said: Quantity, held: tuple[Quantity, ...]) -> Iterator[Quantity]:
     """Fractions of what is told in percent: four fifths of 80%."""
-    if 0 < said.values[0] < 1:
+    if 0 < said.values[0] < 1 and said.precision > _DECIMAL:
         yield from (
             _count(q, q.values[0] / 100) for q in held if q.units and q.units[0].dimension == "percent"
         )
@@ -117,13 +117,15 @@ _BESIDE = 7
 """Characters between two sides of one thing, at most."""
 
 
+_DECIMAL = 0.05
+"""Precision of a share in decimals, which is no fraction."""
 _ITEM = re.compile(r",\s?(?:and |or )?| and | & | plus ")
 _WORDY = re.compile(r"[^\d,]{2,24}")
 _OPEN = re.compile(r"\b(?:more|other|others|etc|such as|including|assorted|no|not)\b")
 _KINDS = frozenset(
     kin(word)
-    for word in "scent fragrance aroma flavour colour shade tint variety blend herb spice style pattern design finish note taste "
-    "kind sort type mood tone fruit grain berry nut seed shape size tool ingredient material texture motif smell".split()
+    for word in "scent fragrance aroma flavour colour shade tint variety blend herb spice style pattern design finish note "
+    "taste kind sort type mood tone fruit grain berry nut seed shape size tool ingredient material motif".split()
 )
 """What a list may be a list of."""
 
@@ -136,7 +138,7 @@ def listed(facts: tuple[str, ...]) -> tuple[Quantity, ...]:
     """
     lists = ([item.strip() for item in _ITEM.split(fact)] for fact in facts if not _OPEN.search(fact))
     return tuple(
-        Quantity(values=(float(len(items)),), noun="listed", nouns=_KINDS)
+        Quantity(values=(float(len(items)),), noun=LISTED, nouns=_KINDS)
         for items in lists
         if len(items) > 1 and all(_WORDY.fullmatch(item) for item in items)
     )
