@@ -20,6 +20,12 @@ CLOSE = 0.03
 """Largest relative error of a rounded conversion between customary and metric units."""
 EXACT = 1e-6
 """Relative error of exact conversions, whose factors are rounded themselves."""
+LISTED = "listed"
+"""Noun of a count that a product makes by naming each: it counts its kinds alone."""
+MANY = 20
+"""A count, at least, that a product holds of nothing else by chance: 200 squares of 200 sheets."""
+DEGREES = 3.4
+"""Degrees Celsius between two scales when both are told in tens."""
 SLACK = 1.5
 """How far, as a ratio, a bound in copy may lie from the number it bounds."""
 
@@ -106,7 +112,8 @@ def _days(unit: Unit) -> float:
 def _same_degrees(said: Quantity, a: Unit, held: Quantity, b: Unit) -> bool:
     if a.dimension == b.dimension or "degree" in (a.dimension, b.dimension):
         return any(_equal(s, h) for s in said.values for h in held.values)
-    return any(abs(_celsius(s, a) - _celsius(h, b)) <= 1.0 for s in said.values for h in held.values)
+    near = DEGREES if said.precision > 1 and held.precision > 1 else 1.0  # 350 °F of 180 °C, both round
+    return any(abs(_celsius(s, a) - _celsius(h, b)) <= near for s in said.values for h in held.values)
 
 
 def _celsius(value: float, unit: Unit) -> float:
@@ -115,6 +122,8 @@ def _celsius(value: float, unit: Unit) -> float:
 
 def same_thing(said: Quantity, held: Quantity) -> bool:
     """Whether two counts of equal value count the same; a number without a noun may be anything."""
+    if held.noun == LISTED:
+        return bool(said.nouns & held.nouns)
     if said.noun in ("", held.noun):
         return True
     if held.units or held.currency:
@@ -123,6 +132,6 @@ def same_thing(said: Quantity, held: Quantity) -> bool:
         return True
     if said.noun in PARTS:
         return held.noun == ""
-    if said.noun in CODES or PARTS & (held.nouns | {held.noun}):
+    if said.noun in CODES or (PARTS & (held.nouns | {held.noun}) and said.values[0] < MANY):
         return False
     return held.noun not in CODES or held.noun == "in-one"  # a 24-in-1 screwdriver has 24 bits

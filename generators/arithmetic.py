@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from copybandit.generators.agreement import EXACT, agrees, same_thing
+from copybandit.generators.agreement import EXACT, LISTED, agrees, same_thing
 from copybandit.generators.counting import CODES, PARTS
 from copybandit.generators.quantity import Quantity
 from copybandit.generators.units import Unit
@@ -63,7 +63,7 @@ def _inside(said: Quantity, held: Quantity) -> bool:
         whole = said.values[0] == int(said.values[0])
         return (
             whole
-            and bool(said.noun)
+            and (bool(said.noun) or held.noun == "person")  # bring two friends, or four
             and same_thing(said, held)
             and held.values[0] <= said.values[0] <= held.until
         )
@@ -83,6 +83,7 @@ def _made(said: Quantity, held: tuple[Quantity, ...], sentence: str) -> Iterator
     counts = [q for q in held if q.bare and not q.token and q.noun not in CODES]
     whole = [q for q in counts if q.span[1] and 2 <= q.values[0] <= _MOST and not q.values[0] % 1]
     packs = {q.values[0] for q in whole if q.noun not in PARTS}
+    lists = {q.values[0] for q in held if q.noun == LISTED}
     kin = [q for q in held if _alike(said, q)]
     total = _TOTAL.search(sentence) is not None
     if said.bare and said.noun not in PARTS:
@@ -107,7 +108,8 @@ def _made(said: Quantity, held: tuple[Quantity, ...], sentence: str) -> Iterator
         yield from (_scaled(q, abs(1.0 - other / q.values[0])) for q, other in _pairs(kin))
         yield from (replace(q, values=(q.values[0] - 1,)) for q in kin if said.bare and not said.noun)
     if _EACH.search(sentence):
-        yield from (_scaled(q, 1.0 / count) for q in kin for count in packs)
+        lists |= {q.values[0] for q in whole if q.noun and q.noun in sentence}  # ten sheets of each colour
+        yield from (_scaled(q, 1.0 / count) for q in kin for count in packs | lists)
     if said.units and said.units[0].dimension in ("time", "months") and _DAILY.search(sentence):
         yield from (replace(q, units=(_DAY,)) for q in counts)
 

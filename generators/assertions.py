@@ -66,6 +66,11 @@ _WHAT = {"colour": "a colour", "flavour": "a flavour", "part": "a part", "proof"
 _OTHERS = re.compile(r"\b(?:your|my|our|every|any|another)\b")
 
 
+def _formed(what: str, said: str) -> bool:
+    """Whether the product names a part in another form: a magnetic closure has a magnet, a lidded jar a lid."""
+    return re.search(rf"\b{what}(?:ic|{what[-1]}?(?:ed|er|ing))\b", said) is not None
+
+
 def _no_part(low: str, match: re.Match[str]) -> bool:
     """Whether the part is denied (``has no lid``), or the reader's (``with your lamp``)."""
     return denied(low, match.start("what")) or _OTHERS.search(match.group()) is not None
@@ -91,7 +96,9 @@ def foreign_assertions(said: str, low: str) -> Iterator[Rejection]:
     if "with" in low or "has " in low or "nclud" in low or "feature" in low or "plus" in low:
         own = stems(said)
         for match in _WITH.finditer(low):
-            if match.group() not in said and not stems(match["what"]) & own and not _no_part(low, match):
+            if match.group() in said or stems(match["what"]) & own or _formed(match["what"], said):
+                continue
+            if not _no_part(low, match):
                 yield reject("attribute", match, f"{match.group()!r}: a part that the product does not have")
     for match in _FLAVOUR.finditer(low):
         new = stems(match["what"] or match["who"]) - _IDLE - stems(said)

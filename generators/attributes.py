@@ -74,7 +74,8 @@ def _tints() -> tuple[frozenset[str], frozenset[str], re.Pattern[str]]:
 def _foreign(said: str, interests: str) -> frozenset[str]:
     pieces = (*_words(said), *_words(interests))
     own = {stem(piece) for word in pieces for piece in (word, *word.split("-"))}
-    return frozenset(word for word in attribute_words() if stem(word) not in own)
+    ends = " ".join(pieces).lower() + " "  # a toolbox is a box
+    return frozenset(word for word in attribute_words() if stem(word) not in own and f"{word} " not in ends)
 
 
 def foreign_attributes(said: Said, text: str, interests: str) -> list[Rejection]:

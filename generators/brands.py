@@ -84,7 +84,7 @@ _NAMED = re.compile(
 _MADE_BY = re.compile(
     r"\b(?:made|built|designed|crafted|manufactured|produced|licensed|engineered|supplied|powered) "
     r"by (?P<maker>[A-Z][\w&'-]+)"
-    r"|\b(?:rivals?|beats?|outsells|alternative to|dupe (?:for|of)|compatible with|as good as|borrowed from|"
+    r"|\b(?i:rivals?|beats?|outsells|alternative to|dupe (?:for|of)|compatible with|as good as|borrowed from|"
     r"partner\w* with|works with|(?:better|cheaper|softer|sharper|lighter) than|stolen from|"
     r"inspired by) (?:an? |any )?(?P<rival>[A-Z][a-z]{2,})"
     r"|\b(?i:genuine|official|authentic|licensed) (?P<seal>[A-Z][a-z]{2,}) [a-z]"

@@ -73,7 +73,7 @@ def _both(text: str, first: Quantity, second: Quantity) -> Quantity | None:
             part
             and second.bare
             and second.noun in _UNSAID
-            and gap == " "
+            and (gap == " " or text[first.span[1] - 1] == "'")
             and 1 < second.values[0] <= _MOST[a.dimension]
         ):
             return _plus(first, second.values[0] * part, a.size, span)

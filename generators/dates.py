@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from copybandit.generators.numerals import read_han
@@ -86,7 +86,19 @@ def dates(text: str) -> tuple[DateSaid, ...]:
     for match in _ALONE.finditer(text):
         if not any(d.span[0] < match.end() and match.start() < d.span[1] for d in found):
             found.append(DateSaid(month=_MONTHS[match.group().lower()], loose=True, span=match.span()))
-    return tuple(sorted(found, key=lambda date: date.span))
+    return _shared(text, sorted(found, key=lambda date: date.span))
+
+
+_BETWEEN = re.compile(rf"\s?{_LINKED}\s?")
+
+
+def _shared(text: str, found: list[DateSaid]) -> tuple[DateSaid, ...]:
+    """Give the first month of ``January-December 2026`` the year of the last."""
+    for place, (first, last) in enumerate(pairwise(found)):
+        gap = text[first.span[1] : last.span[0]]
+        if first.loose and last.year and first.month <= last.month and _BETWEEN.fullmatch(gap):
+            found[place] = replace(first, year=last.year, loose=False)
+    return tuple(found)
 
 
 def follows(date: DateSaid, held: tuple[DateSaid, ...]) -> bool:
@@ -94,10 +106,13 @@ def follows(date: DateSaid, held: tuple[DateSaid, ...]) -> bool:
     if any(date.agrees(one) for one in held):
         return True
     months = [one.month for one in held if one.month]
-    if not date.loose:
+    within = date.month and not date.day and {one.year for one in held} == {date.year}
+    if not (date.loose or within):
         return False
     spans = pairwise(months)
-    return not months or any((date.month - first) % 12 <= (last - first) % 12 for first, last in spans)
+    return (not months and date.loose) or any(
+        (date.month - first) % 12 <= (last - first) % 12 for first, last in spans
+    )
 
 
 def _number(said: str | None) -> int:

@@ -27,6 +27,16 @@ _ENOUGH = 2
 """Words without ground that make a sentence an invention; one may be a synonym."""
 
 
+_CONTRACTED = re.compile(r"'(?:s|ll|ve|d|re|m|t)?$")
+_SHORT_FORM = re.compile(r"([a-z]{3})[a-z]?(?:ed|ing|er|s|y)")
+"""Forms of a word of three letters: mopping, bagged."""
+
+
+def _grounded(word: str, ground: frozenset[str]) -> bool:
+    short = _SHORT_FORM.fullmatch(word)
+    return word[:_STEM] in ground or (short is not None and short[1] in ground)
+
+
 _CLAUSE = re.compile(r"[^，。！？；、,.!?;\n]+")
 _ASIDE = re.compile("[（(][^）)]*[）)]")
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -99,8 +109,8 @@ def ungrounded(text: str, said: str) -> Iterator[Rejection]:
     for sentence in _SENTENCE.finditer(text):
         if not _TELLS.search(sentence.group()):
             continue
-        words = {w.removesuffix("'s") for w in _WORD.findall(sentence.group())} - light
-        new = sorted(word for word in words if word[:_STEM] not in ground)
+        words = {_CONTRACTED.sub("", w) for w in _WORD.findall(sentence.group())} - light
+        new = sorted(word for word in words if len(word) >= _STEM and not _grounded(word, ground))
         if len(new) >= _ENOUGH:
             yield reject(
                 "invented", sentence, f"{', '.join(new)}: not in the buyer's notes; keep to what he wrote"

@@ -20,6 +20,7 @@ from copybandit.generators.figures import CODE, unsupported_figures, without
 from copybandit.generators.materials import implied_materials, materials
 from copybandit.generators.normalising import folded, normalise
 from copybandit.generators.numerals import numerals, vague
+from copybandit.generators.portions import listed
 from copybandit.generators.quantities import quantities
 from copybandit.generators.quantity import Quantity
 from copybandit.generators.rejection import Rejection, reject
@@ -91,7 +92,7 @@ def said_of(product: Product, more: str = "", currency: str = "") -> Said:
         text=text,
         folded=low,
         brand=product.brand,
-        quantities=(*found, price, *spoken(low)),
+        quantities=(*found, price, *spoken(low), *listed(tuple(map(folded, product.facts)))),
         dates=dated,
         words=frozenset(_WORDS.findall(low)),
         tokens=frozenset((*runs, *joined)),

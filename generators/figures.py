@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 from copybandit.generators.agreement import agrees
 from copybandit.generators.arithmetic import derived
 from copybandit.generators.counting import CODES, GENERIC, PARTS, singular
+from copybandit.generators.denials import denied
+from copybandit.generators.equations import equated
 from copybandit.generators.materials import materials
 from copybandit.generators.normalising import has_chinese
 from copybandit.generators.numerals import vague
+from copybandit.generators.portions import portioned
 from copybandit.generators.quantities import quantities
 from copybandit.generators.quantity import Quantity
 from copybandit.generators.rejection import Rejection, reject
@@ -58,7 +61,7 @@ def unsupported_figures(said: Said, text: str, low: str, question: str = "") -> 
     found, dated = quantities(without(text, said.brand))
     yield from _worded(said, text, low, found)
     for date in dated:
-        if not said.dated(date):
+        if not (said.dated(date) or _ruled_out(low, date.span)):
             reason = f"{text[slice(*date.span)]!r} is not among the product's dates"
             yield Rejection(rule="date", span=date.span, reason=reason)
     open_ = [q for q in found if not _supported(said, q, low)]
@@ -66,7 +69,11 @@ def unsupported_figures(said: Said, text: str, low: str, question: str = "") -> 
         return
     asked = quantities(question, held=True)[0] if question else ()
     for quantity in open_:
-        if not (_compares(quantity, asked, found, open_, low) or _completes(quantity, open_, said, low)):
+        if not (
+            _compares(quantity, asked, found, open_, low)
+            or _completes(quantity, open_, said, low)
+            or equated(quantity, open_, found, said.quantities, _sentence(low, quantity.span), low)
+        ):
             yield Rejection(rule="number", span=quantity.span, reason=_reason(said, quantity, text))
 
 
@@ -156,7 +163,8 @@ def _supported(said: Said, quantity: Quantity, low: str) -> bool:
         return False
     if _follows(said, quantity, _sentence(low, quantity.span)):
         return True
-    if quantity.bare and (quantity.values[0] in said.years or _elsewhere(said, quantity, low)):
+    dated = _year(quantity) and (quantity.values[0] in said.years or _ruled_out(low, quantity.span))
+    if quantity.bare and (dated or _elsewhere(said, quantity, low)):
         return True
     return _verbatim(said, quantity, low)
 
@@ -193,13 +201,33 @@ def _elsewhere(said: Said, quantity: Quantity, low: str) -> bool:
 
 
 def _follows(said: Said, quantity: Quantity, sentence: str) -> bool:
-    return any(agrees(quantity, held) for held in said.quantities) or derived(
-        quantity, said.quantities, sentence
+    return (
+        any(agrees(quantity, held) for held in said.quantities)
+        or derived(quantity, said.quantities, sentence)
+        or portioned(quantity, said.quantities, sentence, said.folded)
     )
+
+
+_NOT_THAT = re.compile(
+    r"[^.;!?]{0,40}?\b(?:isn't|is not|aren't|are not|won't be|not (?:in|covered|included)|missing|falls? outside|left out)\b"
+)
+
+
+def _year(quantity: Quantity) -> bool:
+    return 1500 <= quantity.values[0] < 2200 and not quantity.values[0] % 1
+
+
+def _ruled_out(low: str, span: tuple[int, int]) -> bool:
+    """Whether copy says of a date that it is none of the product's: ``not for 2027``, ``spring 2025 isn't in it``."""
+    return denied(low, span[0]) or _NOT_THAT.match(low, span[1]) is not None
 
 
 _LINES = re.compile(r"(\d{3,4})p")
 _RANK = re.compile(r"(\d{1,2})(?:st|nd|rd|th)")
+
+
+_FEW = 9
+"""The 24th of 24 things is one of them; a low rank may be a place in a race."""
 
 
 def _token_said(said: Said, token: str) -> bool:
@@ -207,7 +235,11 @@ def _token_said(said: Said, token: str) -> bool:
     if lines := _LINES.fullmatch(token):
         return any(q.values[0] == float(lines[1]) for q in said.quantities)
     rank = _RANK.fullmatch(token)
-    return rank is not None and any(date.day == int(rank[1]) for date in said.dates)
+    if rank is None:
+        return False
+    return any(date.day == int(rank[1]) for date in said.dates) or any(
+        q.bare and q.values[0] == float(rank[1]) and q.values[0] > _FEW for q in said.quantities
+    )
 
 
 CODE = re.compile(r"(?=[^\s;]*\d)(?=[^\s;]*[a-z])[a-z\d](?:[\w./+-]*\w)?")

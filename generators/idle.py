@@ -47,14 +47,14 @@ def idle(text: str, numeral: Numeral) -> bool:
     word, value = numeral.kind in ("spelled", "han"), numeral.values[0]
     start, end = numeral.span
     return any(
-        (row.after is None or row.after.match(text, end) is not None)
+        (word or not row.word)
+        and value <= row.most
+        and (not row.among or value in row.among)
+        and (value == 0.5 if row.half else value == int(value))
+        and (row.after is None or row.after.match(text, end) is not None)
         and (row.before is None or row.before.search(text, max(0, start - _BEFORE), start) is not None)
         and (row.unless is None or row.unless.search(text) is None)
         for row in _rows()
-        if (not row.among or value in row.among)
-        and value <= row.most
-        and (word or not row.word)
-        and (value == 0.5 if row.half else value == int(value))
     )
 
 

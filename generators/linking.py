@@ -39,7 +39,7 @@ def linked(text: str, found: list[Quantity]) -> list[Quantity]:
             elif link["times"] and later.noun not in _OPEN:  # 5 x 500 sheets
                 quantity = replace(quantity, noun="pack", nouns=frozenset())
             else:
-                quantity = replace(quantity, noun=later.noun, nouns=later.nouns)
+                quantity = replace(quantity, noun=later.noun or quantity.noun, nouns=later.nouns)
         elif later and link and _is_side(quantity, later, link):
             done[-1] = replace(later, units=quantity.units)
         if later and link and link["range"]:

@@ -98,16 +98,14 @@ def _quantity(text: str, numeral: Numeral, held: bool) -> Quantity | None:
         return quantity
     one = numeral.values[0] == 1 and (quantity.bare or quantity.units[0].dimension in ("months", "star"))
     one = one or (numeral.values[0] == 1 and text[quantity.span[0] : quantity.span[1]][-3:] in _IDLE)
-    one = one and not _RANGE.match(after)
+    one = one and not _RANGE.match(after) and not _AND_PART.search(text[end : end + 24])
     unsaid = numeral.kind == "han" and quantity.bare and not quantity.noun and text[end - 1] != "打"
     unsaid = unsaid and not _RANGE.match(after)
     return None if word and (one or unsaid) else quantity
 
 
-# A range from one counts, and so does a day and a half.
-_RANGE = re.compile(
-    r"\s?(?:到|至|-|–|~|to)\s?[\d一二两三四五六七八九十]|\s\w+ and (?:a |three )?(?:half|quarter)"
-)
+_RANGE = re.compile(r"\s?(?:到|至|-|–|~|to)\s?[\d一二两三四五六七八九十]")  # a range from one counts
+_AND_PART = re.compile(r"^ [a-z]+ and (?:a |three )?(?:half|quarter)")
 _PERCENT = (Unit(dimension="percent", size=1.0),)
 _IDLE = frozenset({"day", "eek", "ond", "ute", "一天", "一日", "一周", "一秒"})
 

@@ -16,6 +16,11 @@ _ENTITY = r"&(?:[a-z]{2,8}|#x?[0-9a-f]{1,6});"
 _MARKDOWN = r"(?m:^#{1,6}\s)|\*\*|__|`"
 _STRANGE = re.compile(rf"{_MARKDOWN}|[<>|{{}}\\^~\x00-\x1f]|https?:|www\.|@|{_ENTITY}")
 _STRANGE_LINES = re.compile(_MARKDOWN + r"|[<>|{}\\^~\x00-\x09\x0b-\x1f]|https?:|www\.|@|" + _ENTITY)
+_SLOT = re.compile(
+    r"\[(?i:insert|your|first|last|full|product|brand|customer|company|shop|store|name|city|price|discount|link|user|recipient|item|"
+    r"date|amount)\b[^\]]{0,30}\]|\[[A-Z]{2,}[A-Z_ ]*\]|%[A-Z_]{3,}%|\b(?:F|FIRST_|LAST_|USER_?)NAME\b"
+    r"|\b(?i:lorem ipsum)\b|\[X+\]|_{3,}|\bXX+%"
+)
 _REPEAT = re.compile(r"\b(\w+)(?:(?:\W+\1\b){2,}| (?:and|or) \1\b)", re.IGNORECASE)
 _LISTED = re.compile(r"\b(\w+), \1,? (?:and|or) \1\b", re.IGNORECASE)
 """Once more for effect: ``undo, undo and undo``."""
@@ -60,6 +65,7 @@ def _unfinished(whole: str, limit: Limit) -> bool:
 def _signs(text: str, limit: Limit) -> Iterator[Rejection]:
     strange = _STRANGE_LINES if limit.lines else _STRANGE
     yield from (reject("strange", match, "markup, link or control") for match in strange.finditer(text))
+    yield from (reject("strange", match, "a slot that nobody filled") for match in _SLOT.finditer(text))
     yield from (
         Rejection(rule="strange", span=(i, i + 1), reason="invisible character") for i in hidden(text)
     )
@@ -74,6 +80,9 @@ def _own(repeat: re.Match[str], said: str) -> bool:
 
 
 _PAIR = re.compile(r"(?=\b([a-z]{3,} [a-z]{3,})\b)")
+_JOINS = frozenset(
+    "the and for with that this your you are from not but its all one can into has have will our who when there is".split()
+)
 _STUFFED = 4
 """Times that copy may not say the same two words."""
 
@@ -81,7 +90,7 @@ _STUFFED = 4
 def _stuffed(text: str) -> re.Match[str] | None:
     """The first of two words that a text says four times."""
     low = text.lower()
-    pairs = _PAIR.findall(low)
+    pairs = [pair for pair in _PAIR.findall(low) if not _JOINS.issuperset(pair.split())]
     often = next((pair for pair in pairs if pairs.count(pair) >= _STUFFED), None) if len(pairs) > 6 else None
     return re.search(rf"{re.escape(often)}.*{re.escape(often)}", low) if often else None
 

@@ -55,7 +55,7 @@ cloth       1 克/平方米 克每平方米 克每平米
 star        1 star(s) 星 颗星
 """
 _CUSTOMARY = """
-length      0.0254 in inch(es) " ” ″ 英寸 寸 | 0.3048 ft foot feet ′ 英尺 | 0.9144 yd(s) yard(s) | 1609.344 mile(s) 英里
+length      0.0254 in inch(es) " ” ″ 英寸 寸 | 0.3048 ft foot feet ′ ' 英尺 | 0.9144 yd(s) yard(s) | 1609.344 mile(s) 英里
 mass        0.028349523125 oz ounce(s) 盎司 | 0.45359237 lb lbs pound(s) 磅
 volume      0.0295735296 fl_oz fl._oz fluid_ounce(s) oz ounce(s) 盎司 | 3.785411784 gal gallon(s) 加仑
 volume      0.946352946 quart(s) | 0.473176473 pint(s) 品脱 | 0.56826125 pint(s)
@@ -109,9 +109,9 @@ def _pattern() -> re.Pattern[str]:
 
     latin = [w for w in UNITS if re.match(r"[a-zµμ]", w)]
     chinese = [w for w in UNITS if re.match(r"[\u4e00-\u9fff]", w)]
-    signs = [w for w in UNITS if w not in latin and w not in chinese and w not in _AS_WRITTEN]
+    signs = [w for w in UNITS if w not in latin and w not in chinese and w not in _AS_WRITTEN and w != "'"]
     return re.compile(
-        rf"\s?(?P<sign>(?i:{alternatives(signs)}))(?![a-z])"
+        rf"\s?(?P<sign>(?i:{alternatives(signs)}))(?![a-z])|(?P<feet>'(?=\s?(?:\d|1[01])(?![\d.])))"
         rf"|(?P<letter>\s?(?:[WV]|Ah?|[kMm]?Ω)|{alternatives(list(_AS_WRITTEN))})(?!\w)"
         rf"|[\s-]?(?P<word>(?i:{alternatives(latin)}))(?![A-Za-z0-9²])"
         rf"|\s?(?P<chinese>{alternatives(chinese)})"
