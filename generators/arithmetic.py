@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from copybandit.generators.agreement import EXACT, agrees, same_thing
+from copybandit.generators.chinese_sums import made_in_chinese
 from copybandit.generators.counting import CODES, PARTS
 from copybandit.generators.quantity import Quantity
 from copybandit.generators.units import Unit
@@ -51,7 +52,8 @@ def derived(said: Quantity, held: tuple[Quantity, ...], sentence: str) -> bool:
         return False
     if said.relation in ("", "<=", ">=") and any(_inside(said, range_) for range_ in held):
         return True
-    return any(agrees(said, made) for made in _made(said, held, sentence))
+    makes = (_made, made_in_chinese)
+    return any(agrees(said, made) for make in makes for made in make(said, held, sentence))
 
 
 def _inside(said: Quantity, held: Quantity) -> bool:

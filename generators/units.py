@@ -112,7 +112,7 @@ def _pattern() -> re.Pattern[str]:
     signs = [w for w in UNITS if w not in latin and w not in chinese and w not in _AS_WRITTEN]
     return re.compile(
         rf"\s?(?P<sign>(?i:{alternatives(signs)}))(?![a-z])"
-        rf"|(?P<letter>\s?(?:[WV]|Ah?|[kMm]?Ω)|{alternatives(list(_AS_WRITTEN))})(?!\w)"
+        rf"|(?P<letter>\s?(?:[WV]|Ah?|[kMm]?Ω)|{alternatives(list(_AS_WRITTEN))})(?![A-Za-z0-9_级景])"
         rf"|[\s-]?(?P<word>(?i:{alternatives(latin)}))(?![A-Za-z0-9²])"
         rf"|\s?(?P<chinese>{alternatives(chinese)})"
     )
