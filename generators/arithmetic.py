@@ -18,7 +18,7 @@ from copybandit.generators.units import Unit
 
 _WHOLE = frozenset({"mass", "volume"})
 _ADDED = _WHOLE | {"length", "time", "area", "power", "charge", "energy", "heat"}
-_RANGED = _WHOLE | {"length", "age", "celsius", "fahrenheit", "degree", "speed", "area", "power"}
+_RANGED = _WHOLE | {"length", "age", "celsius", "fahrenheit", "degree", "speed", "area", "power", "size"}
 """Where a range is a choice: the middle of 3-5 hours is a guess, that of 48-54 cm a fit."""
 _PAIRS = frozenset({"pair", "双", "对", "副"})
 _MOST = 100
@@ -52,8 +52,9 @@ def derived(said: Quantity, held: tuple[Quantity, ...], sentence: str) -> bool:
         return False
     if said.relation in ("", "<=", ">=") and any(_inside(said, range_) for range_ in held):
         return True
-    makes = (_made, made_in_chinese)
-    return any(agrees(said, made) for make in makes for made in make(said, held, sentence))
+    if any(agrees(said, made) for made in _made(said, held, sentence)):
+        return True
+    return any(agrees(said, made) or _inside(said, made) for made in made_in_chinese(said, held, sentence))
 
 
 def _inside(said: Quantity, held: Quantity) -> bool:

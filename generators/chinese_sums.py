@@ -1,7 +1,7 @@
 """Numbers of Chinese copy that follow from a product's as its readers reckon: by uses, seats, pairs, areas and shares.
 
-Thirty bags are good for thirty cups, a pot with four cups seats four, 2 x 5 m are ten square metres, and of six boxes three may
-go to the fridge and three to the shelf. A shopper who asks of two gets an answer of two.
+Thirty bags are good for thirty cups, a pot with four cups seats four, 2 x 5 m are ten square metres, and of six boxes
+three may go to the fridge and three to the shelf; thirty tarts are five trays of six. A shopper who asks of two gets an answer of two.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from copybandit.generators.agreement import agrees
 from copybandit.generators.counting import GENERIC, kin
+from copybandit.generators.numerals import numerals
 from copybandit.generators.quantity import Quantity
 from copybandit.generators.units import Unit
 
@@ -25,6 +26,8 @@ _SEATS = frozenset(
 )
 _SEATED = re.compile(r"坐|围|喝|吃|分|用|聊|聚|够|下午|晚上|人的")
 _FILLED = re.compile(r"一次|每次|一[盘锅层板炉盒]|[放装住收摆烤蒸做出]")
+_APIECE = re.compile(r"分给|[一每]人一|人手一|各[一拿分]|送给")
+_INTO = re.compile(r"[放塞揣装分住插][进给]")
 _PAIR = re.compile(r"一[双对副]|两只|左右")
 _HEIGHT = re.compile(r"我|穿|个子|身高|躺|站|脚")
 _TALL = range(80, 221)
@@ -56,6 +59,10 @@ def made_in_chinese(said: Quantity, held: tuple[Quantity, ...], sentence: str) -
         yield from unsaid
     if kin("人") in (said.noun, *said.nouns) and _SEATED.search(sentence):
         yield from (replace(q, noun="", nouns=frozenset()) for q in held if q.bare and q.noun in _SEATS)
+    if kin("人") in (said.noun, *said.nouns) and _APIECE.search(sentence):
+        yield from unsaid
+    if said.bare and _INTO.search(sentence):
+        yield from unsaid
     if said.bare and said.noun in _THINGS and _FILLED.search(sentence):
         yield from (replace(q, noun=said.noun, nouns=frozenset()) for q in held if q.noun == kin("格"))
     if _A_DAY.search(sentence):
@@ -65,8 +72,25 @@ def made_in_chinese(said: Quantity, held: tuple[Quantity, ...], sentence: str) -
             yield from (replace(q, values=(2 * q.values[0],)) for q in held if q.units)
         elif unit.dimension == "area":
             yield from _areas(held)
-        elif unit.dimension == "length" and _HEIGHT.search(sentence):
+        elif unit.dimension == "size":
+            yield from (replace(q, units=said.units) for q in held if q.bare and not q.token)
+        elif unit.dimension == "length":
+            yield from _sides(held)
+        if unit.dimension == "length" and _HEIGHT.search(sentence):
             yield from (replace(q, units=(_LENGTH,)) for q in held if q.bare and q.values[0] in _TALL)
+
+
+def _sides(held: tuple[Quantity, ...]) -> Iterator[Quantity]:
+    """Bare sides (``200x230`` of a quilt) are centimetres."""
+    for a, b in pairwise(held):
+        if (
+            a.bare
+            and b.bare
+            and not (a.token or b.token)
+            and b.span[0] - a.span[1] == 1
+            and a.until != a.until
+        ):
+            yield from (replace(q, units=(_LENGTH,)) for q in (a, b))
 
 
 def _areas(held: tuple[Quantity, ...]) -> Iterator[Quantity]:
@@ -94,10 +118,12 @@ def shared_out(
         found: all its numbers.
         held: those of the product.
     """
-    shared: list[Quantity] = []
+    shared = [q for q in open_ if _factor(q, low, held)]
     for noun in {q.noun for q in open_ if q.bare or q.noun == _PIECE} - {""}:
         parts = [q for q in open_ if q.noun == noun and not _GIVEN.search(low[: q.span[0]])]
-        wholes = {q.values[0] for q in held if q.noun == noun and not q.units}
+        wholes = {
+            q.values[0] for q in held if not q.units and (q.noun == noun or (_thing(q) and noun in _THINGS))
+        }
         ones = len(re.findall(rf"一{noun}(?!{noun})", low)) if noun in _THINGS else low.count("一层")
         told = sum(q.values[0] for q in parts)
         sums = {told + ones_taken for ones_taken in range(ones + 1)} if parts else set()
@@ -108,6 +134,20 @@ def shared_out(
     return shared
 
 
+_RATE = re.compile(r"[一每]个?烤?(?:人|天|日|周|月|盘|碗|袋|盒|次|组|层|杯|壶|顿|晚|家|桌|排|板|串|包)")
+
+
+def _factor(quantity: Quantity, low: str, held: tuple[Quantity, ...]) -> bool:
+    """Whether it and another number make a count of the product's: ``一盘六个，能烤五盘`` of thirty."""
+    if _RATE.search(low) is None or quantity.currency or quantity.token:
+        return False
+    wholes = {q.values[0] for q in held if _thing(q) and q.values[0] > _FEW}
+    others = (one for one in numerals(low) if not quantity.span[0] <= one.span[0] < quantity.span[1])
+    return any(quantity.values[0] * one.values[0] in wholes for one in others if one.values[0] > 1)
+
+
+_FEW = 5
+"""Counts up to this have too few factors to tell anything."""
 _BUYS = re.compile(r"(?:买|拍|订|下单|入手?|囤|要是?有|拿|带)(?:了|上|个)?$")
 _TOGETHER = re.compile(r"[一-鿿]?(?:音箱|灯|机)?(?:之间|能|可以|可不可以|一起|同时|互相|会不会)")
 

@@ -24,7 +24,7 @@ _TAIL = re.compile(
     r"(?P<tail>[一二三四五六七八九]{1,2}|[1-9]\d?(?![\d.]))(?P<cents>[毛角](?:[一二三四五六七八九\d]分)?)?"
     r"(?![\d.十百千万半一二三四五六七八九])(?!\s?(?:个|件|只|支|条|片|张|本|套|包|盒|袋|瓶|罐|枚|颗|粒|块|卷|把|台|根|双|对|装|款|杯|层|格|档|种|口|人|位|x|X|×))"
 )
-_TAILED = frozenset("米尺斤两钱元块")
+_TAILED = frozenset("米尺斤两钱元块升")
 """Chinese units whose tenths may follow as a digit alone."""
 
 

@@ -46,7 +46,8 @@ _PREPOSITION_IN = re.compile(
 _RELATIONS = {
     ">": r"\b(?:over|more than|above|exceed(?:s|ing)?|greater than)|超过|多于|逾|大于|高于|＞|>",
     ">=": r"\b(?:at least|no less than|not less than|a minimum of|minimum of)|至少|不低于|不少于|不小于|最少|≥|起码",
-    "<": r"\b(?:under|below|less than|fewer than|lighter than|shorter than)|不到|低于|不足|少于|小于|<|(?<![最附])近",
+    "<": r"\b(?:under|below|less than|fewer than|lighter than|shorter than)|不到|低于|不足|少于|小于|<"
+    r"|(?<![最附])近|(?<![飞很最更赶])快",
     "<=": r"\b(?:up to|at most|no more than|not more than|a maximum of|maximum of)|最多|至多|不超过|不高于|≤",
 }
 _BEFORE_NUMBER = re.compile(rf"(?:{'|'.join(f'(?P<r{i}>{words})' for i, words in enumerate(_RELATIONS.values()))})"
@@ -116,11 +117,12 @@ def _quantity(text: str, numeral: Numeral, held: bool) -> Quantity | None:
     one = one or (numeral.values[0] == 1 and text[quantity.span[0] : quantity.span[1]][-3:] in _IDLE)
     one = one and not _RANGE.match(after)
     unsaid = numeral.kind == "han" and quantity.bare and not quantity.noun and text[end - 1] != "打"
-    unsaid = unsaid and not _RANGE.match(after)
+    unsaid = unsaid and not _RANGE.match(after) and not _SIDE.match(after) and not before.endswith("乘")
     return None if word and (one or unsaid) else quantity
 
 
 _RANGE = re.compile(r"\s?(?:到|至|-|–|~|to)\s?[\d一二两三四五六七八九十]")  # a range from one counts
+_SIDE = re.compile(r"\s?乘(?:以)?[\d一二两三四五六七八九]")
 _PERCENT = (Unit(dimension="percent", size=1.0),)
 _IDLE = frozenset({"day", "eek", "ond", "ute", "一天", "一日", "一周", "一秒"})
 
@@ -270,7 +272,8 @@ _NO_UNIT = {
         "度": "假过量身数",
         "转": "换接身移印角",
         "安": "全静心装",
-        "码": "头",
+        "码": "头归",
+        "匹": "马布狼骏配",
     }.items()
 }
 """Characters after a unit that make another word of it (三年级, 两周年)."""

@@ -40,6 +40,8 @@ degree      1 ° degree(s) deg 度
 pressure    1 bar(s) 巴 | 0.0689476 psi | 0.01 kpa | 10 mpa
 speed       1 km/h kph kmh
 rotation    1 rpm 转
+size        1 码
+cooling     1 匹
 pixels      1 mp megapixel(s) | 0.01 万像素 | 100 亿像素
 points      1 px pixel(s) dpi 像素
 frames      1 fps 帧
