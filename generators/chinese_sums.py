@@ -1,7 +1,8 @@
 """Numbers of Chinese copy that follow from a product's as its readers reckon: by uses, seats, pairs, areas and shares.
 
 Thirty bags are good for thirty cups, a pot with four cups seats four, 2 x 5 m are ten square metres, and of six boxes
-three may go to the fridge and three to the shelf; thirty tarts are five trays of six. A shopper who asks of two gets an answer of two.
+three may go to the fridge and three to the shelf; thirty tarts are five trays of six.
+A shopper who asks of two gets an answer of two.
 """
 
 from __future__ import annotations

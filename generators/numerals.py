@@ -72,7 +72,10 @@ _SPELLED = (
 )
 # A second 两 in a numeral is the weight: 四两 is four liang, 两千两百 a number.
 _WEEKDAY = r"(?<=周)[一二三四五六](?=一[天日])"
-_CHINESE = rf"{_WEEKDAY}|(?:(?<![一二两三四五六七八九十])两|[零〇一二三四五六七八九十百千万亿])+(?:点[零一二三四五六七八九]+)?|半"
+_FULL = (
+    r"(?:(?<![一二两三四五六七八九十])两|[零〇一二三四五六七八九十百千万亿])+(?:点[零一二三四五六七八九]+)?"
+)
+_CHINESE = rf"{_WEEKDAY}|{_FULL}|半"
 _ENGLISH_TOKEN = re.compile(rf"(?P<fraction>{_FRACTION})|(?P<digits>{_DIGITS})|(?P<spelled>(?i:{_SPELLED}))")
 _CHINESE_TOKEN = re.compile(
     rf"(?P<parts>[二三四五六七八九十]+分之[一二两三四五六七八九十]+)"
