@@ -35,7 +35,7 @@ _LEFT = re.compile(
 )
 _EACH = re.compile(
     r"\b(?:each|apiece|every|per|an? (?:piece|cup|pack|pair|bag|bar|card|day|week|month)|works out)\b"
-    r"|每|[一单][个件只支条片张本包盒袋瓶罐枚颗粒块双杯次份]|平均|折合"
+    r"|每|[一单][个件只支条片张本包盒袋瓶罐枚颗粒块双杯次份根卷团串听桶节枝]|平均|折合"
 )
 _DAILY = re.compile(r"\b(?:one|1|once) (?:a|per|each|every) day\b|\bdaily\b|每[天日]一|一[天日]一")
 

@@ -28,6 +28,7 @@ _SEATS = frozenset(
 _SEATED = re.compile(r"坐|围|喝|吃|分|用|聊|聚|够|下午|晚上|人的")
 _FILLED = re.compile(r"一次|每次|一[盘锅层板炉盒]|[放装住收摆烤蒸做出]")
 _APIECE = re.compile(r"分给|[一每]人一|人手一|各[一拿分]|送给")
+_COSTS = re.compile(r"[价买卖售花省减付便宜钱]|只要|不到|才")
 _INTO = re.compile(r"[放塞揣装分住插][进给]")
 _PAIR = re.compile(r"一[双对副]|两只|左右")
 _HEIGHT = re.compile(r"我|穿|个子|身高|躺|站|脚")
@@ -64,6 +65,10 @@ def made_in_chinese(said: Quantity, held: tuple[Quantity, ...], sentence: str) -
         yield from unsaid
     if said.bare and _INTO.search(sentence):
         yield from unsaid
+    if said.noun == _PIECE and not _COSTS.search(sentence):
+        filled = _FILLED.search(sentence) is not None
+        pieces = (q for q in held if q.bare and (_thing(q) or (filled and q.noun == kin("格"))))
+        yield from (replace(q, noun=_PIECE, currency=said.currency) for q in pieces)
     if said.bare and said.noun in _THINGS and _FILLED.search(sentence):
         yield from (replace(q, noun=said.noun, nouns=frozenset()) for q in held if q.noun == kin("格"))
     if _A_DAY.search(sentence):
