@@ -57,6 +57,14 @@ def made_in_chinese(said: Quantity, held: tuple[Quantity, ...], sentence: str) -
     if sentence.isascii():
         return
     unsaid = [replace(q, noun="", nouns=frozenset(), currency="") for q in held if _thing(q)]
+    yield from _counts(said, held, sentence, unsaid)
+    yield from _measures(said, held, sentence, unsaid)
+
+
+def _counts(
+    said: Quantity, held: tuple[Quantity, ...], sentence: str, unsaid: list[Quantity]
+) -> Iterator[Quantity]:
+    """Uses, people, contents and pieces."""
     if said.noun == kin("次") and _USED.search(sentence):
         yield from unsaid
     if kin("人") in (said.noun, *said.nouns) and _SEATED.search(sentence):
@@ -71,6 +79,12 @@ def made_in_chinese(said: Quantity, held: tuple[Quantity, ...], sentence: str) -
         yield from (replace(q, noun=_PIECE, currency=said.currency) for q in pieces)
     if said.bare and said.noun in _THINGS and _FILLED.search(sentence):
         yield from (replace(q, noun=said.noun, nouns=frozenset()) for q in held if q.noun == kin("格"))
+
+
+def _measures(
+    said: Quantity, held: tuple[Quantity, ...], sentence: str, unsaid: list[Quantity]
+) -> Iterator[Quantity]:
+    """Days, weights of pairs, areas, sizes and lengths."""
     if _A_DAY.search(sentence):
         yield from (replace(q, units=(_DAY,)) for q in unsaid if said.units)
     for unit in said.units:
