@@ -35,7 +35,7 @@ def agrees(said: Quantity, held: Quantity) -> bool:
     if said.token or held.token:
         return said.token == held.token
     if said.currency and held.currency:
-        return _same_price(said, held)
+        return (said.noun or not held.noun) and _same_price(said, held)
     if said.per and held.per and said.per != held.per:  # 12 l a day are not 12 l an hour
         return False
     if said.units:
@@ -85,6 +85,13 @@ def _same_measure(said: Quantity, a: Unit, held: Quantity, b: Unit) -> bool:
         return _same_degrees(said, a, held, b)
     if {a.dimension, b.dimension} == {"months", "time"}:
         return any(_equal(s * _days(a), h * _days(b)) for s in said.values for h in held.values)
+    if {a.dimension, b.dimension} == {"months", "age"}:  # 18个月 is 一岁半
+        in_months = 1.0 in {
+            u.size for u in (a, b) if u.dimension == "months"
+        }  # years are those of a warranty
+        return in_months and any(
+            _equal(s * _months(a), h * _months(b)) for s in said.values for h in held.values
+        )
     if a.dimension != b.dimension:
         return False
     if a.dimension == "percent" and said.noun and held.noun and said.noun != held.noun:
@@ -107,6 +114,11 @@ def _days(unit: Unit) -> float:
     if unit.dimension == "time":
         return unit.size / 86400
     return unit.size * 30 + 5 * (unit.size // 12)
+
+
+def _months(unit: Unit) -> float:
+    """Months in one unit of age or time."""
+    return unit.size * 12 if unit.dimension == "age" else unit.size
 
 
 def _same_degrees(said: Quantity, a: Unit, held: Quantity, b: Unit) -> bool:

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from copybandit.generators.agreement import EXACT, LISTED, agrees, same_thing
+from copybandit.generators.chinese_sums import made_in_chinese
 from copybandit.generators.counting import CODES, PARTS
 from copybandit.generators.quantity import Quantity
 from copybandit.generators.units import Unit
 
 _WHOLE = frozenset({"mass", "volume"})
 _ADDED = _WHOLE | {"length", "time", "area", "power", "charge", "energy", "heat"}
-_RANGED = _WHOLE | {"length", "age", "celsius", "fahrenheit", "degree", "speed", "area", "power"}
+_RANGED = _WHOLE | {"length", "age", "celsius", "fahrenheit", "degree", "speed", "area", "power", "size"}
 """Where a range is a choice: the middle of 3-5 hours is a guess, that of 48-54 cm a fit."""
 _PAIRS = frozenset({"pair", "双", "对", "副"})
 _SIDES, _LEAVES = frozenset({"page", "side"}), frozenset({"sheet", "leaf", "leave"})
@@ -35,7 +36,7 @@ _LEFT = re.compile(
 )
 _EACH = re.compile(
     r"\b(?:each|apiece|every|per|an? (?:piece|cup|pack|pair|bag|bar|card|day|week|month)|works out)\b"
-    r"|每|[一单][个件只支条片张本包盒袋瓶罐枚颗粒块双杯次份]|平均|折合"
+    r"|每|[一单][个件只支条片张本包盒袋瓶罐枚颗粒块双杯次份根卷团串听桶节枝]|平均|折合"
 )
 _DAILY = re.compile(r"\b(?:one|1|once) (?:a|per|each|every) day\b|\bdaily\b|每[天日]一|一[天日]一")
 
@@ -52,7 +53,9 @@ def derived(said: Quantity, held: tuple[Quantity, ...], sentence: str) -> bool:
         return False
     if said.relation in ("", "<=", ">=") and any(_inside(said, range_) for range_ in held):
         return True
-    return any(agrees(said, made) for made in _made(said, held, sentence))
+    if any(agrees(said, made) for made in _made(said, held, sentence)):
+        return True
+    return any(agrees(said, made) or _inside(said, made) for made in made_in_chinese(said, held, sentence))
 
 
 def _inside(said: Quantity, held: Quantity) -> bool:

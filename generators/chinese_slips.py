@@ -23,13 +23,26 @@ _WRONG = re.compile(
 )
 
 
+_TWICE = re.compile(
+    r"([一-鿿][给在向往进把被和与为对])\1|(?!.{0,3}[叮当啦嘿哗咚轰噜一])(?<![想要爱该])([一-鿿]{4,6})\2|(起来|下去|出来|下来|过来|上去|进去|回来)了?\3"
+    r"|(?<!目)的的(?![确士])|在[^,。]{1,6}[里下上中边前后旁]在(?=[,。!?]|$)|[喝吃看听写读走讲坐睡]一[杯口碗眼本页遍][喝吃看听写读走讲坐睡](?=[,。!?]|$)"
+    r"|(?![哈呵嘿嘻呜啊嗯嘻啦])([一-鿿])\4{4,}|[了的]就(?=[。!]|$)|(?:非常|十分|极其|格外)(?:很|太)|很(?:非常|十分|极其)"
+    r"|不[^,。不]{1,4}了的[哦呢哈呀喔](?=[,。!]|$)|[不没][一-鿿]了住"
+)
+_FAST = "[大小快慢稳远久响亮高低深牢紧早晚香饱甜好暖]"
+_DEGREE = re.compile(
+    rf"[开吹跑走飞站睡坐背跳笑拧藏挂卷压推伸扛拎举]的{_FAST}(?=[,。!?]|$)|[开吹跑走煮吃喝睡坐背写]的{_FAST},[开吹跑走煮吃喝睡坐背写]的{_FAST}"
+    r"|[吹唱写做画读拍切煮炒烤包织缝洗跑跳]的([一-鿿])不\1|很[一-鿿]{1,3}(?<![觉值懂记获取难])得(?![到了意益体])[一-鿿]{2}"
+)
+
+
 def chinese_slips(text: str) -> Iterator[Rejection]:
     """Slips in folded Chinese text, each a soft finding.
 
     >>> [slip.span for slip in chinese_slips("慢慢的倒,咱们在见")]
     [(0, 3), (5, 9)]
     """
-    for pattern in (_DOUBLED, _ADVERB, _COMPLEMENT, _WRONG):
+    for pattern in (_DOUBLED, _TWICE, _ADVERB, _COMPLEMENT, _DEGREE, _WRONG):
         for match in pattern.finditer(text):
             reason = f"{match.group()!r} is a slip"
             yield Rejection(rule="slip", span=match.span(), reason=reason, severity="soft")

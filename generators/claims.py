@@ -201,11 +201,14 @@ def _named(names: tuple[str, ...], text: str, match: re.Match[str]) -> bool:
 
 _SAME_WORDS = (
     (re.compile(r"[\s-]+"), " "),
+    (re.compile(r"(?<![a-z])wi fi(?![a-z])"), "wifi"),
+    (re.compile(r"(洗碗机|微波炉|烤箱|洗衣机|电磁炉)(?:可用|适用|安全|通用)"), r"\1"),
     (re.compile(r"\bthe "), ""),
     (re.compile(r" ?per ?cent\b"), "%"),
     (re.compile(r"certificat(?:ion|e)"), "certified"),
 )
-_DENIED = re.compile(r"\s*[:：]\s*(?:no|none|not|false|否|无|不)(?![a-z])")
+_DENIED = re.compile(r"\s*[:：]\s*(?:no|none|not|false|否|无|不)(?![a-z])|不[可能适支宜]|禁用|除外")
+_NO_USE = re.compile(r"(?:[不勿未无非]|禁止?)[可能适宜支要得]?[用持合入进放于]{0,2}$")
 
 
 def _says(said: str, words: str) -> bool:
@@ -215,7 +218,7 @@ def _says(said: str, words: str) -> bool:
     words, said = _alike(words).strip(), _alike(said)
     place = said.find(words)
     while place >= 0:
-        if not _DENIED.match(said, place + len(words)):
+        if not (_DENIED.match(said, place + len(words)) or _NO_USE.search(said[max(0, place - 6) : place])):
             return True
         place = said.find(words, place + 1)
     return False

@@ -21,10 +21,10 @@ _UNSAID = frozenset({"", "leg"})
 """Nouns of a number that stands alone; `leg` is what a foot before it counts."""
 _MOST = {"length": 99.0, "time": 59.0}
 _TAIL = re.compile(
-    r"(?P<tail>[一二三四五六七八九]|[1-9](?![\d.]))(?P<cents>[毛角](?:[一二三四五六七八九\d]分)?)?"
+    r"(?P<tail>[一二三四五六七八九]{1,2}|[1-9]\d?(?![\d.]))(?P<cents>[毛角](?:[一二三四五六七八九\d]分)?)?"
     r"(?![\d.十百千万半一二三四五六七八九])(?!\s?(?:个|件|只|支|条|片|张|本|套|包|盒|袋|瓶|罐|枚|颗|粒|块|卷|把|台|根|双|对|装|款|杯|层|格|档|种|口|人|位|x|X|×))"
 )
-_TAILED = frozenset("米尺斤两钱元块")
+_TAILED = frozenset("米尺斤两钱元块升")
 """Chinese units whose tenths may follow as a digit alone."""
 
 
@@ -86,7 +86,7 @@ def _plus(first: Quantity, more: float, size: float, span: tuple[int, int]) -> Q
 
 
 def _tailed(text: str, quantity: Quantity) -> Quantity:
-    """Add the tenths of ``三米六`` and ``九块九``."""
+    """Add the tenths of ``三米六`` and ``九块九``, the hundredths of ``一米六五``."""
     end = quantity.span[1]
     if text[end - 1] not in _TAILED or not (quantity.currency or quantity.units):
         return quantity
@@ -94,7 +94,7 @@ def _tailed(text: str, quantity: Quantity) -> Quantity:
     if tail is None or (not tail["cents"] and UNIT_AFTER.match(text, tail.end())):
         return quantity
     digit = read_han(tail["tail"]) if not tail["tail"].isdigit() else float(tail["tail"])
-    tenths = (digit or 0.0) / 10
+    tenths = (digit or 0.0) / 10 ** len(tail["tail"])
     return replace(
         quantity,
         values=tuple(value + tenths for value in quantity.values),

@@ -124,7 +124,7 @@ def counted(before: str, after: str) -> Counted:
 def _phrase(after: str, named: re.Match[str], noun: str) -> frozenset[str]:
     """The words that stand with a counted noun: of English two more up to a function word, of Chinese two characters."""
     if named["zh"]:
-        return frozenset((noun, *(kin(c) for c in after[named.end() : named.end() + 2] if c in PARTS)))
+        return frozenset((noun, *(kin(c) for c in after[named.end() : named.end() + 2] if kin(c) in PARTS)))
     words = [noun]
     for word in _WORD.findall(_MORE_WORDS.match(after, named.end()).group()):  # type: ignore[union-attr]  # always matches
         if word.lower() in _FUNCTION:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from copybandit.generators.agreement import agrees
 from copybandit.generators.arithmetic import derived
+from copybandit.generators.chinese_sums import ordered, shared_out
 from copybandit.generators.counting import CODES, GENERIC, PARTS, singular
 from copybandit.generators.denials import denied
 from copybandit.generators.equations import equated
@@ -68,7 +69,10 @@ def unsupported_figures(said: Said, text: str, low: str, question: str = "") -> 
     if not open_:
         return
     asked = quantities(question, held=True)[0] if question else ()
+    shared = shared_out(low, open_, found, said.quantities)
     for quantity in open_:
+        if quantity in shared or ordered(quantity, asked, question):
+            continue
         if not (
             _compares(quantity, asked, found, open_, low)
             or _completes(quantity, open_, said, low)
@@ -123,7 +127,12 @@ def _same_kind(a: Quantity, b: Quantity) -> bool:
         return False
     if a.bare or b.bare:
         return not (a.currency or b.currency)
-    return bool({u.dimension for u in a.units} & {u.dimension for u in b.units})
+    return bool(_dimensions(a) & _dimensions(b))
+
+
+def _dimensions(quantity: Quantity) -> set[str]:
+    """What it measures; ages are months, too."""
+    return {"months" if u.dimension == "age" else u.dimension for u in quantity.units}
 
 
 _COMPLETES = re.compile(

@@ -71,10 +71,12 @@ _SPELLED = (
     rf"|{_ONE_OF})\b"
 )
 # A second 两 in a numeral is the weight: 四两 is four liang, 两千两百 a number.
-_CHINESE = (
-    r"(?<!周)(?<!星期)(?<!礼拜)"
-    r"(?:(?<![一二两三四五六七八九十])两|[零〇一二三四五六七八九十百千万亿])+(?:点[零一二三四五六七八九]+)?|半"
+# 周六一天 is one day of a Saturday, 每周两次 is twice.
+_NO_WEEKDAY = r"(?:(?<!周)(?<!星期)(?<!礼拜)|(?=[一二两三四五六七八九十]+[次回晚顿片杯粒个小遍场]))"
+_FULL = (
+    r"(?:(?<![一二两三四五六七八九十])两|[零〇一二三四五六七八九十百千万亿])+(?:点[零一二三四五六七八九]+)?"
 )
+_CHINESE = rf"{_NO_WEEKDAY}{_FULL}|半"
 _ENGLISH_TOKEN = re.compile(rf"(?P<fraction>{_FRACTION})|(?P<digits>{_DIGITS})|(?P<spelled>(?i:{_SPELLED}))")
 _CHINESE_TOKEN = re.compile(
     rf"(?P<parts>[二三四五六七八九十]+分之[一二两三四五六七八九十]+)"

@@ -46,7 +46,8 @@ _PREPOSITION_IN = re.compile(
 _RELATIONS = {
     ">": r"\b(?:over|more than|above|exceed(?:s|ing)?|greater than)|超过|多于|逾|大于|高于|＞|>",
     ">=": r"\b(?:at least|no less than|not less than|a minimum of|minimum of)|至少|不低于|不少于|不小于|最少|≥|起码",
-    "<": r"\b(?:under|below|less than|fewer than|lighter than|shorter than)|不到|低于|不足|少于|小于|<",
+    "<": r"\b(?:under|below|less than|fewer than|lighter than|shorter than)|不到|低于|不足|少于|小于|<"
+    r"|(?<![最附])近|(?<![飞很最更赶])快",
     "<=": r"\b(?:up to|at most|no more than|not more than|a maximum of|maximum of)|最多|至多|不超过|不高于|≤",
 }
 _BEFORE_NUMBER = re.compile(rf"(?:{'|'.join(f'(?P<r{i}>{words})' for i, words in enumerate(_RELATIONS.values()))})"
@@ -76,6 +77,19 @@ def quantities(text: str, *, held: bool = False) -> tuple[tuple[Quantity, ...], 
     return tuple(linked(text, joined(text, found))), told
 
 
+_ODD = re.compile(r"\s?[多余]")
+
+
+def _odd(text: str, end: int) -> int:
+    """Characters of a 多 or 余 between a number and what it counts (``两百多页``), which says `more than`."""
+    odd = _ODD.match(text, end)
+    if odd is None or not (
+        UNIT_AFTER.match(text, odd.end()) or counted("", text[odd.end() : odd.end() + 3]).noun
+    ):
+        return 0
+    return odd.end() - end
+
+
 def _quantity(text: str, numeral: Numeral, held: bool) -> Quantity | None:
     """What the numeral measures; None for number words that count nothing (``one``, ``十分``)."""
     if not held and idle(text, numeral):
@@ -85,12 +99,15 @@ def _quantity(text: str, numeral: Numeral, held: bool) -> Quantity | None:
     if numeral.kind == "spelled" and numeral.values[0] % 1 and (of := _OF_A.match(after)):  # half a litre
         end, after = end + of.end(), after[of.end() :]
     base = Quantity(values=numeral.values, precision=numeral.precision, span=(start, end))
+    if odd := _odd(text, end):
+        end, after = end + odd, after[odd:]
+        base = replace(base, relation=">", span=(start, end))
     word = numeral.kind in ("spelled", "han")
     if not word and (token := _token(text, start, end)) is not None:
         return replace(base, token=token[0], span=token[1])
     if before.endswith("百分之"):
         return replace(base, units=_PERCENT, span=(start - 3, end))
-    base = replace(base, relation=_relation(before))
+    base = replace(base, relation=_relation(before) or base.relation)
     if (money := _money(before, after, base)) is not None:
         return money
     quantity = _measure(before, after, base) or _counting(before, after, base)
@@ -100,12 +117,13 @@ def _quantity(text: str, numeral: Numeral, held: bool) -> Quantity | None:
     one = one or (numeral.values[0] == 1 and text[quantity.span[0] : quantity.span[1]][-3:] in _IDLE)
     one = one and not _RANGE.match(after) and not _AND_PART.search(text[end : end + 24])
     unsaid = numeral.kind == "han" and quantity.bare and not quantity.noun and text[end - 1] != "打"
-    unsaid = unsaid and not _RANGE.match(after)
+    unsaid = unsaid and not _RANGE.match(after) and not _SIDE.match(after) and not before.endswith("乘")
     return None if word and (one or unsaid) else quantity
 
 
 _RANGE = re.compile(r"\s?(?:到|至|-|–|~|to)\s?[\d一二两三四五六七八九十]")  # a range from one counts
 _AND_PART = re.compile(r"^ [a-z]+ and (?:a |three )?(?:half|quarter)")
+_SIDE = re.compile(r"\s?乘(?:以)?[\d一二两三四五六七八九]")
 _PERCENT = (Unit(dimension="percent", size=1.0),)
 _IDLE = frozenset({"day", "eek", "ond", "ute", "一天", "一日", "一周", "一秒"})
 
@@ -145,7 +163,8 @@ def _money(before: str, after: str, base: Quantity) -> Quantity | None:
         return replace(base, units=(Unit(dimension="discount", size=1.0),), span=(start, end + off.end()))
     mass = UNIT_AFTER.match(after) if said.lower() == "pounds" else None
     units = unit_named(mass) if mass else ()
-    return replace(base, currency=_CURRENCIES[said.lower()], units=units, span=(start, end))
+    noun = "块" if said == "块" and base.values[0] == int(base.values[0]) else ""  # or a piece of soap
+    return replace(base, currency=_CURRENCIES[said.lower()], units=units, noun=noun, span=(start, end))
 
 
 def _measure(before: str, after: str, base: Quantity) -> Quantity | None:
@@ -156,6 +175,12 @@ def _measure(before: str, after: str, base: Quantity) -> Quantity | None:
     units = unit_named(unit)
     end, rest = base.span[1] + unit.end(), after[unit.end() :]
     base = replace(base, relation=">") if plus else base
+    if (
+        units[0].size == 1000
+        and units[0].dimension == "length"
+        and (_HOURLY.search(before) or _PER_HOUR.match(rest))
+    ):
+        units = (Unit(dimension="speed", size=1.0),)
     if units[0].dimension == "months" and (_AGE_BEFORE.search(before) or _AGE_AFTER.match(rest)):
         units = (Unit(dimension="age", size=units[0].size / 12),)
     if unit["chinese"] and _AND_A_HALF.match(rest):  # 两公斤半
@@ -179,6 +204,8 @@ def _measure(before: str, after: str, base: Quantity) -> Quantity | None:
     )
 
 
+_HOURLY = re.compile(r"(?:[时车]速|每小时|每个?钟头|一小时)[^,.，。\d]{0,6}$")  # 每小时最高六公里
+_PER_HOUR = re.compile(r"(?:/|每|一个?)(?:小时|钟头|时)")
 _PER = {
     word: period
     for period, words in {
@@ -246,7 +273,8 @@ _NO_UNIT = {
         "度": "假过量身数",
         "转": "换接身移印角",
         "安": "全静心装",
-        "码": "头",
+        "码": "头归",
+        "匹": "马布狼骏配",
     }.items()
 }
 """Characters after a unit that make another word of it (三年级, 两周年)."""

@@ -40,6 +40,8 @@ degree      1 ° degree(s) deg 度
 pressure    1 bar 巴 | 1.01325 atm 个大气压 大气压 | 0.0689476 psi | 0.01 kpa | 10 mpa
 speed       1 km/h kph kmh
 rotation    1 rpm 转
+size        1 码
+cooling     1 匹
 pixels      1 mp megapixel(s) | 0.01 万像素 | 100 亿像素
 points      1 px pixel(s) dpi 像素
 frames      1 fps 帧
@@ -112,7 +114,7 @@ def _pattern() -> re.Pattern[str]:
     signs = [w for w in UNITS if w not in latin and w not in chinese and w not in _AS_WRITTEN and w != "'"]
     return re.compile(
         rf"\s?(?P<sign>(?i:{alternatives(signs)}))(?![a-z])|(?P<feet>'(?=\s?(?:\d|1[01])(?![\d.])))"
-        rf"|(?P<letter>\s?(?:[WV]|Ah?|[kMm]?Ω)|{alternatives(list(_AS_WRITTEN))})(?!\w)"
+        rf"|(?P<letter>\s?(?:[WV]|Ah?|[kMm]?Ω)|{alternatives(list(_AS_WRITTEN))})(?![A-Za-z0-9_级景])"
         rf"|[\s-]?(?P<word>(?i:{alternatives(latin)}))(?![A-Za-z0-9²])"
         rf"|\s?(?P<chinese>{alternatives(chinese)})"
     )
