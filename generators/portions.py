@@ -57,9 +57,13 @@ def _counts(said: Quantity, held: tuple[Quantity, ...], sentence: str, told: str
     """Portions of a whole, evenings of an hour, sheets of two pages."""
     if said.noun in _LEAVES:
         yield from (_count(q, q.values[0] / 2) for q in held if q.noun == "page")
-    if said.values[0] < _FEWEST or not said.noun or said.noun in (GENERIC | PARTS) - _USED_UP - _DAYS.keys():
+    if (
+        said.values[0] < _FEWEST
+        or not said.noun
+        or said.noun in (GENERIC | PARTS | CODES) - _USED_UP - _DAYS.keys()
+    ):
         return
-    measured = [q for q in held if q.units and q.units[0].dimension in _SHARED_OUT]
+    measured = [q for q in held if q.values[0] and q.units and q.units[0].dimension in _SHARED_OUT]
     for whole in measured:
         for part in measured:
             a, b = whole.units[0], part.units[0]
