@@ -9,7 +9,7 @@ that the product names supports its certificate (``certified to`` its standard).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, get_args
@@ -112,11 +112,38 @@ def _rule(row: dict[str, Any], jurisdiction: str, words: Mapping[str, str]) -> R
 _WORDED = re.compile(r"\(*(?:\?:)?\(*[a-z\\]")
 
 
-def _union(patterns: tuple[str, ...]) -> str:
-    """One expression; patterns that begin with a Latin letter match whole words, all others anywhere."""
-    words = "|".join(p for p in patterns if _WORDED.match(p))
+def _union(patterns: tuple[str, ...], *, ordered: bool = True) -> str:
+    """One expression; patterns that begin with a Latin letter match whole words, all others anywhere.
+
+    Without an order it is faster, and of several patterns that match at one place any may be the one that does.
+    """
+    words = [p for p in patterns if _WORDED.match(p)]
     other = [p for p in patterns if not _WORDED.match(p)]
-    return "|".join(([rf"(?<![a-z0-9])(?:{words})(?![a-z0-9])"] if words else []) + other)
+    alike = "|".join if ordered else _by_letter
+    return "|".join(([rf"(?<![a-z0-9])(?:{alike(words)})(?![a-z0-9])"] if words else []) + other)
+
+
+def _by_letter(patterns: Sequence[str]) -> str:
+    """The alternatives, those that begin with the same plain letter behind one test of it."""
+    begun: dict[str, list[str]] = {}
+    for pattern in patterns:
+        plain = _BEGUN.match(pattern) is not None and not _parted(pattern)
+        begun.setdefault(pattern[0] if plain else "", []).append(pattern)
+    rest = begun.pop("", [])
+    return "|".join([f"{letter}(?:{'|'.join(p[1:] for p in some)})" for letter, some in begun.items()] + rest)
+
+
+_BEGUN = re.compile(r"[a-z](?![?*+{])")
+
+
+def _parted(pattern: str) -> bool:
+    """Whether a bar parts the whole pattern, not a group of it."""
+    depth = 0
+    for mark in re.sub(r"\\.|\[[^\]]*\]", "", pattern):
+        depth += (mark == "(") - (mark == ")")
+        if mark == "|" and not depth:
+            return True
+    return False
 
 
 @lru_cache(maxsize=64)
@@ -124,7 +151,8 @@ def _compiled(packs: tuple[str, ...], chinese: bool) -> tuple[re.Pattern[str], t
     """A quick test for any rule at all, and the rules that read texts with, or without, Chinese characters."""
     wanted: set[Language] = {"en", "zh"} if chinese else {"en"}
     rules = [rule for name in packs for rule in pack(name) if wanted & set(rule.languages)]
-    every = _union(tuple(p for rule in rules for p in rule.patterns)) if rules else r"(?!)"
+    patterns = tuple(p for rule in rules for p in rule.patterns)
+    every = _union(patterns, ordered=False) if patterns else r"(?!)"
     each = (
         _Compiled(
             rule=rule,
@@ -191,12 +219,12 @@ def _named(names: tuple[str, ...], text: str, match: re.Match[str]) -> bool:
     """Whether the match, less an article before it, lies within the product's name or brand."""
     article = re.match(r"(?:the|an?|our) ", match.group())
     start = match.start() + (article.end() if article else 0)
-    return any(
-        own.start() <= start and match.end() <= own.end()
-        for name in names
-        if name
-        for own in re.finditer(re.escape(name), text)
-    )
+    return any(_holds(name, text, start, match.end()) for name in names if name)
+
+
+def _holds(name: str, text: str, start: int, end: int) -> bool:
+    """Whether the name stands in the text around these places: it begins where it still reaches the end, or later."""
+    return text.find(name, max(0, end - len(name)), start + len(name)) >= 0
 
 
 _SAME_WORDS = (

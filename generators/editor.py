@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from copybandit.generators.allowed import blanked, declined
 from copybandit.generators.attributes import attribute_words, foreign_attributes
@@ -191,6 +191,7 @@ def _asked(brief: Brief) -> str:
     return normalise(brief.question) if brief.content_type == "answer" else ""
 
 
+@lru_cache(maxsize=4096)
 def _names(product: Product) -> tuple[str, ...]:
     return (folded(normalise(product.name)), folded(normalise(product.brand)))
 

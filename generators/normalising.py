@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Letters of confusables.txt (TR39) that NFKC leaves alone and that have a Latin letter as prototype, by that letter.
 _LOOKALIKES = {
@@ -25,6 +26,8 @@ _ASCII_LETTER = re.compile(r"[A-Za-z]")
 _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 # Full-width punctuation that is right in Chinese text; NFKC would make it ASCII.
 _CHINESE_MARK = re.compile(r"([，！？；：（）])")
+_SEEN = 64
+"""Texts that are kept: a check folds its text and the product's words several times."""
 _JOINER = "\u200d"
 _EMOJI_AROUND = re.compile(
     r"(?<=[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f])\u200d(?=[\U0001f000-\U0001faff\u2600-\u27bf])"
@@ -74,6 +77,7 @@ def has_chinese(text: str) -> bool:
     return not text.isascii() and _CHINESE.search(text) is not None
 
 
+@lru_cache(maxsize=_SEEN)
 def normalise(text: str) -> str:
     """Return the text as it may be shown; doing it twice changes nothing more.
 
@@ -108,6 +112,7 @@ def _latin_words(text: str) -> str:
     )
 
 
+@lru_cache(maxsize=_SEEN)
 def folded(text: str) -> str:
     """Lower case, lookalikes as Latin, Chinese marks as ASCII, common traditional characters as simplified.
 
