@@ -14,10 +14,11 @@ from itertools import islice
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import LlamaForCausalLM
+
+from copybandit.sim.types import Ints
 
 PAD, EOS = 0, 1
 NOTHING = -100
@@ -33,7 +34,6 @@ Tensors of ever new sizes break the memory of a process into pieces until most o
 """
 CHUNK = 20
 """Batches that are put together by length at a time."""
-Ints = NDArray[np.int64]
 OnStep = Callable[[int, float], None]
 """Told step and loss."""
 Texts = list[tuple[str, tuple[str, ...]]]
