@@ -14,9 +14,10 @@ from functools import lru_cache
 
 from copybandit.generators.agreement import agrees
 from copybandit.generators.brands import foreign_brands
+from copybandit.generators.codes import CODE
 from copybandit.generators.dates import DateSaid, follows
 from copybandit.generators.denials import contrasted
-from copybandit.generators.figures import CODE, unsupported_figures, without
+from copybandit.generators.figures import unsupported_figures, without
 from copybandit.generators.materials import implied_materials, materials
 from copybandit.generators.normalising import folded, normalise
 from copybandit.generators.numerals import numerals, vague

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from copybandit.generators.agreement import agrees
 from copybandit.generators.arithmetic import derived
 from copybandit.generators.chinese_sums import ordered, shared_out
+from copybandit.generators.codes import code_at, token_said
 from copybandit.generators.counting import CODES, GENERIC, PARTS, singular
 from copybandit.generators.denials import denied
 from copybandit.generators.equations import equated
@@ -157,10 +158,10 @@ _TWO_OPEN = 2
 
 
 def _supported(said: Said, quantity: Quantity, low: str) -> bool:
-    if _code(low, quantity.span) in said.codes:
+    if code_at(low, quantity.span) in said.codes:
         return True
     if quantity.token:
-        return quantity.token in said.tokens or _token_said(said, quantity.token)
+        return quantity.token in said.tokens or token_said(said, quantity.token)
     start, _ = quantity.span
     if quantity.values == (2.0,) and _OR_TWO.search(low[:start]):  # `a page, or two` counts nothing
         return True
@@ -231,41 +232,6 @@ def _ruled_out(low: str, span: tuple[int, int]) -> bool:
     return denied(low, span[0]) or _NOT_THAT.match(low, span[1]) is not None
 
 
-_LINES = re.compile(r"(\d{3,4})p")
-_RANK = re.compile(r"(\d{1,2})(?:st|nd|rd|th)")
-
-
-_FEW = 9
-"""The 24th of 24 things is one of them; a low rank may be a place in a race."""
-
-
-def _token_said(said: Said, token: str) -> bool:
-    """Whether a code follows: ``1440p`` of 2560 x 1440, ``30th`` of 30 June."""
-    if lines := _LINES.fullmatch(token):
-        return any(q.values[0] == float(lines[1]) for q in said.quantities)
-    rank = _RANK.fullmatch(token)
-    if rank is None:
-        return False
-    return any(date.day == int(rank[1]) for date in said.dates) or any(
-        q.bare and q.values[0] == float(rank[1]) and q.values[0] > _FEW for q in said.quantities
-    )
-
-
-CODE = re.compile(r"(?=[^\s;]*\d)(?=[^\s;]*[a-z])[a-z\d](?:[\w./+-]*\w)?")
-
-
-def _code(low: str, span: tuple[int, int]) -> str:
-    """The whole of a code that a number is part of (``x80ck``, ``7.2ch``), else nothing."""
-    for match in CODE.finditer(low, max(0, span[0] - _MOST_CODE)):
-        if match.start() <= span[0] and span[1] <= match.end():
-            return match.group()
-        if match.start() > span[0]:
-            break
-    return ""
-
-
-_MOST_CODE = 24
-"""Characters of a code before its number."""
 _FOLLOWED = re.compile(r"[ -][a-z]{3,}")
 
 

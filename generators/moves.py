@@ -143,7 +143,7 @@ def fill(move: Move, values: Mapping[str, str]) -> str:
     text = _SLOT.sub(lambda slot: words[slot.group(1)], move.text)
     text = re.sub(r"\s+([.,!?:])", r"\1", " ".join(text.split()))
     text = re.sub(rf"{_ARTICLE} (?=(\S+))", lambda m: f"{article(m.group(1))} ", text)
-    return re.sub(r"(^|[.!?] |^\")([a-z])", lambda m: m.group(1) + m.group(2).upper(), text)
+    return re.sub(r"(^|[.!?] |^\")([a-z])(?![A-Z])", lambda m: m.group(1) + m.group(2).upper(), text)
 
 
 def fill_chinese(move: Move, values: Mapping[str, str], measure: str) -> str:

@@ -14,7 +14,7 @@ _DOUBLED = re.compile(r"([!?,;:])\1+|(?<!\.)\.\.(?!\.)|([。！？，])\2+")
 _AFTER_MARK = re.compile(r"([,;!?])(?=[A-Za-z])|(?<=[a-z]{2})\.(?=[A-Z][a-z])")
 _TWICE = re.compile(r"\b(the|a|an|of|to|for|and|with|in|is)\s+\1\b", re.IGNORECASE)
 _SHOUTED = re.compile(r"\b[A-Z]{4,}\b")
-_LOWER_START = re.compile(r"^([\"“']?)([a-z])|([.!?] )([a-z])")
+_LOWER_START = re.compile(r"^([\"“']?)([a-z])(?![A-Z])|([.!?] )([a-z])(?![A-Z])")  # a name such as iPad stays
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 
 from copybandit.generators.check import check_generator
-from copybandit.generators.editor import check
+from copybandit.generators.editor import check, edit
+from copybandit.generators.moves import moves
 from copybandit.generators.template import INTEREST_TEMPLATE, REFERENCE, TemplateWriter
 from copybandit.sim.catalogue import draw_catalogue
 from copybandit.sim.types import Brief, DataError, Floats, Product, Segment, Variant
@@ -31,6 +32,16 @@ def some_briefs() -> list[Brief]:
 def test_a_template_conforms(writer: TemplateWriter) -> None:
     proposals = check_generator(writer, some_briefs(), np.random.default_rng(1))
     assert all(len({variant.text for variant in row}) == 1 for row in proposals)
+
+
+def test_a_name_that_begins_small_stays_so() -> None:
+    """A sentence may begin with iPad: no writer and no repair makes IPad of it."""
+    pad = replace(MUG, name="iPad Air", title="Apple iPad Air", brand="Apple")
+    texts = [
+        TemplateWriter(move_ids=(move.move_id, "only-name")).text(Brief(product=pad)) for move in moves()
+    ]
+    assert any("iPad Air" in text for text in texts) and not any("IPad" in text for text in texts)
+    assert edit(Brief(product=pad), "iPad Air, in blue").text == "iPad Air, in blue."
 
 
 @given(brief=briefs())
