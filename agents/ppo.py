@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from copybandit.agents.adapters import check_plain
 from copybandit.sim.types import DataError
@@ -48,7 +48,9 @@ class PPOSettings:
         reference_samples: answers of the untuned writer that fix the reward's mean and sd, and that the critic learns from.
         critic_hidden: width of the critic.
         critic_epochs: passes of the critic over the reference samples before the first update.
-        lora_rank: tune low-rank adapters instead of all weights.
+        lora_rank: tune low-rank adapters instead of all weights; the reference is then the same model without them.
+        precision: what is multiplied is rounded to it; weights, sums and the optimizer stay in float32. bfloat16 wants a
+            processor that multiplies it, and is then two to three times as fast.
         checkpoint_every: updates between saved writers; None saves none.
         tensorboard: also write TensorBoard events to the output folder.
         trl: options handed to TRL untouched, see `TRL_OPTIONS`.
@@ -73,6 +75,7 @@ class PPOSettings:
     critic_hidden: int = 64
     critic_epochs: int = 6
     lora_rank: int | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
     checkpoint_every: int | None = None
     tensorboard: bool = False
     trl: dict[str, Any] = field(default_factory=dict)
@@ -89,6 +92,8 @@ class PPOSettings:
             )
         if self.critic_epochs < 0:
             raise DataError(f"ppo: critic_epochs must be >= 0, got {self.critic_epochs}; 0 skips the warm-up")
+        if self.precision not in ("float32", "bfloat16"):
+            raise DataError(f"ppo: precision must be float32 or bfloat16, got {self.precision!r}; choose one")
         if self.batch_size % self.minibatches:
             raise DataError(
                 f"ppo: batch_size must be a multiple of minibatches, got {self.batch_size} and "
@@ -181,7 +186,7 @@ def tune_ppo(
 
     Raises:
         DataError: a writer with an adapter, fewer prompts than a batch, temperature 0, an unfit tokenizer or
-            TRL, a reward that is not finite, or a policy that diverged.
+            TRL, a reward that is not finite, a policy that diverged, or bfloat16 where it is not multiplied.
     """
     _check_inputs(writer, prompts, settings)
     # Torch and TRL take seconds to import; a command that only reads settings must not wait for them.

@@ -20,7 +20,8 @@ import torch
 from transformers import PrinterCallback, TrainerCallback
 
 from copybandit.agents.critic import Critic, warm_up
-from copybandit.agents.policy_module import PolicyModule, PromptWidth
+from copybandit.agents.lean_loop import lean_loop
+from copybandit.agents.policy_module import PolicyModule, PromptWidth, Untuned
 from copybandit.agents.ppo import PPOSettings, PPOUpdate, TuneResult
 from copybandit.agents.ppo_parts import (
     Parts,
@@ -31,6 +32,7 @@ from copybandit.agents.ppo_parts import (
     scheduled_kl_coef,
     with_adapter,
 )
+from copybandit.agents.readers import check_precision
 from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, RewardFn, RewardScale
 from copybandit.agents.trl_guard import cheap_collection, importing_trl, isolated_randomness, quiet_arguments
 from copybandit.generators.lm import CausalLM
@@ -184,14 +186,21 @@ def _assemble(
     settings: PPOSettings,
     seed: int,
 ) -> Parts:
-    """Copy the writer twice, to tune and to keep as the reference, and build everything around the two."""
+    """Copy the writer, to tune, and again as the reference where no adapter can be switched off; build all around them."""
     tuned = writer.clone("ppo")
     tuned.model.requires_grad_(True)
     adapter = with_adapter(tuned.model, settings.lora_rank)
-    width = PromptWidth()
-    frozen = writer.clone("reference").model.requires_grad_(False)
-    special = {"pad_id": writer.pad_id, "eos_id": writer.eos_id}
-    policy = PolicyModule(tuned.model, seed=seed, width=width, **special)
+    options: dict[str, Any] = {
+        "pad_id": writer.pad_id,
+        "eos_id": writer.eos_id,
+        "seed": seed,
+        "width": PromptWidth(),
+        "temperature": writer.temperature,
+        "precision": settings.precision,
+    }
+    policy = PolicyModule(tuned.model, adapter=adapter, keep=settings.minibatches == 1, **options)
+    frozen = tuned.model if adapter is not None else writer.clone("reference").model.requires_grad_(False)
+    reference = Untuned(policy) if adapter is not None else PolicyModule(frozen, **options)
     critic = Critic(frozen.get_input_embeddings().weight, settings.critic_hidden).to(writer.device)
     scored = ProgrammaticReward(reward, index, writer.decode, writer.eos_id, scale)
     return Parts(
@@ -199,7 +208,7 @@ def _assemble(
         tuned=tuned,
         adapter=adapter,
         policy=policy,
-        reference=PolicyModule(frozen, seed=seed, width=width, **special),
+        reference=reference,
         critic=critic,
         reward=scored,
         optimizer=make_optimizer(policy, critic, scored, settings),
@@ -233,6 +242,7 @@ def run_ppo(
     clock: Callable[[], float],
 ) -> TuneResult:
     """Run TRL's loop; `copybandit.agents.ppo.tune_ppo` says what each argument means."""
+    check_precision(settings.precision, writer)
     prompt_ids = writer.prompt_ids(prompts)
     index = PromptIndex(prompt_ids)
     rng = np.random.default_rng(seed)
@@ -244,7 +254,8 @@ def run_ppo(
         trainer = QuietPPOTrainer(parts, report, prompt_ids, _args(settings, writer, seed, out_dir))
         stopped = False
         try:
-            trainer.train()  # type: ignore[no-untyped-call]  # TRL leaves it without annotations
+            with lean_loop():
+                trainer.train()  # type: ignore[no-untyped-call]  # TRL leaves it without annotations
         except _Stop:
             stopped = True
         return TuneResult(
