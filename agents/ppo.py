@@ -57,7 +57,9 @@ class PPOSettings:
         reference_samples: answers of the untuned writer that fix the reward's mean and sd, and that the critic learns from.
         critic_hidden: width of the critic.
         critic_epochs: passes of the critic over the reference samples before the first update.
-        lora_rank: tune low-rank adapters instead of all weights.
+        lora_rank: tune low-rank adapters instead of all weights; the reference is then the same model without them.
+        precision: what is multiplied is rounded to it; weights, sums and the optimizer stay in float32. bfloat16 wants a
+            processor that multiplies it, and is then two to three times as fast.
         checkpoint_every: updates between saved writers (all are kept) and saved states of the run (the newest two are
             kept); None saves none, but for the state of a run that is interrupted.
         tensorboard: also write TensorBoard events to the output folder.
@@ -88,6 +90,7 @@ class PPOSettings:
     critic_hidden: int = 64
     critic_epochs: int = 6
     lora_rank: int | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
     checkpoint_every: int | None = None
     tensorboard: bool = False
     trl: dict[str, Any] = field(default_factory=dict)
@@ -108,6 +111,8 @@ class PPOSettings:
         self._check_limits()
         if self.critic_epochs < 0:
             raise DataError(f"ppo: critic_epochs must be >= 0, got {self.critic_epochs}; 0 skips the warm-up")
+        if self.precision not in ("float32", "bfloat16"):
+            raise DataError(f"ppo: precision must be float32 or bfloat16, got {self.precision!r}; choose one")
         if self.batch_size % self.minibatches:
             raise DataError(
                 f"ppo: batch_size must be a multiple of minibatches, got {self.batch_size} and "
@@ -244,7 +249,8 @@ def tune_ppo(
 
     Raises:
         DataError: a writer with an adapter, fewer prompts than a batch, temperature 0, an unfit tokenizer or
-            TRL, a reward that raises or is not finite, a policy that diverged, or a state to resume from of another run.
+            TRL, a reward that raises or is not finite, a policy that diverged, bfloat16 where it is not multiplied, or a
+            state to resume from of another run.
         OSError: a writer or state could not be saved; the states before are kept.
     """
     _check_inputs(writer, prompts, settings)

@@ -5,8 +5,10 @@ same code runs in a namespace of its own, in which some names lead here; TRL's m
 
     np.random.permutation       order of rows: a function of the seed, so that a run can be resumed; and `stop_kl`, since a
                                 pass over 0 rows is no pass
-    selective_log_softmax       is told every log probability: metrics over answer tokens only, where TRL averages padding
-    batch_generation            processes draw what one process would have drawn for their rows
+    selective_log_softmax       takes log probabilities that are there already (`ChosenTokens`), and is told every one of them:
+                                metrics over answer tokens only, where TRL averages padding
+    batch_generation            writes the whole batch by `PolicyModule.rollout`, and keeps no scores of tokens not written;
+                                processes draw what one process would have drawn for their rows
     masked_whiten, masked_mean  over all processes, see `copybandit.agents.ppo_processes`
 """
 
@@ -21,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from copybandit.agents.policy_module import PolicyModule
+from copybandit.agents.policy_module import ChosenTokens, PolicyModule
 from copybandit.agents.ppo_order import RowOrders
 from copybandit.agents.ppo_processes import everywhere, mean_of_all, processes, whitened_by_all
 from copybandit.agents.trl_guard import importing_trl
@@ -104,10 +106,12 @@ class Loop:
             "selective_log_softmax": self._log_probs,
         }
 
-    def _batch_generation(self, model: PolicyModule, queries: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+    def _batch_generation(
+        self, model: PolicyModule, queries: Tensor, _chunk: int, _pad_id: int, generation_config: Any
+    ) -> tuple[Tensor, ChosenTokens]:
         rank, world = processes()
         self._skip_draws(model, rank * len(queries))
-        found: tuple[Tensor, Tensor] = self._trl["batch_generation"](model, queries, *rest)
+        found = model.rollout(queries, generation_config.max_new_tokens)
         self._skip_draws(model, (world - 1 - rank) * len(queries))
         return found
 
@@ -127,9 +131,9 @@ class Loop:
             self._sums.append(torch.zeros(4, dtype=torch.float64, device=self._seen.device))
         return order
 
-    def _log_probs(self, logits: Any, chosen: Tensor) -> Tensor:
+    def _log_probs(self, tokens: ChosenTokens, chosen: Tensor) -> Tensor:
         """Log probabilities of chosen tokens, shape (b, t): of the batch as written, by the reference, then in each pass."""
-        found: Tensor = self._trl["selective_log_softmax"](logits, chosen)
+        found = tokens.log_prob
         if torch.is_grad_enabled():
             self._measure(found.detach(), len(chosen))
         elif self._written is None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from copybandit.agents.constraints import Constraint, constraints_for
 from copybandit.agents.critic import Critic
-from copybandit.agents.policy_module import PolicyModule
+from copybandit.agents.policy_module import PolicyModule, Untuned
 from copybandit.agents.ppo import PPOSettings
 from copybandit.agents.reward_seam import ProgrammaticReward, RewardFn, RewardScale, evaluate_reward
 from copybandit.generators.lm import CausalLM
@@ -37,7 +37,11 @@ class ClippedAdamW(torch.optim.AdamW):
             return None
         for group in self.param_groups:
             nn.utils.clip_grad_norm_(group["params"], self._max_norm)
-        return super().step(closure)
+        result = super().step(closure)
+        for group in self.param_groups:
+            # The fused step does not count what it writes, and laid-out copies of weights would not notice.
+            torch.autograd.graph.increment_version(group["params"])
+        return result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +52,7 @@ class Parts:
     tuned: CausalLM
     adapter: Any | None
     policy: PolicyModule
-    reference: PolicyModule
+    reference: PolicyModule | Untuned
     critic: Critic
     reward: ProgrammaticReward
     scale: RewardScale
@@ -138,7 +142,7 @@ def with_adapter(model: Any, rank: int | None) -> Any | None:
     with warnings.catch_warnings():
         # peft asks transformers 5.23 for an attribute by its old name.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
-        return get_peft_model(model, config)
+        return get_peft_model(model, config).eval()
 
 
 def make_optimizer(

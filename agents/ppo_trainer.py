@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from copybandit.agents.critic import Critic, warm_up
-from copybandit.agents.policy_module import PolicyModule, PromptWidth
+from copybandit.agents.policy_module import PolicyModule, PromptWidth, Untuned
 from copybandit.agents.ppo import PPOSettings, TuneResult
 from copybandit.agents.ppo_parts import (
     Parts,
@@ -26,6 +27,7 @@ from copybandit.agents.ppo_parts import (
 from copybandit.agents.ppo_processes import processes, rows_of
 from copybandit.agents.ppo_quiet import QuietPPOTrainer, Reporting
 from copybandit.agents.ppo_state import Progress, StateFolder, identity, restore
+from copybandit.agents.readers import check_precision
 from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, RewardFn
 from copybandit.agents.trl_guard import (
     cheap_collection,
@@ -77,14 +79,21 @@ def _assemble(
     settings: PPOSettings,
     seed: int,
 ) -> Parts:
-    """Copy the writer twice, to tune and to keep as the reference, and build everything around the two."""
+    """Copy the writer, to tune, and again as the reference where no adapter can be switched off; build all around them."""
     tuned = writer.clone("ppo")
     tuned.model.requires_grad_(True)
     adapter = with_adapter(tuned.model, settings.lora_rank)
-    width = PromptWidth()
-    frozen = writer.clone("reference").model.requires_grad_(False)
-    special = {"pad_id": writer.pad_id, "eos_id": writer.eos_id}
-    policy = PolicyModule(tuned.model, seed=seed, width=width, **special)
+    options: dict[str, Any] = {
+        "pad_id": writer.pad_id,
+        "eos_id": writer.eos_id,
+        "seed": seed,
+        "width": PromptWidth(),
+        "temperature": writer.temperature,
+        "precision": settings.precision,
+    }
+    policy = PolicyModule(tuned.model, adapter=adapter, keep=settings.minibatches == 1, **options)
+    frozen = tuned.model if adapter is not None else writer.clone("reference").model.requires_grad_(False)
+    reference = Untuned(policy) if adapter is not None else PolicyModule(frozen, **options)
     critic = Critic(frozen.get_input_embeddings().weight, settings.critic_hidden).to(writer.device)
     scored = ProgrammaticReward(reward, index, writer.decode, writer.eos_id, begun.scale, begun.constraints)
     return Parts(
@@ -92,7 +101,7 @@ def _assemble(
         tuned=tuned,
         adapter=adapter,
         policy=policy,
-        reference=PolicyModule(frozen, seed=seed, width=width, **special),
+        reference=reference,
         critic=critic,
         reward=scored,
         scale=begun.scale,
@@ -137,6 +146,7 @@ def run_ppo(
     resume: bool,
 ) -> TuneResult:
     """Run TRL's loop; `copybandit.agents.ppo.tune_ppo` says what each argument means."""
+    check_precision(settings.precision, writer)
     prompt_ids = writer.prompt_ids(prompts)
     index = PromptIndex(prompt_ids)
     rows_of(

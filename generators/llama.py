@@ -13,10 +13,11 @@ products are rounded, while residual stream, norms and softmax stay in single pr
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import rms_norm, scaled_dot_product_attention, silu
 
 from copybandit.generators.int8 import is_int8
@@ -24,7 +25,11 @@ from copybandit.generators.kv_slots import Slots
 from copybandit.generators.products import Product, can_multiply, product
 
 
-class _Layer(NamedTuple):
+Maker = Callable[[Sequence[nn.Module], torch.dtype, Tensor | None], Product]
+"""From linear layers of one input, a precision and an order of their outputs to one product, see `product`."""
+
+
+class Layer(NamedTuple):
     """Products of a layer; norms are vectors."""
 
     norm: Tensor
@@ -62,9 +67,10 @@ def _parts(layer: Any) -> tuple[Any, ...]:
 class LlamaDecoder:
     """Implements `Decoder`; reads the weights once, so it must be made anew when they have changed."""
 
-    def __init__(self, model: Any, dtype: torch.dtype | None = None) -> None:
-        """Take the weights of `model`, in `dtype` where given; int8 ones stay what they are."""
+    def __init__(self, model: Any, dtype: torch.dtype | None = None, made: Maker = product) -> None:
+        """Take the weights of `model`, in `dtype` where given; int8 ones stay what they are. `made` joins linear layers."""
         config, self._head = model.config, model.lm_head
+        self._made = made
         self._dtype = (None if is_int8(model) else dtype) or model.dtype
         # Keys, values and queries are rounded where products are.
         self._kept = torch.bfloat16 if self._dtype == torch.bfloat16 else torch.float32
@@ -74,17 +80,17 @@ class LlamaDecoder:
         self._embedding, self._norm = model.model.embed_tokens.weight, model.model.norm.weight
         with torch.no_grad():
             self._layers = [self._taken(layer) for layer in model.model.layers]
-            self._words = product([self._head], self._dtype)
+            self._words = self._made([self._head], self._dtype, None)
 
-    def _taken(self, layer: Any) -> _Layer:
+    def _taken(self, layer: Any) -> Layer:
         q, k, v, out, gate, up, down = _parts(layer)
-        return _Layer(
+        return Layer(
             norm=layer.input_layernorm.weight,
-            qkv=product([q, k, v], self._dtype, self._pairs_together()),
-            out=product([out], self._dtype),
+            qkv=self._made([q, k, v], self._dtype, self._pairs_together()),
+            out=self._made([out], self._dtype, None),
             mlp_norm=layer.post_attention_layernorm.weight,
-            gate_up=product([gate, up], self._dtype),
-            down=product([down], self._dtype),
+            gate_up=self._made([gate, up], self._dtype, None),
+            down=self._made([down], self._dtype, None),
         )
 
     def _pairs_together(self) -> Tensor:
@@ -148,7 +154,7 @@ class LlamaDecoder:
         """Forget all rows but these."""
         self._slots.keep(rows)
 
-    def _attended(self, layer: _Layer, x: Tensor, turn: Tensor) -> Tensor:
+    def _attended(self, layer: Layer, x: Tensor, turn: Tensor) -> Tensor:
         """Queries, keys and values of x, shape (tokens, hidden), as (tokens, heads + 2 * kv heads, size), turned."""
         normed = rms_norm(x, x.shape[-1:], layer.norm, self._eps).to(self._dtype)
         heads = layer.qkv(normed).float().view(len(x), -1, self._size)
@@ -156,7 +162,7 @@ class LlamaDecoder:
         pairs[:, : self._heads + self._kv].mul_(turn)
         return heads
 
-    def _rest(self, layer: _Layer, x: Tensor, mixed: Tensor) -> Tensor:
+    def _rest(self, layer: Layer, x: Tensor, mixed: Tensor) -> Tensor:
         """What a layer does with what its heads saw, shape (tokens, heads * size)."""
         x = x + layer.out(mixed.to(self._dtype))
         normed = rms_norm(x, x.shape[-1:], layer.mlp_norm, self._eps).to(self._dtype)

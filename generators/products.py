@@ -65,7 +65,12 @@ def product(layers: Sequence[nn.Module], dtype: torch.dtype, order: Tensor | Non
     weights = [weight for layer in layers if (weight := weight_of(layer)) is not None]
     joined = torch.cat(weights) if len(weights) > 1 else weights[0]
     matrix = (joined if order is None else joined[order]).to(dtype)
-    if dtype == torch.bfloat16 and matrix.device.type == "cpu" and torch._C._has_mkldnn:
+    return matrix_product(matrix)
+
+
+def matrix_product(matrix: Tensor) -> Product:
+    """Product with a matrix of shape (out, in), laid out as it is multiplied fastest."""
+    if matrix.dtype == torch.bfloat16 and matrix.device.type == "cpu" and torch._C._has_mkldnn:
         return _tiled(matrix)
     matrix = matrix.t().contiguous()
     return lambda x: x @ matrix

@@ -43,10 +43,12 @@ class Sampled:
         tokens: shape (b, t), t <= max_new_tokens; pad after the end-of-sequence token.
         scores: shape (b, t, v), logits / temperature each token was drawn from, 0 in rows that had left;
             None when not asked for.
+        log_prob: shape (b, t), log probability of each token, 0 after the end; None when not asked for.
     """
 
     tokens: Tensor
-    scores: Tensor | None
+    scores: Tensor | None = None
+    log_prob: Tensor | None = None
 
 
 def left_pad(rows: Sequence[Sequence[int]], pad_id: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -126,6 +128,7 @@ def sample_with(
     *,
     copies: int = 1,
     keep_scores: bool = False,
+    keep_log_prob: bool = False,
     at_once: int | None = None,
 ) -> Sampled:
     """Continue each of b left-padded prompts `copies` times; the prompt is read once for all its copies.
@@ -138,6 +141,7 @@ def sample_with(
         generator: the only source of randomness, on the model's device.
         copies: continuations per prompt; row i of the prompts gives rows i * copies ... of the answer.
         keep_scores: also return what each token was drawn from.
+        keep_log_prob: also return how likely each token was.
         at_once: rows that are written at the same time, those of one prompt at least; None for all. Prompts are taken in
             their order, and cost least when the longest come first.
     """
@@ -147,6 +151,7 @@ def sample_with(
     shares = torch.rand(total, longest, generator=generator, dtype=torch.float64, device=ids.device)
     tokens = ids.new_full((total, longest), settings.pad_id)
     kept: Tensor | None = None
+    log_prob = torch.zeros(total, longest, device=ids.device) if keep_log_prob else None
     while batch.goes_on():
         rows, age, logits = batch.read()
         if keep_scores:
@@ -155,6 +160,17 @@ def sample_with(
             kept[rows, age] = scores
         token = draw(logits, settings.temperature, shares[rows, age])
         tokens[rows, age] = token
+        if log_prob is not None:
+            log_prob[rows, age] = _log_prob(tempered(logits, settings.temperature), token)
         batch.written(token)
     used = slice(batch.longest)
-    return Sampled(tokens=tokens[:, used], scores=None if kept is None else kept[:, used])
+    return Sampled(
+        tokens=tokens[:, used],
+        scores=None if kept is None else kept[:, used],
+        log_prob=None if log_prob is None else log_prob[:, used],
+    )
+
+
+def _log_prob(logits: Tensor, token: Tensor) -> Tensor:
+    """Of the token of each row, shape (rows,)."""
+    return logits.gather(1, token[:, None]).squeeze(1) - logits.logsumexp(1)
