@@ -20,6 +20,7 @@ from copybandit.generators.claims import PACKS, broken
 from copybandit.generators.effects import health_effects
 from copybandit.generators.experience import cheerful, ungrounded
 from copybandit.generators.facts import Said, numbers, said_of, unsupported
+from copybandit.generators.garbled import garbled
 from copybandit.generators.injection import cleaned_brief, echoes
 from copybandit.generators.limits import LIMITS, MAX_CHARACTERS, Limit, limit_for
 from copybandit.generators.normalising import folded, has_chinese, normalise
@@ -153,6 +154,8 @@ class Editor:
             if drafted:
                 found += ungrounded(low, said.folded)
                 found += cheerful(low, said.folded, brief.rating or _PRAISED)
+        if brief.language == "en":
+            found += garbled(plain, said.folded)
         if has_chinese(plain):
             found += chinese_slips(low) if settings.soft else ()
         elif brief.language == "en":

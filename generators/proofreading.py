@@ -13,6 +13,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
+from copybandit.generators.garbled import misspelt_throughout
 from copybandit.generators.rejection import Rejection
 
 MISSING = "grammar is checked for the commonest slips only: pip install 'copybandit[quality]' for Harper and quire-grammar"
@@ -52,8 +53,9 @@ def misspelt(text: str, vocabulary: frozenset[str]) -> Iterator[Rejection]:
         vocabulary: lower-case words that are right whatever a dictionary says, such as the product's.
     """
     if find_spec("harper"):
-        for lint in lints(text, vocabulary):
-            yield _slip(_place(lint), lint.problem_text, lint.message)
+        found = lints(text, vocabulary)
+        yield from (_slip(_place(lint), lint.problem_text, lint.message) for lint in found)
+        yield from misspelt_throughout([_place(lint) for lint in found if _spells(lint)], text)
     if find_spec("quire_grammar"):
         yield from _quire(text, vocabulary)
 
