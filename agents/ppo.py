@@ -47,7 +47,7 @@ class PPOSettings:
             further than this from the one that wrote the batch (as in CleanRL; .01 to .02 is usual).
         limits: most that the mean of each named cost of the reward may be, in the cost's unit; see
             `copybandit.agents.constraints`. Multipliers begin at 0, so a limit that is kept costs nothing.
-        multiplier_rate: of the multipliers, in sd of the reward per sd of the cost and update.
+        multiplier_rate: most that dual ascent adds to a multiplier in one update, in sd of the reward per sd of the cost.
         multiplier_cap: most that a multiplier may become.
         gae_lambda: of generalised advantage estimation. Copy is paid once, at its end, for a turn it mostly takes with
             its first words; at 1 they get their full share of it, at TRL's .95 about half.

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from copybandit.agents.constraints import Constraint, heaviest, penalty
+from copybandit.agents.constraints import Constraint, penalty
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 
@@ -45,7 +45,7 @@ class RewardScale:
 
     Attributes:
         mean, sd: of the raw reward on texts of the untuned writer.
-        clip: in sd; an empty text gets -clip, less the most that limits can take from a text.
+        clip: in sd; an empty text gets -clip, or less where a text of its batch does.
         missing_eos_penalty: in sd, taken from a text that did not end by itself.
     """
 
@@ -235,10 +235,11 @@ class ProgrammaticReward(nn.Module):
 
     def _standardise(self, raw: Reward, written: Bools, ended: Bools) -> Floats:
         scale = self._scale
-        scores = np.full(len(written), -scale.clip - heaviest(self.constraints))
+        scores = np.full(len(written), -scale.clip)
         if written.any():
             taken = penalty(self.constraints, raw.costs, len(raw.total))
             scores[written] = scale.standardised(raw.total) - taken
+        scores[~written] = scores.min()
         return scores - scale.missing_eos_penalty * ~ended
 
 
