@@ -54,7 +54,13 @@ def _parts(tokens: Tensor) -> list[slice]:
 class _Chosen(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, words: JoinedLinear, answer: Tensor, temperature: float, never: int, *_: Tensor
+        ctx: Any,
+        hidden: Tensor,
+        words: JoinedLinear,
+        answer: Tensor,
+        temperature: float,
+        never: int,
+        *_: Tensor,
     ) -> tuple[Tensor, Tensor]:
         raw, found = words.times(hidden), []
         raw[:, never] = NEVER

@@ -26,9 +26,7 @@ class JoinedLinear:
         adapted: whether the adapter takes part.
     """
 
-    def __init__(
-        self, layers: Sequence[nn.Module], dtype: torch.dtype, order: Tensor | None = None
-    ) -> None:
+    def __init__(self, layers: Sequence[nn.Module], dtype: torch.dtype, order: Tensor | None = None) -> None:
         """Join layers of one input.
 
         Args:
@@ -54,7 +52,9 @@ class JoinedLinear:
         return y
 
     @staticmethod
-    def _adapted(y: Tensor, x: Tensor, low: Tensor | None, high: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _adapted(
+        y: Tensor, x: Tensor, low: Tensor | None, high: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
         """y, changed in place by what the adapter adds, and x A^T."""
         if low is None or high is None:
             return y, None
@@ -91,16 +91,16 @@ class JoinedLinear:
     _ranks: tuple[Tensor, Tensor]
 
     def times(self, x: Tensor) -> Tensor:
-        """x W^T, without adapter and without gradient, shape (n, out)."""
+        """Return x W^T, without adapter and without gradient, shape (n, out)."""
         self._lay_out()
         return self._there(x)
 
     def back(self, slope: Tensor) -> Tensor:
-        """dy W, shape (n, in)."""
+        """Return dy W, shape (n, in)."""
         return self._back(slope)
 
     def weight_gradients(self, slope: Tensor, x: Tensor) -> tuple[Tensor, ...]:
-        """dW of each layer in single precision, of dy, shape (n, out), and x, shape (n, in)."""
+        """Return dW of each layer in single precision, of dy, shape (n, out), and x, shape (n, in)."""
         whole = (slope.t() @ x).float()
         whole = whole if self._inverse is None else whole[self._inverse]
         return whole.split([len(weight) for weight in self._weights])
