@@ -23,7 +23,6 @@ from copybandit.generators.decoding import Decoder
 from copybandit.generators.llama import Layer, LlamaDecoder, fits
 from copybandit.generators.lm_tokens import Never
 
-
 SHORT = 128
 """Longest row whose scores are written down on a CPU: below it torch's fused attention spends more than it saves."""
 
