@@ -2,9 +2,9 @@
 
     y = x W^T + s (x A^T) B^T,   dx = dy W + s (dy B) A,   dW = dy^T x,   dA = s (dy B)^T x,   dB = s dy^T (x A^T)
 
-W is rounded and laid out as the processor multiplies it once for as long as it stays what it is: for ever under an adapter
-(LoRA, arXiv 2106.09685), until the next step where W itself is trained. Weights keep single precision, and so do the
-gradients' sums; only what is multiplied is rounded.
+W is rounded once for as long as it stays what it is, until the next step where W itself is trained; under an adapter (LoRA,
+arXiv 2106.09685) that is for ever, and W is also laid out as the processor multiplies it. Weights keep single precision,
+and so do the gradients' sums; only what is multiplied is rounded.
 """
 
 from __future__ import annotations
@@ -83,6 +83,10 @@ class JoinedLinear:
         with torch.no_grad():
             joined = torch.cat(self._weights) if len(self._weights) > 1 else self._weights[0]
             matrix = (joined if self._order is None else joined[self._order]).to(self._dtype)
+        if self.trained:
+            # Soon to be laid out again: that would take longer than it saves.
+            self._there, self._back = (lambda x: x @ matrix.t()), (lambda slope: slope @ matrix)
+        else:
             self._there, self._back = matrix_product(matrix), matrix_product(matrix.t())
         self._marks = marks
 
@@ -91,16 +95,16 @@ class JoinedLinear:
     _ranks: tuple[Tensor, Tensor]
 
     def times(self, x: Tensor) -> Tensor:
-        """x W^T, without adapter and without gradient, shape (n, out)."""
+        """Return x W^T, without adapter and without gradient, shape (n, out)."""
         self._lay_out()
         return self._there(x)
 
     def back(self, slope: Tensor) -> Tensor:
-        """dy W, shape (n, in)."""
+        """Return dy W, shape (n, in)."""
         return self._back(slope)
 
     def weight_gradients(self, slope: Tensor, x: Tensor) -> tuple[Tensor, ...]:
-        """dW of each layer in single precision, of dy, shape (n, out), and x, shape (n, in)."""
+        """Return dW of each layer in single precision, of dy, shape (n, out), and x, shape (n, in)."""
         whole = (slope.t() @ x).float()
         whole = whole if self._inverse is None else whole[self._inverse]
         return whole.split([len(weight) for weight in self._weights])

@@ -23,6 +23,9 @@ from copybandit.generators.decoding import Decoder
 from copybandit.generators.llama import Layer, LlamaDecoder, fits
 from copybandit.generators.lm_tokens import Never
 
+SHORT = 128
+"""Longest row whose scores are written down on a CPU: below it torch's fused attention spends more than it saves."""
+
 
 def readable(model: Any) -> bool:
     """Whether a model is a Llama whose logits nothing but the ban of one token changes."""
@@ -72,10 +75,19 @@ class LlamaReader(LlamaDecoder):
         heads = layer.qkv(_Norm.apply(x, layer.norm, self._eps, self._dtype)).view(len(x), -1, self._size)
         turned = _Turned.apply(heads, turn, self._heads + self._kv)
         query, key, value = rows.apart(turned).transpose(1, 2).split([self._heads, self._kv, self._kv], dim=1)
-        seen = scaled_dot_product_attention(
-            query, key, value, is_causal=True, enable_gqa=self._heads > self._kv
-        )
-        return rows.together(seen.transpose(1, 2)).flatten(1)
+        return rows.together(_attention(query, key, value).transpose(1, 2)).flatten(1)
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Every place looks at the places up to itself: queries of shape (b, heads, t, size), fewer heads of keys and values."""
+    (b, heads, t, size), kv = query.shape, key.shape[1]
+    if t > SHORT or query.device.type != "cpu":
+        return scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=heads > kv)
+    asked = query.reshape(b * kv, -1, size) * size**-0.5
+    later = torch.ones(t, t, dtype=torch.bool, device=query.device).triu(1).repeat(heads // kv, 1)
+    scores = torch.bmm(asked, key.reshape(b * kv, t, size).transpose(1, 2)).float()
+    seen = scores.masked_fill(later, float("-inf")).softmax(-1).to(value.dtype)
+    return torch.bmm(seen, value.reshape(b * kv, t, size)).view(b, heads, t, size)
 
 
 class _Norm(torch.autograd.Function):

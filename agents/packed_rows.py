@@ -98,7 +98,7 @@ def same_rows(kept: Tensor, given: Tensor) -> Tensor | None:
     """For each row given, shape (b, w), a kept row that equals it, shape (b,); None where they are not the same rows."""
     if kept.shape != given.shape:
         return None
-    values, which = torch.cat([kept, given]).unique(dim=0, return_inverse=True)
+    _, which = torch.cat([kept, given]).unique(dim=0, return_inverse=True)
     ours, theirs = which[: len(kept)].argsort(stable=True), which[len(kept) :].argsort(stable=True)
     if not torch.equal(which[: len(kept)][ours], which[len(kept) :][theirs]):
         return None

@@ -24,7 +24,6 @@ from copybandit.generators.int8 import is_int8
 from copybandit.generators.kv_slots import Slots
 from copybandit.generators.products import Product, can_multiply, product
 
-
 Maker = Callable[[Sequence[nn.Module], torch.dtype, Tensor | None], Product]
 """From linear layers of one input, a precision and an order of their outputs to one product, see `product`."""
 
