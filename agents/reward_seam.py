@@ -26,10 +26,12 @@ class Reward:
     Attributes:
         total: shape (b,), what is optimised.
         components: named parts of it, each of shape (b,), for the log only.
+        costs: named constraint costs of the texts, each of shape (b,); their limits stand in the tuner's settings.
     """
 
     total: Floats
     components: tuple[tuple[str, Floats], ...] = ()
+    costs: tuple[tuple[str, Floats], ...] = ()
 
 
 RewardFn = Callable[[Ints, list[str]], Reward]
