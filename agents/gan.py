@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from copybandit.sim.types import Brief, DataError
+from copybandit.generators.prompts import field_prompt
+from copybandit.sim.types import Brief, DataError, Floats, Ints
 
 if TYPE_CHECKING:
     from copybandit.generators.lm import CausalLM
@@ -73,6 +74,7 @@ class GANSettings:
     Attributes:
         rounds: of discriminator, adversarial and maximum-likelihood steps.
         batch_size: texts written per round, and real texts per step.
+        temperature: at which the writer is trained.
         learning_rate: of the adversarial step.
         mle_learning_rate: of the maximum-likelihood step; 0 leaves it out.
         discount: of rewards at later tokens, in [0, 1].
@@ -85,6 +87,7 @@ class GANSettings:
 
     rounds: int = 60
     batch_size: int = 128
+    temperature: float = 1.0
     learning_rate: float = 1e-4
     mle_learning_rate: float = 2e-5
     discount: float = 0.5
@@ -99,9 +102,34 @@ class GANSettings:
             raise DataError(
                 f"gan: rounds and batch_size must be >= 1, got {self.rounds} and {self.batch_size}; raise the one below"
             )
+        if not self.temperature > 0:
+            raise DataError(f"gan: temperature must be above 0, got {self.temperature}; try 1.0")
         for name in ("discount", "baseline_memory", "entropy_floor"):
             if not 0 <= getattr(self, name) <= 1:
                 raise DataError(f"gan: {name} must be in [0, 1], got {getattr(self, name)}; try the default")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Real copy: n prompts, whose product each is about, and their texts."""
+
+    prompts: Sequence[str]
+    product: Sequence[str]
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What the writer works for beside fooling the discriminator.
+
+    Attributes:
+        prompts: n prompts that it writes for, instead of those of the real copy.
+        pay: the writer as it is, indices of prompts, shape (b,), and answers' tokens -> what each text earns, shape (b,),
+            added to the return of each of its tokens without discount.
+    """
+
+    prompts: Sequence[str]
+    pay: Callable[[CausalLM, Ints, list[list[int]]], Floats]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +180,7 @@ def train_gan(
 ) -> GANResult:
     """Train a copy of `writer`, which must be pretrained, against real copy; `writer` itself stays as it is.
 
-    It is trained at temperature 1, whatever temperature it is served at.
+    It is trained at the temperature of the settings, whatever temperature it is served at.
 
     Args:
         writer: starting point.
@@ -169,7 +197,12 @@ def train_gan(
     # Torch takes seconds to import; a command that only reads settings must not wait for it.
     from copybandit.agents.gan_loop import run_gan
 
-    return run_gan(writer, briefs, texts, settings, seed, on_round or _go_on)
+    shown = Shown(
+        prompts=[field_prompt(brief) for brief in briefs],
+        product=[brief.product.product_id for brief in briefs],
+        texts=texts,
+    )
+    return run_gan(writer, shown, settings, seed, on_round or _go_on)
 
 
 def _go_on(done: GANRound) -> bool:

@@ -12,13 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from copybandit.agents.discriminator import Discriminator, accuracy, discriminator_loss
-from copybandit.agents.gan import GANResult, GANRound, GANSettings
+from copybandit.agents.gan import Beside, GANResult, GANRound, GANSettings, Shown
 from copybandit.agents.token_rows import TokenRows, answer_log_pmf, entropy_of, log_prob_of
 from copybandit.agents.trl_guard import isolated_randomness
 from copybandit.generators.lm import CausalLM
-from copybandit.generators.prompts import field_prompt
 from copybandit.generators.sampling import SamplingSettings, left_pad, sample_tokens
-from copybandit.sim.types import Brief, Ints
+from copybandit.sim.types import Ints
 
 Pair = tuple[list[int], list[int]]
 """Tokens of a prompt and of an answer, its end included."""
@@ -37,6 +36,8 @@ class _Game:
         writer: trained in place.
         real: the real pairs.
         product: shape (n,), whose copy each real pair is.
+        asked: tokens of the prompts that it writes for.
+        beside: what else the writer is paid for.
         judge: the discriminator.
         replay: pairs written in earlier rounds, the oldest first.
         baseline: shape (longest answer,), moving mean of returns by place.
@@ -46,6 +47,8 @@ class _Game:
     writer: CausalLM
     real: list[Pair]
     product: Ints
+    asked: list[list[int]]
+    beside: Beside | None
     judge: Discriminator
     rng: np.random.Generator
     draws: torch.Generator
@@ -64,20 +67,24 @@ class _Game:
         """Real pairs drawn at random."""
         return [self.real[i] for i in self.rng.integers(len(self.real), size=self.settings.batch_size)]
 
+    def cells(self) -> Ints:
+        """Indices of prompts to write for, drawn at random."""
+        return self.rng.integers(len(self.asked), size=self.settings.batch_size)
+
 
 def run_gan(
     writer: CausalLM,
-    briefs: Sequence[Brief],
-    texts: Sequence[str],
+    shown: Shown,
     settings: GANSettings,
     seed: int,
     on_round: Callable[[GANRound], bool],
+    beside: Beside | None = None,
 ) -> GANResult:
     """Run the loop; `copybandit.agents.gan.train_gan` says what each argument means."""
     rounds: list[GANRound] = []
     stopped = ""
     with isolated_randomness(seed):
-        game = _set_up(writer, briefs, texts, settings, seed)
+        game = _set_up(writer, shown, settings, seed, beside)
         try:
             _warm_up(game)
             while len(rounds) < settings.rounds:
@@ -92,9 +99,7 @@ def run_gan(
     return GANResult(writer=game.writer, rounds=tuple(rounds), stopped=stopped)
 
 
-def _set_up(
-    writer: CausalLM, briefs: Sequence[Brief], texts: Sequence[str], settings: GANSettings, seed: int
-) -> _Game:
+def _set_up(writer: CausalLM, shown: Shown, settings: GANSettings, seed: int, beside: Beside | None) -> _Game:
     student = writer.clone("gan")
     weights = list(student.model.requires_grad_(True).parameters())
     options = settings.discriminator
@@ -102,13 +107,14 @@ def _set_up(
         writer.device
     )
     trained = [weight for weight in judge.parameters() if weight.requires_grad]
-    heads = student.prompt_ids([field_prompt(brief) for brief in briefs])
-    names = [brief.product.product_id for brief in briefs]
+    heads = student.prompt_ids(shown.prompts)
     return _Game(
         settings=settings,
         writer=student,
-        real=list(zip(heads, student.response_ids(texts), strict=True)),
-        product=np.unique(names, return_inverse=True)[1],
+        real=list(zip(heads, student.response_ids(shown.texts), strict=True)),
+        product=np.unique(shown.product, return_inverse=True)[1],
+        asked=heads if beside is None else student.prompt_ids(beside.prompts),
+        beside=beside,
         judge=judge.train(),
         rng=np.random.default_rng(seed),
         draws=torch.Generator(writer.device).manual_seed(seed),
@@ -127,20 +133,22 @@ def _warm_up(game: _Game) -> None:
     """Let the discriminator learn from copy of the untrained writer."""
     for step in range(game.settings.discriminator.warm_up):
         if step % 4 == 0:
-            fresh = _write(game, game.batch())
+            fresh = _write(game, game.cells())
         _teach_judge(game, fresh)
 
 
 def _round(game: _Game, number: int) -> GANRound:
-    fresh = _write(game, game.batch())
+    cells = game.cells()
+    fresh = _write(game, cells)
     written = game.rows(fresh)
+    pay = _pay(game, cells, fresh)
     told_apart = accuracy(game.judge, game.rows(game.batch()), written)
     loss = math.nan
     for _ in range(game.settings.discriminator.steps):
         loss = _teach_judge(game, fresh)
     _remember(game, fresh)
     reward = 2 * game.judge.judge(written).sigmoid() - 1
-    entropy = _adversarial_step(game, written, reward)
+    entropy = _adversarial_step(game, written, reward, pay)
     return GANRound(
         round=number,
         reward=float(written.mean(reward)),
@@ -152,12 +160,23 @@ def _round(game: _Game, number: int) -> GANRound:
     )
 
 
-def _write(game: _Game, asked: Sequence[Pair]) -> list[Pair]:
-    """One answer of the writer to each prompt, at temperature 1."""
+def _pay(game: _Game, cells: Ints, fresh: Sequence[Pair]) -> Tensor:
+    """What each text earns beside the discriminator's verdict, shape (b,)."""
+    if game.beside is None:
+        return torch.zeros(len(fresh), device=game.writer.device)
+    pay = game.beside.pay(game.writer, cells, [answer for _, answer in fresh])
+    return torch.as_tensor(pay, dtype=torch.float32, device=game.writer.device)
+
+
+def _write(game: _Game, cells: Ints) -> list[Pair]:
+    """One answer of the writer to each prompt."""
     writer = game.writer
-    heads = [pair[0] for pair in asked]
+    heads = [game.asked[cell] for cell in cells]
     options = SamplingSettings(
-        max_new_tokens=writer.max_new_tokens, temperature=1.0, eos_id=writer.eos_id, pad_id=writer.pad_id
+        max_new_tokens=writer.max_new_tokens,
+        temperature=game.settings.temperature,
+        eos_id=writer.eos_id,
+        pad_id=writer.pad_id,
     )
     ids, mask = left_pad(heads, writer.pad_id, writer.device)
     drawn = sample_tokens(writer.model, ids, mask, options, game.draws).tokens.tolist()
@@ -205,12 +224,19 @@ def discounted(reward: Tensor, mask: Tensor, discount: float) -> Tensor:
     return torch.stack(columns[::-1], 1)
 
 
-def _adversarial_step(game: _Game, written: TokenRows, reward: Tensor) -> float:
+def _log_pmf(game: _Game, rows: TokenRows) -> Tensor:
+    """Log probabilities at the temperature of the game, shape (b, t, v)."""
+    log_pmf = answer_log_pmf(game.writer.model, rows)
+    temperature = game.settings.temperature
+    return log_pmf if temperature == 1 else (log_pmf / temperature).log_softmax(-1)
+
+
+def _adversarial_step(game: _Game, written: TokenRows, reward: Tensor, pay: Tensor) -> float:
     """One policy-gradient step; returns the writer's entropy before it, nats per token."""
     settings = game.settings
-    returns = discounted(reward, written.answer_mask, settings.discount)
+    returns = discounted(reward, written.answer_mask, settings.discount) + pay[:, None] * written.answer_mask
     advantage = returns - _moved_baseline(game, returns, written.answer_mask)
-    log_pmf = answer_log_pmf(game.writer.model, written)
+    log_pmf = _log_pmf(game, written)
     entropy = written.mean(entropy_of(log_pmf))
     gain = written.mean(advantage * log_prob_of(log_pmf, written))
     _step(game.adversarial, -gain - settings.entropy_bonus * entropy, settings.max_grad_norm, "the writer")
@@ -239,7 +265,7 @@ def _likelihood_step(game: _Game) -> float:
     if game.settings.mle_learning_rate == 0:
         return math.nan
     rows = game.rows(game.batch())
-    loss = -rows.mean(log_prob_of(answer_log_pmf(game.writer.model, rows), rows))
+    loss = -rows.mean(log_prob_of(_log_pmf(game, rows), rows))
     _step(game.likelihood, loss, game.settings.max_grad_norm, "the writer on real copy")
     return loss.item()
 

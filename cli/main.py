@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from copybandit.cli.shop_options import fit, run, simulate
+from copybandit.cli.tune_options import tune
 from copybandit.cli.writer_options import generate, pretrain, sft
 
 app = typer.Typer(
@@ -52,7 +53,7 @@ def _options(
     """Write marketing copy, tune it on a simulated shop, choose it with a bandit, say what it is worth."""
 
 
-for command in (run, simulate, generate, pretrain, sft):
+for command in (run, tune, simulate, generate, pretrain, sft):
     app.command()(command)
 
 

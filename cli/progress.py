@@ -39,6 +39,7 @@ def progress(console: Console) -> Iterator[Progress]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[shown]}", markup=False),
     )
     with Bars(*columns, console=console) as bars:
         yield RichBars(bars=bars)
@@ -55,12 +56,17 @@ class RichBars:
         """Fill the bar of the stage before and begin another."""
         if self._task is not None:
             self._finish(self._task)
-        self._task = self._bars.add_task(name, total=total)
+        self._task = self._bars.add_task(name, total=total, shown="")
 
     def advance(self, n: int = 1) -> None:
         """Move the bar on."""
         if self._task is not None:
             self._bars.advance(self._task, n)
+
+    def show(self, text: str) -> None:
+        """Beside the bar."""
+        if self._task is not None:
+            self._bars.update(self._task, shown=text)
 
     def note(self, text: str) -> None:
         """Print above the bars."""
@@ -82,6 +88,8 @@ class PlainLines:
         self._total: int | None = None
         self._done = 0
         self._start = 0.0
+        self._shown = ""
+        self._due = False
 
     def __enter__(self) -> PlainLines:
         return self
@@ -94,6 +102,7 @@ class PlainLines:
         """Say that one stage is over and another begins."""
         self._finish()
         self._name, self._total, self._done, self._start = name, total, 0, self._clock()
+        self._shown, self._due = "", False
         self._write(f"{name}: begun")
 
     def advance(self, n: int = 1) -> None:
@@ -104,12 +113,22 @@ class PlainLines:
         if self._done * STEPS // self._total > before * STEPS // self._total:
             left = (self._clock() - self._start) * (self._total - self._done) / self._done
             self._write(f"{self._name}: {self._done} of {self._total}, about {left:.0f} s left")
+            self._due = True
+
+    def show(self, text: str) -> None:
+        """Said where a quarter was just done, and when the stage ends."""
+        self._shown = text
+        if self._due:
+            self._write(f"{self._name}: {text}")
+            self._shown, self._due = "", False
 
     def note(self, text: str) -> None:
         """Say it."""
         self._write(text)
 
     def _finish(self) -> None:
+        if self._name and self._shown:
+            self._write(f"{self._name}: {self._shown}")
         if self._name:
             self._write(f"{self._name}: done in {self._clock() - self._start:.1f} s")
             self._name = ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from copybandit.agents.reward_seam import Reward
+from copybandit.evaluation.copy_costs import CopyCosts
 from copybandit.generators.editor import Editor
 from copybandit.generators.protocol import Generator
 from copybandit.sim.copy_reward import VETO, CopyReward
@@ -97,10 +98,11 @@ class CellReward:
         world: the fitted world.
         cells: of the fit split; prompt i is the prompt of cell i.
         editor: what it refuses gets `VETO`.
+        costs: what texts cost beside it; None measures nothing.
     """
 
-    def __init__(self, world: World, cells: Cells, editor: Editor) -> None:
-        self.world, self.cells, self.editor = world, cells, editor
+    def __init__(self, world: World, cells: Cells, editor: Editor, costs: CopyCosts | None = None) -> None:
+        self.world, self.cells, self.editor, self.costs = world, cells, editor, costs
         self._score = CopyReward(
             world,
             cells.product,
@@ -112,7 +114,14 @@ class CellReward:
     def __call__(self, index: Ints, texts: list[str]) -> Reward:
         """Reward of each text in its cell."""
         scored = self._score(index, texts)
-        return Reward(total=scored.total, components=scored.components)
+        briefs = [self.cells.briefs[cell] for cell in index.tolist()]
+        costs = self.costs(briefs, texts) if self.costs else ()
+        return Reward(total=scored.total, components=scored.components, costs=costs)
+
+    @property
+    def caps(self) -> tuple[tuple[str, float], ...]:
+        """Most that the mean of each cost may be, by name."""
+        return self.costs.caps if self.costs else ()
 
     def by_brief(self, briefs: Sequence[Brief], texts: Sequence[str]) -> Floats:
         """Total of each text for its brief, which is one of the cells', shape (b,): what `BestOfN` chooses by."""

@@ -66,7 +66,7 @@ def run(settings: RunSettings, folder: RunFolder[RunSettings], progress: Progres
     if folder.stage("data"):
         left_out(folder.output("data"))
     for name in ("data", "fit", "sft", "tune", "judge", "bandit"):
-        folder.run_stage(name, getattr(pipeline, name))
+        folder.run_stage(name, getattr(pipeline, name), keep=name == "tune")
     progress.stage("report")
     return pipeline.report()
 
@@ -74,7 +74,7 @@ def run(settings: RunSettings, folder: RunFolder[RunSettings], progress: Progres
 class Pipeline:
     """The stages of one run; each reads what the stages before it saved and writes into the folder it is given."""
 
-    def __init__(self, settings: RunSettings, folder: RunFolder[RunSettings], progress: Progress) -> None:
+    def __init__(self, settings: RunSettings, folder: RunFolder[Any], progress: Progress) -> None:
         self.settings, self.folder, self.progress = settings, folder, progress
 
     def data(self, stage: Path) -> None:
@@ -110,31 +110,22 @@ class Pipeline:
         self.progress.advance(1)
 
     def tune(self, stage: Path) -> None:
-        """PPO, once per seed."""
-        from copybandit.agents.ppo import PPOUpdate
-        from copybandit.evaluation.stage_tune import tune_seed
+        """Tune, once per seed."""
+        from copybandit.evaluation.tune_job import told_to, tune_stage, with_costs
+        from copybandit.evaluation.tune_log import TensorBoard
+        from copybandit.evaluation.tune_options import total_episodes
+        from copybandit.evaluation.tune_real import real_copy
         from copybandit.generators.lm import CausalLM
 
         options = self.settings.tune
-        total = options.episodes * options.restarts * len(options.seeds)
-        self.progress.stage("tune", total=total)
+        self.progress.stage("tune", total=total_episodes(options))
         writer = CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft")
-        fit, select = self.reward("fit"), self.reward("select")
-        rows, selected = [], []
-        for seed in options.seeds:
-
-            def on_update(restart: int, update: PPOUpdate, seed: int = seed) -> bool:
-                components = dict(update.components)
-                row = {**asdict(update), "seed": seed, "restart": restart, "components": components}
-                seconds = row.pop("seconds")
-                rows.append(row)
-                self.folder.log("tune", {**row, "seconds": seconds})
-                self.progress.advance(options.batch_size)
-                return True
-
-            out = stage / f"seed-{seed}"
-            selected += tune_seed(writer, fit, select, options, seed, out, on_update)
-        save_json(stage / "report.json", {"tuning": rows, "select": [asdict(row) for row in selected]})
+        fit = with_costs(self.reward("fit"), writer, options, self.settings.seed)
+        real = real_copy(self.shop(), fit, options, self.settings.seed)
+        events = TensorBoard(stage / "tensorboard")
+        told = told_to(self.folder, "tune", self.progress, events)
+        tune_stage(writer, fit, self.reward("select"), options, stage, told, real)
+        events.close()
 
     def judge(self, stage: Path) -> None:
         """Judge all writers on the judge split."""

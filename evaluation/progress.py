@@ -14,6 +14,9 @@ class Progress(Protocol):
     def advance(self, n: int = 1) -> None:
         """Another ``n`` units of the current stage are done."""
 
+    def show(self, text: str) -> None:
+        """How the current stage stands now; the next such line takes its place."""
+
     def note(self, text: str) -> None:
         """One line worth reading later."""
 
@@ -28,6 +31,9 @@ class Silent:
         """Say nothing."""
 
     def advance(self, n: int = 1) -> None:
+        """Say nothing."""
+
+    def show(self, text: str) -> None:
         """Say nothing."""
 
     def note(self, text: str) -> None:

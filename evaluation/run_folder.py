@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from copybandit.evaluation.load_settings import flatten, read_config, to_yaml
 from copybandit.evaluation.machine import peak_memory_mb, reset_peak, versions
@@ -105,10 +105,15 @@ class RunFolder(Generic[Settings]):
         """Folder of a finished stage's outputs."""
         return self.path / "stages" / name
 
-    def run_stage(self, name: str, work: Callable[[Path], None]) -> bool:
-        """Do a stage unless it is done; ``work`` is given an empty folder to write into.
+    def run_stage(self, name: str, work: Callable[[Path], object], *, keep: bool = False) -> bool:
+        """Do a stage unless it is done; ``work`` is given a folder to write into, empty unless it is kept.
 
         A stage that runs makes the ones asked for after it run too: what they were made from has changed.
+
+        Args:
+            name: of the stage.
+            work: does it.
+            keep: leave what an interrupted attempt wrote and logged, for ``work`` to go on with.
 
         Returns:
             Whether the stage ran.
@@ -116,10 +121,11 @@ class RunFolder(Generic[Settings]):
         if self.stage(name) and not self._reran:
             return False
         partial = self.path / "stages" / f".{name}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(self.output(name), ignore_errors=True)
-        partial.mkdir()
-        self._forget_metrics(name)
+        if self._reran or not keep or not partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            self.forget(name)
         reset_peak()
         start = self.clock()
         work(partial)
@@ -164,9 +170,15 @@ class RunFolder(Generic[Settings]):
         except ValueError as error:
             raise DataError(f"{path}: every line must be JSON, got {error}; remove the file") from error
 
-    def _forget_metrics(self, stage: str) -> None:
-        """Drop what an interrupted attempt logged, a line cut short included: no row may count twice."""
-        rows = [json.dumps(row, ensure_ascii=False) + "\n" for row in self._rows() if row["stage"] != stage]
+    def forget(self, stage: str, which: Callable[[Mapping[str, Any]], bool] = lambda row: True) -> None:
+        """Drop what an interrupted attempt logged, a line cut short included: no row may count twice.
+
+        Args:
+            stage: whose rows.
+            which: of them.
+        """
+        kept = [row for row in self._rows() if row["stage"] != stage or not which(row)]
+        rows = [json.dumps(row, ensure_ascii=False) + "\n" for row in kept]
         write_bytes(self.path / "metrics.jsonl", "".join(rows).encode())
 
 

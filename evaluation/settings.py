@@ -24,6 +24,7 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
 
 WorldName = Literal["synthetic", "online-retail"]
 PolicyName = Literal["uniform", "explore_then_commit", "thompson", "linucb"]
+AlgorithmName = Literal["ppo", "grpo", "dpo", "best-of-n", "gan"]
 
 
 class DataSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,19 +59,37 @@ class WorldSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Amplitude of the weekly drift in log-odds; 0 switches drift off."""
 
 
+class LimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far tuning may change what copy is like, on average over the cells; null sets no limit."""
+
+    length: Positive | None = None
+    """Share by which copy may be longer or shorter than that of the untuned writer."""
+    fluency: Positive | None = None
+    """Share by which its perplexity under the untuned writer may be higher."""
+    repetition: Positive | None = None
+    """By how much the share of words that repeat an earlier one may be higher."""
+
+
 class TuneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The writer and how PPO tunes it."""
+    """The writer and how it is tuned."""
+
+    algorithm: AlgorithmName = "ppo"
+    """Who tunes. The report calls the tuned writer ppo whatever this says."""
+    group: Annotated[int, Meta(ge=2)] = 4
+    """Texts per prompt that grpo, dpo and best-of-n compare; must divide batch_size."""
+    limits: LimitSettings = LimitSettings()
+    """What tuning may not change much; multipliers rise from 0 where it does."""
 
     model: Annotated[str, Meta(min_length=1)] = "tiny"
     """`tiny`, `smollm2`, `hf:NAME` or the path of a checkpoint."""
     sft_examples: Annotated[int, Meta(ge=0)] = 0
     """Texts about the shop's own products that the writer learns from before PPO; 0 takes it as it is."""
     episodes: Count = 4096
-    """Pieces of copy written and scored per run of PPO."""
+    """Pieces of copy written and scored per run of the tuner."""
     restarts: Count = 1
-    """Runs of PPO per seed, of which the select split keeps the best: one run may settle on a pattern that is not."""
+    """Runs of the tuner per seed, of which the select split keeps the best: one run may settle on a pattern that is not."""
     batch_size: Count = 64
-    """Episodes per PPO update."""
+    """Episodes per update."""
     learning_rate: NonNegative = 4e-4
     """Step size of Adam; 0 leaves the writer as it is."""
     critic_learning_rate: NonNegative = 1e-2

@@ -1,40 +1,69 @@
-"""Tune the writer by PPO on the fitted world; the select split picks the run and its step."""
+"""Tune the writer on the fitted world, one seed; the select split picks the run and its step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from copybandit.agents.ppo import PPOSettings, PPOUpdate, tune_ppo
+from copybandit.agents.tune import Task, Tuned, TuneUpdate, tune
 from copybandit.evaluation.cells import CellReward
 from copybandit.evaluation.settings import TuneSettings
+from copybandit.evaluation.storage import load_json, save_json
+from copybandit.evaluation.tune_options import CHECKPOINTS, tuner_settings
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt
-from copybandit.sim.types import Floats
+from copybandit.sim.types import Floats, Ints
 
 if TYPE_CHECKING:
     from copybandit.agents.reward_seam import RewardFn
 
-CHECKPOINTS = 4
-"""Steps of a run among which the select split chooses."""
+__all__ = ["CHECKPOINTS", "Chosen", "SelectRow", "select_reward", "tune_seed"]
+
 SELECT_CELLS = 256
 RESTART_STRIDE = 10_000
-"""Between the seeds of the runs of PPO that stand behind one tuning seed."""
+"""Between the seeds of the runs that stand behind one tuning seed."""
+Real = Sequence[tuple[int, str]]
+"""Approved copy that people wrote: index of a cell, and a text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelectRow:
-    """Select-split reward of one step of one run of PPO; update 0 is the writer before tuning."""
+    """Select-split reward of one step of one run; update 0 is the writer before tuning."""
 
     seed: int
     restart: int
     update: int
     reward: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What the runs of one seed came to.
+
+    Attributes:
+        select: select-split reward of every step there was to choose from, the untuned writer first.
+        updates: a plain row for each update of each run, in order.
+        calls: texts that the fitted reward was asked about while tuning.
+        seconds: that the updates took.
+        stopped: why runs ended early, for those that did.
+    """
+
+    select: tuple[SelectRow, ...]
+    updates: tuple[Mapping[str, Any], ...]
+    calls: int
+    seconds: float
+    stopped: tuple[str, ...]
+
+    @property
+    def best(self) -> SelectRow:
+        """The step that was kept: the last of the best tuned ones."""
+        return max(self.select[1:], key=lambda row: (row.reward, self.select.index(row)))
 
 
 def tune_seed(
@@ -44,83 +73,151 @@ def tune_seed(
     settings: TuneSettings,
     seed: int,
     out: Path,
-    on_update: Callable[[int, PPOUpdate], bool],
-) -> list[SelectRow]:
-    """Tune one seed, by as many runs of PPO as there are restarts, and save the step that the select split likes best.
+    on_update: Callable[[int, TuneUpdate], bool],
+    on_select: Callable[[SelectRow], None] | None = None,
+    real: Real = (),
+    resume: bool = False,
+) -> Chosen:
+    """Tune one seed, by as many runs as there are restarts, and save the step that the select split likes best.
 
     Args:
         writer: the SFT writer; it stays as it is.
-        fit: the fitted world's reward in the cells that PPO sees.
+        fit: the fitted world's reward in the cells that tuning sees.
         select: the same in the cells that choose the run and the step.
         settings: of the run.
         seed: of this tuning; the runs' own seeds follow from it.
-        out: receives the chosen writer under `writer`.
+        out: receives the chosen writer under `writer`, and each run's under `ALGORITHM-RESTART`.
         on_update: told the restart and every update of it; False stops.
+        on_select: told what the select split says of a step, as soon as it is known.
+        real: copy that people wrote for cells of `fit`; only the GAN reads it.
+        resume: use the runs that are done in `out`, and go on inside the one that was interrupted where it can.
     """
-    prompts, reward = _distinct_prompts(fit)
+    tell = on_select or _ignore
     start = SelectRow(seed=seed, restart=0, update=0, reward=select_reward(writer, select, seed))
-    rows, best = [start], None
+    tell(start)
+    rows, done = [start], []
     for restart in range(settings.restarts):
-        steps = _run(writer, prompts, reward, settings, seed, restart, out, partial(on_update, restart))
-        for step, candidate in steps:
-            row = SelectRow(
-                seed=seed, restart=restart, update=step, reward=select_reward(candidate, select, seed)
-            )
-            rows.append(row)
-            if best is None or row.reward >= best[0]:
-                best = row.reward, candidate
-    assert best is not None
-    best[1].save(out / "writer")
-    return rows
-
-
-def _run(
-    writer: CausalLM,
-    prompts: list[str],
-    reward: RewardFn,
-    settings: TuneSettings,
-    seed: int,
-    restart: int,
-    out: Path,
-    on_update: Callable[[PPOUpdate], bool],
-) -> list[tuple[int, CausalLM]]:
-    """One run of PPO: its steps to choose from, in order, the last one included."""
-    updates = -(-settings.episodes // settings.batch_size)
-    result = tune_ppo(
-        writer,
-        prompts,
-        reward,
-        _options(settings, updates),
-        seed + RESTART_STRIDE * restart,
-        out / f"ppo-{restart}",
-        on_update,
+        run = _Run(settings=settings, select=select, seed=seed, restart=restart, out=out, tell=tell)
+        if not (resume and run.marker.is_file()):
+            run.tune(writer, fit, real, partial(on_update, restart), resume)
+        record = load_json(run.marker)
+        done.append(record)
+        rows += [SelectRow(**row) for row in record["select"]]
+    chosen = Chosen(
+        select=tuple(rows),
+        updates=tuple(row for record in done for row in record["updates"]),
+        calls=sum(record["calls"] for record in done),
+        seconds=sum(record["seconds"] for record in done),
+        stopped=tuple(record["stopped"] for record in done if record["stopped"]),
     )
-    saved = [(step, CausalLM.load(str(path))) for step, path in result.checkpoints if step != updates]
-    return [*saved, (updates, result.writer)]
+    shutil.rmtree(out / "writer", ignore_errors=True)
+    best = chosen.best
+    shutil.copytree(out / f"{settings.algorithm}-{best.restart}" / _step(best.update), out / "writer")
+    return chosen
 
 
-def _options(settings: TuneSettings, updates: int) -> PPOSettings:
-    return PPOSettings(
-        episodes=settings.episodes,
-        batch_size=settings.batch_size,
-        minibatches=settings.minibatches,
-        ppo_epochs=settings.ppo_epochs,
-        learning_rate=settings.learning_rate,
-        critic_learning_rate=settings.critic_learning_rate,
-        reference_samples=settings.reference_samples,
-        target_kl=settings.kl_target,
-        kl_coef=settings.kl_coef,
-        kl_anneal=settings.kl_anneal,
-        checkpoint_every=max(1, updates // CHECKPOINTS),
-        tensorboard=True,
-    )
+@dataclass(kw_only=True)
+class _Run:
+    """One run of a tuner and the steps that it leaves to choose from."""
+
+    settings: TuneSettings
+    select: CellReward
+    seed: int
+    restart: int
+    out: Path
+    tell: Callable[[SelectRow], None]
+
+    def __post_init__(self) -> None:
+        self.rows: dict[int, SelectRow] = {}
+
+    @property
+    def folder(self) -> Path:
+        """Where its writers lie."""
+        return self.out / f"{self.settings.algorithm}-{self.restart}"
+
+    @property
+    def marker(self) -> Path:
+        """Its record, written when it is done."""
+        return self.out / f"run-{self.restart}.json"
+
+    def tune(
+        self,
+        writer: CausalLM,
+        fit: CellReward,
+        real: Real,
+        on_update: Callable[[TuneUpdate], bool],
+        resume: bool,
+    ) -> None:
+        """Run it, and keep its record."""
+        task = distinct_task(fit, real)
+        settings = tuner_settings(self.settings, fit.caps)
+
+        def told(update: TuneUpdate) -> bool:
+            if (self.folder / _step(update.update)).is_dir() and update.update < settings.updates:
+                self._judge(update.update)
+            return on_update(update)
+
+        seed = self.seed + RESTART_STRIDE * self.restart
+        found = tune(writer, task, settings, seed, self.folder, told, resume=resume)
+        last = found.updates[-1].update
+        if not (self.folder / _step(last)).is_dir():
+            found.writer.save(self.folder / _step(last))
+        for step in [*(step for step, _ in found.checkpoints), last]:
+            if step not in self.rows:
+                self._judge(step)
+        self._keep(found)
+
+    def _judge(self, step: int) -> None:
+        """Ask the select split about the writer that was saved at a step."""
+        from copybandit.agents.trl_guard import isolated_randomness
+
+        with isolated_randomness(0):  # a tuner that is under way must not feel it
+            candidate = CausalLM.load(str(self.folder / _step(step)))
+            reward = select_reward(candidate, self.select, self.seed)
+        self.rows[step] = SelectRow(seed=self.seed, restart=self.restart, update=step, reward=reward)
+        self.tell(self.rows[step])
+
+    def _keep(self, found: Tuned) -> None:
+        updates = [row_of(update) | {"seed": self.seed, "restart": self.restart} for update in found.updates]
+        record = {
+            "select": [asdict(self.rows[step]) for step in sorted(self.rows)],
+            "updates": updates,
+            "calls": found.calls,
+            "seconds": sum(update.seconds for update in found.updates),
+            "stopped": found.stopped,
+        }
+        save_json(self.marker, record)
 
 
-def _distinct_prompts(reward: CellReward) -> tuple[list[str], RewardFn]:
+def row_of(update: TuneUpdate) -> dict[str, Any]:
+    """An update as a flat row; how long it took is left out, so that equal runs have equal rows."""
+    row = asdict(update) | {"components": dict(update.components)} | dict(update.more)
+    del row["more"], row["seconds"]
+    row["costs"] = dict(update.costs)
+    return row if update.costs else {name: value for name, value in row.items() if name != "costs"}
+
+
+def _step(update: int) -> str:
+    return f"update-{update:04d}"
+
+
+def _ignore(row: SelectRow) -> None:
+    """Tell nobody."""
+
+
+def distinct_task(fit: CellReward, real: Real) -> Task:
     """The first cell of each prompt, and the reward of those: cells of one prompt would be told apart by nothing."""
-    prompts = [field_prompt(brief) for brief in reward.cells.briefs]
-    first = np.sort(np.unique(prompts, return_index=True)[1])
-    return [prompts[row] for row in first], lambda index, texts: reward(first[index], texts)
+    prompts = [field_prompt(brief) for brief in fit.cells.briefs]
+    _, first, place = np.unique(prompts, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # prompts in the order of their cells
+    rows: Ints = first[order]
+    index_of = np.argsort(order)[place]  # of each cell, its prompt's place
+    reward: RewardFn = lambda index, texts: fit(rows[index], texts)  # noqa: E731
+    return Task(
+        prompts=[prompts[row] for row in rows],
+        reward=reward,
+        real=[(int(index_of[cell]), text) for cell, text in real],
+    )
 
 
 def select_reward(writer: CausalLM, reward: CellReward, seed: int) -> float:

@@ -1,0 +1,85 @@
+"""Best-of-n distillation: write n texts a prompt, keep the best that may be shown, learn it, and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from copybandit.agents.token_rows import TokenRows, answer_log_pmf, log_prob_of
+from copybandit.agents.trl_guard import isolated_randomness
+from copybandit.agents.tune import Task, TuneUpdate
+from copybandit.agents.tune_rollout import STOPPED, Answers, Bench, Found, Journal, Scored
+from copybandit.agents.tune_settings import BestOfNSettings
+from copybandit.generators.lm import CausalLM
+from copybandit.sim.types import Ints
+
+
+def best_rows(scored: Scored, group: int) -> Ints:
+    """Row of the best text of each prompt, of those whose best may be shown; texts of a prompt stand side by side."""
+    worth = np.where(scored.approved, scored.score, -np.inf).reshape(-1, group)
+    best = worth.argmax(1) + np.arange(len(worth)) * group
+    return best[np.isfinite(worth.max(1))]
+
+
+def run_best_of_n(
+    writer: CausalLM,
+    task: Task,
+    settings: BestOfNSettings,
+    seed: int,
+    out_dir: Path,
+    on_update: Callable[[TuneUpdate], bool],
+    clock: Callable[[], float],
+) -> Found:
+    """Run the loop; `copybandit.agents.tune.tune` says what each argument means."""
+    with isolated_randomness(seed):
+        bench = Bench(writer, task, settings, seed)
+        journal = Journal(settings, out_dir, on_update, clock)
+        optimizer, decay = bench.optimizer(settings.updates)
+        stopped = ""
+        while len(journal.updates) < settings.updates and not stopped:
+            cells = np.repeat(bench.prompts(settings.prompts_per_update), settings.group)
+            answers = bench.write(cells[:: settings.group], settings.group)
+            scored = bench.score(cells, answers)
+            log_probs = bench.log_probs(cells, answers)
+            best = best_rows(scored, settings.group)
+            loss = learn(bench, cells[best], [answers[row] for row in best], settings, optimizer)
+            decay.step()
+            more = (("kept", len(best) / settings.prompts_per_update), ("loss", loss))
+            if not journal.tell(scored, log_probs, bench.snapshot, more):
+                stopped = STOPPED if len(journal.updates) < settings.updates else ""
+        return journal.found(bench.snapshot(), stopped)
+
+
+def learn(
+    bench: Bench,
+    cells: Ints,
+    answers: Answers,
+    settings: BestOfNSettings,
+    optimizer: torch.optim.Optimizer,
+) -> float:
+    """Steps of maximum likelihood at the writer's temperature; returns the mean loss, nats a token."""
+    losses = [0.0]
+    for _ in range(settings.epochs if len(cells) else 0):
+        for rows in np.array_split(bench.rng.permutation(len(cells)), min(settings.minibatches, len(cells))):
+            losses.append(
+                _step(bench, [bench.heads[i] for i in cells[rows]], [answers[i] for i in rows], optimizer)
+            )
+    return float(np.mean(losses[1:] or losses))
+
+
+def _step(
+    bench: Bench, heads: Sequence[Sequence[int]], answers: Answers, optimizer: torch.optim.Optimizer
+) -> float:
+    writer = bench.tuned
+    rows = TokenRows.of(heads, answers, writer.pad_id, writer.device)
+    log_pmf = (answer_log_pmf(writer.model, rows) / writer.temperature).log_softmax(-1)
+    loss = -rows.mean(log_prob_of(log_pmf, rows))
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+    nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], bench.settings.max_grad_norm)
+    optimizer.step()
+    return loss.item()

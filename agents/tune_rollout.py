@@ -1,0 +1,246 @@
+"""What all tuners but PPO share: a writer that writes, texts that are scored, records of it, saved writers."""
+
+from __future__ import annotations
+
+import copy
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from copybandit.agents.ppo_parts import ADAM_EPSILON, with_adapter
+from copybandit.agents.reward_seam import PromptIndex, RewardScale, evaluate_reward
+from copybandit.agents.tune import STOPPED, Task, TuneUpdate
+from copybandit.agents.tune_settings import TunerSettings
+from copybandit.generators.lm import CausalLM
+from copybandit.generators.sampling import SamplingSettings, left_pad, sample_tokens
+from copybandit.sim.types import Bools, DataError, Floats, Ints
+
+REFUSED = "refused"
+"""Component of a reward that is above 0 where the text may not be shown."""
+Answers = list[list[int]]
+"""Tokens of answers, the end included where one was written."""
+__all__ = ["STOPPED", "Answers", "Bench", "Found", "Journal", "Scored", "answer_log_prob"]
+Found = tuple[CausalLM, tuple[TuneUpdate, ...], tuple[tuple[int, Path], ...], str]
+"""What a tuner comes to: writer, updates, checkpoints, why it ended early."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """b answers and what they earned.
+
+    Attributes:
+        texts: of the answers, stripped; may be empty.
+        score: shape (b,), standardised reward, lowest for an empty text, less the penalty for one that did not end.
+        approved: shape (b,), neither empty nor refused.
+        reward: mean raw reward of the texts that are not empty.
+        components, costs: means of the named parts.
+        length: mean tokens, the end included.
+        ended: share of answers that ended by themselves.
+    """
+
+    texts: tuple[str, ...]
+    score: Floats
+    approved: Bools
+    reward: float
+    components: tuple[tuple[str, float], ...]
+    costs: tuple[tuple[str, float], ...]
+    length: float
+    ended: float
+
+
+class Bench:
+    """The tuned copy of a writer, the untuned one, the task, and the only randomness there is."""
+
+    def __init__(self, writer: CausalLM, task: Task, settings: TunerSettings, seed: int) -> None:
+        """Copy `writer`; it stays as it is."""
+        self.settings, self.task, self.untuned = settings, task, writer
+        self.heads = writer.prompt_ids(task.prompts)
+        PromptIndex(self.heads)  # refuses prompts that their tokens do not tell apart
+        self.rng = np.random.default_rng(seed)
+        self.draws = torch.Generator(writer.device).manual_seed(int(self.rng.integers(2**62)))
+        self.tuned = writer.clone(settings.algorithm, lineage=writer.generator_id)
+        self.tuned.model.requires_grad_(True)
+        without_dropout(self.tuned.model)
+        self.adapter = with_adapter(self.tuned.model, settings.lora_rank)
+        self.scale: RewardScale | None = None
+        self._waiting: list[int] = []
+        if settings.reference_samples:
+            cells = self.rng.permutation(np.resize(np.arange(len(self.heads)), settings.reference_samples))
+            self.score(cells, self.write(cells, 1))
+
+    def prompts(self, n: int) -> Ints:
+        """The next `n` prompts, all different: every one has its turn before any comes again."""
+        fresh = self.rng.permutation(len(self.heads)).tolist() if len(self._waiting) < n else []
+        kept = self._waiting
+        self._waiting = kept + [cell for cell in fresh if cell not in kept]
+        taken, self._waiting = self._waiting[:n], self._waiting[n:]
+        return np.array(taken, np.int64)
+
+    def write(self, cells: Ints, copies: int) -> Answers:
+        """`copies` answers of the tuned writer to each prompt, in its order, at the writer's temperature."""
+        writer = self.tuned
+        options = SamplingSettings(
+            max_new_tokens=writer.max_new_tokens,
+            temperature=writer.temperature,
+            eos_id=writer.eos_id,
+            pad_id=writer.pad_id,
+        )
+        ids, mask = left_pad([self.heads[cell] for cell in cells], writer.pad_id, writer.device)
+        drawn = sample_tokens(writer.model, ids, mask, options, self.draws, copies=copies).tokens.tolist()
+        return [[token for token in row if token != writer.pad_id] for row in drawn]
+
+    def score(self, cells: Ints, answers: Answers) -> Scored:
+        """Ask the reward; the first texts that are scored fix its mean and sd."""
+        texts = self.tuned.decode(answers)
+        written = np.array([bool(text) for text in texts])
+        raw = evaluate_reward(self.task.reward, cells[written], [text for text in texts if text])
+        if self.scale is None:
+            self.scale = _scale(raw.total, self.settings)
+        ended = np.array([answer[-1:] == [self.tuned.eos_id] for answer in answers])
+        score = np.full(len(texts), -self.scale.clip)
+        score[written] = self.scale.standardised(raw.total)
+        approved = written.copy()
+        approved[written] = dict(raw.components).get(REFUSED, np.zeros(len(raw.total))) <= 0
+        costs: Sequence[tuple[str, Floats]] = getattr(raw, "costs", ())
+        return Scored(
+            texts=tuple(texts),
+            score=score - self.scale.missing_eos_penalty * ~ended,
+            approved=approved,
+            reward=_mean(raw.total),
+            components=tuple((name, _mean(values)) for name, values in raw.components),
+            costs=tuple((name, _mean(values)) for name, values in costs),
+            length=float(np.mean([len(answer) for answer in answers])),
+            ended=float(ended.mean()),
+        )
+
+    def log_probs(self, cells: Ints, answers: Answers) -> tuple[Floats, Floats]:
+        """Log probability of each answer under the tuned and the untuned writer, at their temperature, both (b,)."""
+        heads = [self.heads[cell] for cell in cells]
+        return answer_log_prob(self.tuned, heads, answers), answer_log_prob(self.untuned, heads, answers)
+
+    def optimizer(self, steps: int) -> tuple[torch.optim.AdamW, torch.optim.lr_scheduler.LambdaLR]:
+        """Adam over what is trained, and its learning rate's way to 0 in `steps`."""
+        trained = [weight for weight in self.tuned.model.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(
+            trained, lr=self.settings.learning_rate, eps=ADAM_EPSILON, weight_decay=0.0, fused=True
+        )
+        return optimizer, torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: max(0.0, 1 - step / steps)
+        )
+
+    def snapshot(self) -> CausalLM:
+        """The tuned writer as it is now, adapters merged, with weights of its own."""
+        if self.adapter is None:
+            return self.tuned.clone(self.tuned.generator_id, lineage=self.tuned.lineage)
+        writer = copy.copy(self.tuned)
+        writer.model = copy.deepcopy(self.adapter).merge_and_unload().requires_grad_(True).eval()
+        return writer
+
+
+class Journal:
+    """Keeps the records of a run, saves its writers, and asks whether to go on."""
+
+    def __init__(
+        self,
+        settings: TunerSettings,
+        out_dir: Path,
+        on_update: Callable[[TuneUpdate], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        """Begin with the first update."""
+        self.updates: list[TuneUpdate] = []
+        self.checkpoints: list[tuple[int, Path]] = []
+        self._settings, self._out_dir, self._on_update, self._clock = settings, out_dir, on_update, clock
+        self._since = clock()
+
+    def tell(
+        self,
+        scored: Scored,
+        log_probs: tuple[Floats, Floats],
+        snapshot: Callable[[], CausalLM],
+        more: tuple[tuple[str, float], ...] = (),
+    ) -> bool:
+        """Record an update whose steps are done; returns whether to go on.
+
+        Raises:
+            DataError: the policy diverged.
+        """
+        own, untuned = log_probs
+        number = len(self.updates) + 1
+        kl = float((own - untuned).mean())
+        if not math.isfinite(kl):
+            raise DataError(
+                f"{self._settings.algorithm}: policy diverged at update {number} (KL {kl}); lower learning_rate"
+            )
+        update = TuneUpdate(
+            update=number,
+            episodes=number * self._settings.batch_size,
+            reward=scored.reward,
+            components=scored.components,
+            costs=scored.costs,
+            kl=kl,
+            entropy=float(-own.mean()),
+            length=scored.length,
+            ended=scored.ended,
+            seconds=self._clock() - self._since,
+            more=more,
+        )
+        self.updates.append(update)
+        every = self._settings.checkpoint_every
+        if every and number % every == 0:
+            folder = self._out_dir / f"update-{number:04d}"
+            shutil.rmtree(folder, ignore_errors=True)  # left by an interrupted run
+            self.checkpoints.append((number, snapshot().save(folder)))
+        go_on = self._on_update(update)
+        self._since = self._clock()
+        return go_on
+
+    def found(self, writer: CausalLM, stopped: str) -> Found:
+        """What the run came to."""
+        return writer, tuple(self.updates), tuple(self.checkpoints), stopped
+
+
+@torch.no_grad()
+def answer_log_prob(writer: CausalLM, heads: Sequence[Sequence[int]], answers: Answers) -> Floats:
+    """Log probability of answers' tokens, shape (n,), at the writer's temperature."""
+    total = np.zeros(len(answers))
+    order = np.argsort(
+        [len(head) + len(tail) for head, tail in zip(heads, answers, strict=True)], kind="stable"
+    )
+    for start in range(0, len(order), writer.batch_size):
+        rows = order[start : start + writer.batch_size]
+        logits, answer, mask = writer.answer_logits([heads[i] for i in rows], [answers[i] for i in rows])
+        logits = logits / writer.temperature
+        picked = logits.gather(-1, answer[..., None]).squeeze(-1) - logits.logsumexp(-1)
+        total[rows] = (picked * mask).double().sum(1).cpu().numpy()
+    return total
+
+
+def without_dropout(model: Any) -> None:
+    """Switch dropout off in place: in the steps but not in the writing it would bias every ratio."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = 0.0
+
+
+def _scale(total: Floats, settings: TunerSettings) -> RewardScale:
+    sd = float(total.std()) if len(total) else 0.0
+    return RewardScale(
+        mean=_mean(total),
+        sd=sd if sd > 1e-9 else 1.0,
+        clip=settings.reward_clip,
+        missing_eos_penalty=settings.missing_eos_penalty,
+    )
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else 0.0

@@ -1,0 +1,228 @@
+"""`copybandit tune`: one shop, one writer, and one or more ways of tuning it on the same budget, in one run folder.
+
+RUN/
+config.yaml  versions.json  metrics.jsonl
+stages/data, fit, sft                     as those of `copybandit run`, or copied from such a run
+stages/tune-ALGORITHM/seed-SEED/writer    the step that the select split chose
+stages/compare                            all writers on the select split
+stages/judge                              and on the judge split, where asked for: it is read once
+tensorboard/ or wandb/                    curves
+report.json  report.html                  written last
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from copybandit.evaluation.load_settings import flatten
+from copybandit.evaluation.pipeline import SOURCES, Pipeline
+from copybandit.evaluation.progress import Progress
+from copybandit.evaluation.run_folder import RunFolder, stored
+from copybandit.evaluation.settings import AlgorithmName, RunSettings, TuneSettings
+from copybandit.evaluation.storage import load_json, save_json
+from copybandit.evaluation.tune_log import ReportTo, reporter
+from copybandit.evaluation.tune_options import budget, total_episodes, tuner_settings
+from copybandit.sim.types import DataError
+
+SHARED = ("data", "fit", "sft")
+"""Stages that do not depend on how the writer is tuned."""
+WRITER_KEYS = ("model", "sft_examples", "temperature", "max_new_tokens")
+"""Keys of `tune` that the sft stage reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneRequest:
+    """What to tune, and how.
+
+    Attributes:
+        run: settings of the shop, the writer and the budget.
+        algorithms: one stage each.
+        shop: run folder that data, fit and, where it fits, sft were copied from.
+        report_to: who receives the curves.
+        judge: read the judge split at the end.
+    """
+
+    run: RunSettings
+    algorithms: tuple[AlgorithmName, ...] = ("ppo",)
+    shop: str | None = None
+    report_to: ReportTo = "tensorboard"
+    judge: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.algorithms or len(set(self.algorithms)) < len(self.algorithms):
+            raise DataError(
+                f"tune: needs different algorithms, at least one, got {self.algorithms}; name each once"
+            )
+
+    def options(self, algorithm: AlgorithmName) -> TuneSettings:
+        """The section `tune` for one of the algorithms."""
+        return msgspec.structs.replace(self.run.tune, algorithm=algorithm)
+
+    def check(self) -> None:
+        """Raise DataError where the settings do not fit an algorithm."""
+        for algorithm in self.algorithms:
+            tuner_settings(self.options(algorithm))
+
+
+def shop_settings(path: Path) -> RunSettings:
+    """Settings of the run, or of the tuning, whose shop lies in a folder.
+
+    Raises:
+        DataError: there is neither, or its shop is not finished.
+    """
+    try:
+        settings = stored(path, RunSettings)
+    except DataError as error:
+        try:
+            settings = stored(path, TuneRequest).run
+        except DataError:
+            raise error from None
+    missing = [name for name in SHARED[:2] if not (path / "stages" / name).is_dir()]
+    if missing:
+        raise DataError(
+            f"--shop {path}: its stage {missing[0]} is not done; finish it with copybandit run --resume {path}"
+        )
+    return settings
+
+
+def check_writer(spec: str) -> None:
+    """Load a writer that is to be tuned, before anything is made for it.
+
+    Raises:
+        DataError: there is none, it carries an adapter, or its tokenizer is another model's.
+    """
+    from copybandit.agents.adapters import check_plain
+    from copybandit.generators.lm import CausalLM
+
+    writer = CausalLM.load(spec)
+    check_plain(writer)
+    known, tokens = writer.model.get_input_embeddings().num_embeddings, len(writer.tokenizer)
+    if tokens > known:
+        raise DataError(
+            f"--writer {spec}: its tokenizer has {tokens} tokens and its model knows {known}; give a checkpoint whose "
+            "tokenizer is its own"
+        )
+
+
+def borrow(source: Path, request: TuneRequest, folder: RunFolder[TuneRequest]) -> None:
+    """Copy the stages of another run that a new one may start from.
+
+    Raises:
+        DataError: the settings of the shop differ, so that it would be another one.
+    """
+    before, now = flatten(shop_settings(source)), flatten(request.run)
+    for key, value in before.items():
+        if not key.startswith(("tune.", "bandit.", "name", "description")) and value != now.get(key):
+            raise DataError(
+                f"--shop {source}: {key} is {value!r} there and {now.get(key)!r} here; drop it, or drop --shop"
+            )
+    same = all(before[f"tune.{key}"] == now[f"tune.{key}"] for key in WRITER_KEYS)
+    for name in SHARED if same else SHARED[:2]:
+        if (source / "stages" / name).is_dir():
+            shutil.copytree(source / "stages" / name, folder.output(name))
+
+
+def tune_shop(folder: RunFolder[TuneRequest], progress: Progress) -> Mapping[str, Any]:
+    """Tune, or go on; returns what report.json holds.
+
+    Raises:
+        DataError: bad input on the way.
+    """
+    return _Tuning(folder, progress).run()
+
+
+class _Tuning:
+    def __init__(self, folder: RunFolder[TuneRequest], progress: Progress) -> None:
+        self.folder, self.request, self.progress = folder, folder.settings, progress
+        self.pipeline = Pipeline(self.request.run, folder, progress)
+
+    def run(self) -> Mapping[str, Any]:
+        for name in SHARED:
+            self.folder.run_stage(name, getattr(self.pipeline, name))
+        for algorithm in self.request.algorithms:
+            self.folder.run_stage(
+                f"tune-{algorithm}", lambda stage, name=algorithm: self.tune(name, stage), keep=True
+            )
+        self.folder.run_stage("compare", lambda stage: self.compare("select", stage))
+        if self.request.judge:
+            self.folder.run_stage("judge", lambda stage: self.compare("judge", stage))
+        self.progress.stage("report")
+        return self.report()
+
+    def tune(self, algorithm: AlgorithmName, stage: Path) -> None:
+        from copybandit.evaluation.tune_job import told_to, tune_stage, with_costs
+        from copybandit.evaluation.tune_real import real_copy
+
+        options, name = self.request.options(algorithm), f"tune-{algorithm}"
+        self.progress.stage(name, total=total_episodes(options))
+        sft, pipeline = self.sft(), self.pipeline
+        fit = with_costs(pipeline.reward("fit"), sft, options, self.request.run.seed)
+        real = real_copy(pipeline.shop(), fit, options, self.request.run.seed)
+        curves = reporter(self.request.report_to, self.folder.path, flatten(self.request))
+        try:
+            told = told_to(self.folder, name, self.progress, curves)
+            tune_stage(sft, fit, pipeline.reward("select"), options, stage, told, real)
+        finally:
+            curves.close()
+
+    def sft(self) -> Any:
+        from copybandit.generators.lm import CausalLM
+
+        return CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft")
+
+    def compare(self, part: str, stage: Path) -> None:
+        from copybandit.evaluation.tune_compare import Entry, baselines, compare, plain_rows
+        from copybandit.generators.lm import CausalLM
+
+        self.progress.stage(stage.name.removeprefix(".").removesuffix(".partial"))
+        sft, reward, run = self.sft(), self.pipeline.reward(part), self.request.run
+        seeds = run.tune.seeds
+        entries = baselines(sft, reward, len(seeds))
+        for algorithm in self.request.algorithms:
+            output = self.folder.output(f"tune-{algorithm}")
+            report = load_json(output / "report.json")
+            entries.append(
+                Entry(
+                    name=algorithm,
+                    writers=tuple(CausalLM.load(str(output / f"seed-{s}" / "writer")) for s in seeds),
+                    calls=report["calls"] / len(seeds),
+                    seconds=report["seconds"],
+                )
+            )
+        world = reward.world if part == "select" else self.pipeline.gold()
+        references = self.pipeline.shop().references
+        rows, texts = compare(entries, sft, reward, world, references, run.bootstrap_replicates, run.seed)
+        save_json(stage / "report.json", plain_rows(rows))
+        save_json(stage / "texts.json", texts)
+
+    def report(self) -> Mapping[str, Any]:
+        from copybandit.evaluation.tune_report import write_tune_report
+
+        shop, run, timings = self.pipeline.shop(), self.request.run, self.folder.timings()
+        report = {
+            "data": {
+                "source": SOURCES[run.world],
+                "n_shoppers": len(shop.events.shopper_ids),
+                "n_products": len(shop.products),
+                "seed": run.seed,
+                "semi_synthetic": run.world != "synthetic",
+            },
+            "budget": budget(run.tune) * run.tune.restarts,
+            "algorithms": {
+                name: load_json(self.folder.output(f"tune-{name}") / "report.json")
+                for name in self.request.algorithms
+            },
+            "comparison": load_json(self.folder.output("compare") / "report.json"),
+            "judged": load_json(self.folder.output("judge") / "report.json") if self.request.judge else None,
+            "timings_s": {name: row["seconds"] for name, row in timings.items()},
+            "memory_mb": {name: row["peak_mb"] for name, row in timings.items()},
+        }
+        save_json(self.folder.path / "report.json", report)
+        write_tune_report(self.folder.path, report)
+        return report
