@@ -204,11 +204,6 @@ def _ppo(
     )
 
 
-def can_resume(settings: Settings) -> bool:
-    """Whether a run with these settings goes on inside an interrupted run, and does not begin it again."""
-    return isinstance(settings, PPOSettings)
-
-
 STOPPED = "stopped by the caller"
 
 

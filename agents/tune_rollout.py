@@ -70,6 +70,7 @@ class Bench:
         without_dropout(self.tuned.model)
         self.adapter = with_adapter(self.tuned.model, settings.lora_rank)
         self.scale: RewardScale | None = None
+        self.scored = 0
         self._waiting: list[int] = []
         if settings.reference_samples:
             cells = self.rng.permutation(np.resize(np.arange(len(self.heads)), settings.reference_samples))
@@ -100,7 +101,9 @@ class Bench:
         """Ask the reward; the first texts that are scored fix its mean and sd."""
         texts = self.tuned.decode(answers)
         written = np.array([bool(text) for text in texts])
-        raw = evaluate_reward(self.task.reward, cells[written], [text for text in texts if text])
+        self.scored += 1
+        place = f"batch {self.scored}"
+        raw = evaluate_reward(self.task.reward, cells[written], [text for text in texts if text], place)
         if self.scale is None:
             self.scale = _scale(raw.total, self.settings)
         ended = np.array([answer[-1:] == [self.tuned.eos_id] for answer in answers])
@@ -108,14 +111,13 @@ class Bench:
         score[written] = self.scale.standardised(raw.total)
         approved = written.copy()
         approved[written] = dict(raw.components).get(REFUSED, np.zeros(len(raw.total))) <= 0
-        costs: Sequence[tuple[str, Floats]] = getattr(raw, "costs", ())
         return Scored(
             texts=tuple(texts),
             score=score - self.scale.missing_eos_penalty * ~ended,
             approved=approved,
             reward=_mean(raw.total),
             components=tuple((name, _mean(values)) for name, values in raw.components),
-            costs=tuple((name, _mean(values)) for name, values in costs),
+            costs=tuple((name, _mean(values)) for name, values in raw.costs),
             length=float(np.mean([len(answer) for answer in answers])),
             ended=float(ended.mean()),
         )

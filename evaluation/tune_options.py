@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from copybandit.agents.ppo import PPOSettings
@@ -67,7 +66,6 @@ def tuner_settings(options: TuneSettings, caps: Caps = ()) -> Settings:
 
 def _ppo(options: TuneSettings, caps: Caps) -> PPOSettings:
     updates = -(-options.episodes // options.batch_size)
-    limits: dict[str, Any] = {"limits": caps} if takes_limits() else {}
     return PPOSettings(
         episodes=options.episodes,
         batch_size=options.batch_size,
@@ -80,13 +78,8 @@ def _ppo(options: TuneSettings, caps: Caps) -> PPOSettings:
         kl_coef=options.kl_coef,
         kl_anneal=options.kl_anneal,
         checkpoint_every=_every(updates),
-        **limits,
+        limits=caps,
     )
-
-
-def takes_limits() -> bool:
-    """Whether PPO holds constraint costs below limits."""
-    return any(field.name == "limits" for field in fields(PPOSettings))
 
 
 def _grpo(options: TuneSettings, rate: float) -> GRPOSettings:

@@ -31,7 +31,8 @@ def test_stutter_and_strewn_characters_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Hahahaha, a Pencil!", "The Pencil, la la la.", "A Pencil, or 手写笔.", "A Pencil from Mississippi."]
+    "text",
+    ["Hahahaha, a Pencil!", "The Pencil, la la la.", "A Pencil, or 手写笔.", "A Pencil from Mississippi."],
 )
 def test_laughter_names_and_the_products_own_words_pass(text: str) -> None:
     assert "garbled" not in rules(text)
