@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
@@ -51,6 +54,18 @@ def test_quirk_6_the_environment_does_not_choose_the_precision(
     plain = tune(tmp_path, SMALL)
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
     assert tune(tmp_path, SMALL).updates == plain.updates
+    assert os.environ["ACCELERATE_MIXED_PRECISION"] == "bf16"
+
+
+def test_quirk_6_what_trained_before_in_the_process_does_not_choose_the_precision(tmp_path: Path) -> None:
+    """Accelerate keeps one state per process, in which the first precision stays."""
+    plain = tune(tmp_path, SMALL)
+    AcceleratorState._reset_state()
+    try:
+        Accelerator(mixed_precision="bf16", cpu=True)
+        assert tune(tmp_path, SMALL).updates == plain.updates
+    finally:
+        AcceleratorState._reset_state()
 
 
 # Quirks 8 and 23: no stop on the KL of an update, none on that to the reference.
@@ -75,6 +90,10 @@ def test_quirk_8_tuning_ends_when_kl_to_the_reference_is_spent(tmp_path: Path) -
     result = tune(tmp_path, replace(eager, max_kl=0.5))
     assert result.ended_by == "max_kl" and result.stopped
     assert result.updates[-1].kl > 0.5 >= max(update.kl for update in result.updates[:-1])
+    saved = replace(eager, max_kl=0.5, checkpoint_every=1)
+    spent = tune(tmp_path / "saved", saved)
+    again = tune_ppo(tiny_writer(), PROMPTS, share_of_a, saved, 0, tmp_path / "saved", resume=True)
+    assert again.updates == spent.updates == result.updates and again.ended_by == "max_kl"
     assert tune(tmp_path, SMALL).ended_by == "episodes"
     for name in ("max_kl", "stop_kl", "target_kl"):
         with pytest.raises(DataError, match=f"{name} must be above 0, got 0"):
