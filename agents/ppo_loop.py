@@ -33,6 +33,11 @@ with importing_trl():
     from trl.experimental.ppo import PPOTrainer
 
 
+def trl_names() -> dict[str, Any]:
+    """What TRL's loop finds under the names it uses."""
+    return PPOTrainer.train.__globals__
+
+
 def mended_train(mends: dict[str, object]) -> Callable[[PPOTrainer], None]:
     """`PPOTrainer.train` with names bound to `mends`; the rest are TRL's.
 
@@ -45,7 +50,7 @@ def mended_train(mends: dict[str, object]) -> Callable[[PPOTrainer], None]:
             f"ppo: TRL's loop must call {', '.join(sorted(unknown))}, which this release does not; "
             "run: pip install 'trl>=1.10,<1.13'"
         )
-    return types.FunctionType(train.__code__, {**train.__globals__, **mends}, train.__name__)
+    return types.FunctionType(train.__code__, {**trl_names(), **mends}, train.__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +75,7 @@ class Loop:
         """Serve a trainer with these `args` of TRL's; `orders` begin where the run does."""
         self._args, self._pad_id, self._orders, self._stop_kl = args, pad_id, orders, stop_kl
         self._rows = args.local_batch_size
-        self._trl = PPOTrainer.train.__globals__
+        self._trl = trl_names()
         self.begin()
 
     def begin(self) -> None:

@@ -125,9 +125,14 @@ class QuietPPOTrainer(PPOTrainer):
 
     def tune(self) -> None:
         """Run TRL's loop, mended, until all episodes are written or something ends it."""
+        if self.updates and self._spent(self.updates[-1]):
+            self.ended_by = "max_kl"
+            return
         try:
             with patient_interrupt() as self.wish:
                 mended_train(self.loop.mends())(self)
+            if self.wish.asked:  # behind the last update
+                raise KeyboardInterrupt
         except _Stop:
             self.callback_handler.on_train_end(self.args, self.state, self.control)
         except KeyboardInterrupt:
@@ -140,8 +145,10 @@ class QuietPPOTrainer(PPOTrainer):
         self._steer(update)
         first = processes()[0] == 0
         every = self.parts.settings.checkpoint_every
-        due = first and bool(every) and update.update % (every or 1) == 0
+        due = bool(every) and update.update % (every or 1) == 0
         if due:
+            self.checkpoints.append(update.update)
+        if due and first:
             self._save_writer(update.update)
             self._save_state()
         if self.parts.settings.tensorboard:
@@ -157,12 +164,15 @@ class QuietPPOTrainer(PPOTrainer):
         self.since = self.report.clock()
 
     def _decision(self, update: PPOUpdate) -> int:
-        most = self.parts.settings.max_kl
         wanted = self.report.on_update(update)
         if self.wish.asked:
             return INTERRUPT
-        ends = (not wanted, most is not None and update.kl > most)
+        ends = (not wanted, self._spent(update))
         return ends.index(True) + 2 if any(ends) else GO_ON
+
+    def _spent(self, update: PPOUpdate) -> bool:
+        most = self.parts.settings.max_kl
+        return most is not None and update.kl > most
 
     def _steer(self, update: PPOUpdate) -> None:
         """Set the price of KL and the multipliers of the next update."""
@@ -213,7 +223,6 @@ class QuietPPOTrainer(PPOTrainer):
         shutil.rmtree(folder, ignore_errors=True)  # left by an interrupted run
         with self.states.writing(folder):
             self.snapshot().save(folder)
-        self.checkpoints.append(update)
 
     def _save_state(self) -> None:
         parts = self.parts

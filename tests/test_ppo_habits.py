@@ -1,15 +1,19 @@
-"""More habits of TRL's PPO, by their numbers in the list that `tests/test_ppo_quirks.py` begins: what the loop itself does."""
+"""More habits of TRL's PPO, numbered like those of `tests/test_ppo_quirks.py`: what its loop does by itself."""
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
@@ -17,7 +21,7 @@ from torch.utils.data import DataLoader
 from copybandit.agents.adapters import AdapterSettings, Choice, attach
 from copybandit.agents.critic import Critic
 from copybandit.agents.ppo import PPOSettings, PPOUpdate, TuneResult, tune_ppo
-from copybandit.agents.ppo_loop import Loop, mended_train
+from copybandit.agents.ppo_loop import Loop, mended_train, trl_names
 from copybandit.agents.ppo_order import RowOrders, epoch_order
 from copybandit.agents.ppo_parts import make_optimizer, with_adapter
 from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, Reward, RewardFn, RewardScale
@@ -50,6 +54,18 @@ def test_quirk_6_the_environment_does_not_choose_the_precision(
     plain = tune(tmp_path, SMALL)
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
     assert tune(tmp_path, SMALL).updates == plain.updates
+    assert os.environ["ACCELERATE_MIXED_PRECISION"] == "bf16"
+
+
+def test_quirk_6_what_trained_before_in_the_process_does_not_choose_the_precision(tmp_path: Path) -> None:
+    """Accelerate keeps one state per process, in which the first precision stays."""
+    plain = tune(tmp_path, SMALL)
+    AcceleratorState._reset_state()
+    try:
+        Accelerator(mixed_precision="bf16", cpu=True)
+        assert tune(tmp_path, SMALL).updates == plain.updates
+    finally:
+        AcceleratorState._reset_state()
 
 
 # Quirks 8 and 23: no stop on the KL of an update, none on that to the reference.
@@ -74,18 +90,22 @@ def test_quirk_8_tuning_ends_when_kl_to_the_reference_is_spent(tmp_path: Path) -
     result = tune(tmp_path, replace(eager, max_kl=0.5))
     assert result.ended_by == "max_kl" and result.stopped
     assert result.updates[-1].kl > 0.5 >= max(update.kl for update in result.updates[:-1])
+    saved = replace(eager, max_kl=0.5, checkpoint_every=1)
+    spent = tune(tmp_path / "saved", saved)
+    again = tune_ppo(tiny_writer(), PROMPTS, share_of_a, saved, 0, tmp_path / "saved", resume=True)
+    assert again.updates == spent.updates == result.updates and again.ended_by == "max_kl"
     assert tune(tmp_path, SMALL).ended_by == "episodes"
     for name in ("max_kl", "stop_kl", "target_kl"):
         with pytest.raises(DataError, match=f"{name} must be above 0, got 0"):
-            replace(SMALL, **{name: 0.0})
+            replace(SMALL, **{name: 0.0})  # type: ignore[arg-type]  # the name varies
 
 
 def test_quirk_23_the_low_variance_estimate_of_kl_is_never_negative(tmp_path: Path) -> None:
-    moved = replace(SMALL, episodes=80, learning_rate=1e-2)
+    moved = replace(SMALL, episodes=80, learning_rate=1e-3)
     k1 = tune(tmp_path, moved).updates
     k3 = tune(tmp_path, replace(moved, trl={"kl_estimator": "k3"})).updates
-    assert min(update.kl for update in k3) > -1e-6 and k3[-1].kl > 0.01
-    assert min(update.kl for update in k1) < 0
+    assert min(update.kl for update in k3) > -1e-6 and k3[-1].kl > 1e-4
+    assert min(update.kl for update in k1) < -1e-4
 
 
 # Quirk 13: the score lands on the place behind the end, and no value may be lost on the way back.
@@ -112,11 +132,11 @@ def test_quirk_13_every_token_of_an_answer_gets_the_whole_score(
     writer = tiny_writer(max_new_tokens=6)
     eager = torch.nn.functional.one_hot(torch.tensor(writer.eos_id), 200) * 4.0
     writer.model.get_output_embeddings().register_forward_hook(lambda _module, _args, out: out + eager)
-    scored: list[float] = []
+    scored: list[list[float]] = []
 
     def by_length(cells: Ints, texts: list[str]) -> Reward:
-        scored.extend(float(len(text)) for text in texts)
-        return Reward(total=np.array([float(len(text)) for text in texts]))
+        scored.append([float(len(text)) for text in texts])
+        return Reward(total=np.array(scored[-1]))
 
     options = replace(
         SMALL, episodes=8, kl_coef=0.0, critic_epochs=0, missing_eos_penalty=0.0, reward_clip=100.0
@@ -127,9 +147,9 @@ def test_quirk_13_every_token_of_an_answer_gets_the_whole_score(
     assert 1 <= int(lengths.min()) < int(lengths.max())
     for row, own in zip(advantages, mask, strict=True):
         torch.testing.assert_close(row[own], row[own][:1].expand(int(own.sum())))
-    standard = result.reward_scale.standardised(np.array(scored[-8:]))
-    if len(scored) >= 8 and (advantages[:, 0] > -100).all():
-        np.testing.assert_allclose(np.sort(advantages[:, 0]), np.sort(standard), rtol=1e-4, atol=1e-4)
+    written = result.reward_scale.standardised(np.array(scored[-1]))
+    expected = np.sort([*written, *[-options.reward_clip] * (8 - len(written))])  # empty texts get the lowest
+    np.testing.assert_allclose(np.sort(advantages[:, 0]), expected, rtol=1e-4, atol=1e-4)
 
 
 # Quirk 16: TRL passes options to `generate` that transformers is about to drop.
@@ -182,7 +202,7 @@ def test_quirks_18_and_19_a_writer_with_an_adapter_is_refused(kind: Choice, tmp_
 
 
 def test_quirk_20_a_critic_far_smaller_than_the_policy_gives_one_value_per_place() -> None:
-    names = Loop(_args(2), PAD, RowOrders(2, 0, 0), None)._trl
+    names = trl_names()
     critic = Critic(torch.randn(200, 32), hidden=8)
     ids = torch.tensor([[PAD, 5, 6, 7, 1, PAD], [4, 5, 6, 7, 8, 1]])
     values, last, _ = names["get_reward"](critic, ids, PAD, 3)
@@ -254,7 +274,8 @@ def test_quirk_24_episodes_per_second_are_no_whole_number() -> None:
 def test_prompts_come_in_the_order_of_torch_s_own_loader(seed: int) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        loader = DataLoader(list(range(17)), batch_size=17, shuffle=True)  # type: ignore[arg-type]  # a list is a data set
+        rows: Any = list(range(17))
+        loader: DataLoader[Any] = DataLoader(rows, batch_size=17, shuffle=True)
         drawn = [tuple(batch.tolist()) for _ in range(3) for batch in loader]
     assert drawn == [epoch_order(17, seed, epoch) for epoch in range(3)]
 

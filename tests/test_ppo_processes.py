@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from copybandit.agents.ppo import PPOSettings, PPOUpdate, tune_ppo
-from copybandit.agents.ppo_loop import PPOTrainer
+from copybandit.agents.ppo_loop import trl_names
 from copybandit.agents.ppo_processes import mean_of_all, rows_of, whitened_by_all
 from copybandit.agents.reward_seam import Reward, RewardBatch, together
 from copybandit.generators.prompts import field_prompt
@@ -99,7 +100,7 @@ def test_two_processes_have_the_loss_and_gradients_of_one_on_injected_rollouts(t
 
 
 def test_in_one_process_the_means_are_those_of_trl() -> None:
-    names = PPOTrainer.train.__globals__
+    names = trl_names()
     masked_mean, masked_whiten = names["masked_mean"], names["masked_whiten"]
     batch = rollouts()
     for shift in (True, False):
@@ -112,11 +113,12 @@ def test_in_one_process_the_means_are_those_of_trl() -> None:
 
 def tune_in_a_process(out: str) -> None:
     told: list[PPOUpdate] = []
-    result = tune_ppo(
-        tiny_writer(), PROMPTS, share_of_a, SETTINGS, 3, out, lambda update: not told.append(update)
-    )
-    import os
 
+    def tell(update: PPOUpdate) -> bool:
+        told.append(update)
+        return True
+
+    result = tune_ppo(tiny_writer(), PROMPTS, share_of_a, SETTINGS, 3, out, tell)
     (Path(out) / f"told-{os.environ['RANK']}.json").write_text(json.dumps(len(told)), encoding="utf-8")
     weights = {name: weight.clone() for name, weight in result.writer.model.state_dict().items()}
     save_file(weights, Path(out) / f"weights-{os.environ['RANK']}.safetensors")

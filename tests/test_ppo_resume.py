@@ -89,16 +89,11 @@ def test_a_resumed_run_tells_the_updates_made_before_and_asks_no_reward_for_them
         scored.append(len(texts))
         return share_of_a(cells, texts)
 
-    tune_ppo(
-        tiny_writer(),
-        PROMPTS,
-        counted,
-        SETTINGS,
-        3,
-        tmp_path,
-        lambda update: not told.append(update.update),
-        resume=True,
-    )
+    def tell(update: PPOUpdate) -> bool:
+        told.append(update.update)
+        return True
+
+    tune_ppo(tiny_writer(), PROMPTS, counted, SETTINGS, 3, tmp_path, tell, resume=True)
     assert told == [1, 2, 3, 4, 5] and len(scored) == 2
 
 
