@@ -69,6 +69,11 @@ class PolicyModule(nn.Module):
         self._pad_id, self._eos_id, self._width = pad_id, eos_id, width
         self._generator = torch.Generator(lm.device).manual_seed(seed)
 
+    @property
+    def generator(self) -> torch.Generator:
+        """Where its sampling stands."""
+        return self._generator
+
     def train(self, mode: bool = True) -> PolicyModule:
         """Stay in evaluation mode: dropout in the update but not in the rollout would bias every ratio."""
         super().train(False)

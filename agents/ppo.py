@@ -7,11 +7,12 @@ clipped steps on  reward - kl_coef * KL(policy || untuned writer).  TRL's PPOTra
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from copybandit.agents.adapters import check_plain
 from copybandit.sim.types import DataError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from copybandit.agents.reward_seam import RewardFn, RewardScale
     from copybandit.generators.lm import CausalLM
 
+EndedBy = Literal["episodes", "on_update", "max_kl"]
 TRL_OPTIONS = ("cliprange", "cliprange_value", "gamma", "kl_estimator", "vf_coef", "whiten_rewards")
 """Options that reach TRL's PPOConfig untouched."""
 
@@ -40,6 +42,13 @@ class PPOSettings:
         kl_anneal_share: share of the updates in which the price falls to `kl_coef`.
         target_kl: nats per answer; when given, the price is raised where KL is above it.
         kl_gain: most that the price is raised in one update, as a share.
+        max_kl: nats per answer; when given, tuning ends at the first update that finds KL to the untuned writer above it.
+        stop_kl: nats per token; when given, an update makes no further pass over its batch once a pass has found the policy
+            further than this from the one that wrote the batch (as in CleanRL; .01 to .02 is usual).
+        limits: most that the mean of each named cost of the reward may be, in the cost's unit; see
+            `copybandit.agents.constraints`. Multipliers begin at 0, so a limit that is kept costs nothing.
+        multiplier_rate: most that dual ascent adds to a multiplier in one update, in sd of the reward per sd of the cost.
+        multiplier_cap: most that a multiplier may become.
         gae_lambda: of generalised advantage estimation. Copy is paid once, at its end, for a turn it mostly takes with
             its first words; at 1 they get their full share of it, at TRL's .95 about half.
         max_grad_norm: gradients of policy and critic are clipped to this norm, each on its own.
@@ -49,7 +58,8 @@ class PPOSettings:
         critic_hidden: width of the critic.
         critic_epochs: passes of the critic over the reference samples before the first update.
         lora_rank: tune low-rank adapters instead of all weights.
-        checkpoint_every: updates between saved writers; None saves none.
+        checkpoint_every: updates between saved writers (all are kept) and saved states of the run (the newest two are
+            kept); None saves none, but for the state of a run that is interrupted.
         tensorboard: also write TensorBoard events to the output folder.
         trl: options handed to TRL untouched, see `TRL_OPTIONS`.
     """
@@ -65,6 +75,11 @@ class PPOSettings:
     kl_anneal_share: float = 0.6
     target_kl: float | None = None
     kl_gain: float = 0.2
+    max_kl: float | None = None
+    stop_kl: float | None = None
+    limits: tuple[tuple[str, float], ...] = ()
+    multiplier_rate: float = 0.1
+    multiplier_cap: float = 10.0
     gae_lambda: float = 1.0
     max_grad_norm: float = 1.0
     reward_clip: float = 5.0
@@ -87,6 +102,10 @@ class PPOSettings:
                 f"ppo: kl_anneal must be >= 1 and kl_anneal_share in [0, 1], got {self.kl_anneal} and "
                 f"{self.kl_anneal_share}; 1 keeps the price as it is"
             )
+        for name in ("target_kl", "max_kl", "stop_kl"):
+            if (value := getattr(self, name)) is not None and not value > 0:
+                raise DataError(f"ppo: {name} must be above 0, got {value}; leave it out to set none")
+        self._check_limits()
         if self.critic_epochs < 0:
             raise DataError(f"ppo: critic_epochs must be >= 0, got {self.critic_epochs}; 0 skips the warm-up")
         if self.batch_size % self.minibatches:
@@ -97,6 +116,18 @@ class PPOSettings:
         if unknown := set(self.trl) - set(TRL_OPTIONS):
             raise DataError(
                 f"ppo: unknown trl options {sorted(unknown)}; allowed are {', '.join(TRL_OPTIONS)}"
+            )
+
+    def _check_limits(self) -> None:
+        names = [name for name, _ in self.limits]
+        if len(set(names)) < len(names) or not all(math.isfinite(limit) for _, limit in self.limits):
+            raise DataError(
+                f"ppo: limits must be finite and one per cost, got {self.limits}; drop what is too many"
+            )
+        if min(self.multiplier_rate, self.multiplier_cap) < 0:
+            raise DataError(
+                f"ppo: multiplier_rate and multiplier_cap must be >= 0, got {self.multiplier_rate} and "
+                f"{self.multiplier_cap}; 0 leaves limits without force"
             )
 
     @property
@@ -119,9 +150,14 @@ class PPOUpdate:
         length: tokens per answer, the end included.
         ended: share of answers that ended by themselves.
         kl_coef: price of KL in this update.
-        ratio: mean probability ratio over the update's steps; 1 at learning rate 0.
-        clip_fraction: share of answer tokens whose ratio was clipped, padding counted as not clipped.
+        ratio: mean probability ratio over the answer tokens of the update's steps; 1 at learning rate 0.
+        clip_fraction: share of answer tokens whose ratio was outside the clip range, over the update's steps.
         seconds: wall time of the update.
+        approx_kl: how far the policy has moved from the one that wrote the batch, nats per answer token, over the last pass:
+            mean of ratio - 1 - log ratio (Schulman's k3), each minibatch before its step.
+        passes: passes made over the batch; fewer than `ppo_epochs` where `stop_kl` ended them.
+        costs: mean of each named cost.
+        multipliers: of each limit, in this update.
     """
 
     update: int
@@ -136,6 +172,15 @@ class PPOUpdate:
     ratio: float
     clip_fraction: float
     seconds: float
+    approx_kl: float = 0.0
+    passes: int = 0
+    costs: tuple[tuple[str, float], ...] = ()
+    multipliers: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def episodes_per_s(self) -> float:
+        """Answers of this update per second of it."""
+        return self.episodes / self.update / max(self.seconds, 1e-9)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,14 +192,19 @@ class TuneResult:
         updates: one record per update.
         reward_scale: mean and sd the reward was standardised with.
         checkpoints: (update, folder) of each saved writer.
-        stopped: True when `on_update` ended tuning early.
+        ended_by: `episodes` when all were written, `on_update` when that ended tuning early, `max_kl` when KL passed it.
     """
 
     writer: CausalLM
     updates: tuple[PPOUpdate, ...]
     reward_scale: RewardScale
     checkpoints: tuple[tuple[int, Path], ...]
-    stopped: bool
+    ended_by: EndedBy = "episodes"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether tuning ended before all episodes were written."""
+        return self.ended_by != "episodes"
 
 
 def tune_ppo(
@@ -166,6 +216,7 @@ def tune_ppo(
     out_dir: Path | str,
     on_update: Callable[[PPOUpdate], bool] | None = None,
     clock: Callable[[], float] = time.perf_counter,
+    resume: bool = False,
 ) -> TuneResult:
     """Tune a copy of `writer` to earn `reward`; `writer` itself stays as it is.
 
@@ -175,19 +226,34 @@ def tune_ppo(
         reward: the seam; called once per update with prompt indices and texts.
         settings: how long and how hard.
         seed: same seed, same settings, same thread count: same weights.
-        out_dir: receives checkpoints and TensorBoard events, if asked for.
+        out_dir: receives saved writers and states, and TensorBoard events, if asked for. States of an earlier run in it are
+            removed once this one has saved its own.
         on_update: told each update; returning False ends tuning.
         clock: seconds, for `PPOUpdate.seconds`.
+        resume: go on from the newest state in `out_dir`, to the same end, bit by bit, as a run never interrupted; start anew
+            where there is none. `on_update` is first told the updates that were made before, and its answers to these are
+            not asked for.
+
+    The first Ctrl-C lets the update in work end, saves the state and raises `copybandit.agents.ppo_interrupt.Interrupted`,
+    a KeyboardInterrupt that says where; the second stops at once, and what was saved before is there.
+
+    Started by `accelerate launch` or `torch.distributed.run`, every process must call this with the same arguments. Batches
+    are split over processes, and advantages, losses and constraints are those of the whole batch: with one minibatch per
+    pass, an update on CPU is that of a single process up to rounding; with more, each process draws minibatches from its own
+    rows, so they are others. Rewards are computed where a row is written, which only process 0 reports and saves.
 
     Raises:
         DataError: a writer with an adapter, fewer prompts than a batch, temperature 0, an unfit tokenizer or
-            TRL, a reward that is not finite, or a policy that diverged.
+            TRL, a reward that raises or is not finite, a policy that diverged, or a state to resume from of another run.
+        OSError: a writer or state could not be saved; the states before are kept.
     """
     _check_inputs(writer, prompts, settings)
     # Torch and TRL take seconds to import; a command that only reads settings must not wait for them.
+    from copybandit.agents.ppo_quiet import Reporting
     from copybandit.agents.ppo_trainer import run_ppo
 
-    return run_ppo(writer, prompts, reward, settings, seed, Path(out_dir), on_update or _go_on, clock)
+    report = Reporting(out_dir=Path(out_dir), on_update=on_update or _go_on, clock=clock)
+    return run_ppo(writer, prompts, reward, settings, seed, report, resume=resume)
 
 
 def _go_on(update: PPOUpdate) -> bool:

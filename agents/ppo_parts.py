@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from copybandit.agents.constraints import Constraint, constraints_for
 from copybandit.agents.critic import Critic
 from copybandit.agents.policy_module import PolicyModule
 from copybandit.agents.ppo import PPOSettings
@@ -50,6 +51,7 @@ class Parts:
     reference: PolicyModule
     critic: Critic
     reward: ProgrammaticReward
+    scale: RewardScale
     optimizer: ClippedAdamW
 
 
@@ -82,12 +84,14 @@ class ReferenceSample:
 
     Attributes:
         scale: the reward's mean and sd on it.
+        constraints: the limits of the settings, each with its cost's sd on it.
         prompt: shape (n,), index of each text's prompt.
         texts: n texts, none empty.
         scores: shape (n,), their standardised rewards.
     """
 
     scale: RewardScale
+    constraints: tuple[Constraint, ...]
     prompt: Ints
     texts: tuple[str, ...]
     scores: Floats
@@ -105,7 +109,8 @@ def reference_sample(
     texts = [text for (text,) in writer.write([prompts[cell] for cell in cells], 1, rng)]
     kept = np.array([bool(text) for text in texts])
     written = tuple(text for text in texts if text)
-    total = evaluate_reward(reward, cells[kept], list(written)).total
+    raw = evaluate_reward(reward, cells[kept], list(written), "the reference sample")
+    total = raw.total
     sd = float(total.std()) if len(total) else 0.0
     scale = RewardScale(
         mean=float(total.mean()) if len(total) else 0.0,
@@ -113,7 +118,14 @@ def reference_sample(
         clip=settings.reward_clip,
         missing_eos_penalty=settings.missing_eos_penalty,
     )
-    return ReferenceSample(scale=scale, prompt=cells[kept], texts=written, scores=scale.standardised(total))
+    costs = raw.costs if written else tuple((name, np.zeros(0)) for name, _ in settings.limits)
+    return ReferenceSample(
+        scale=scale,
+        constraints=constraints_for(settings.limits, costs),
+        prompt=cells[kept],
+        texts=written,
+        scores=scale.standardised(total),
+    )
 
 
 def with_adapter(model: Any, rank: int | None) -> Any | None:

@@ -1,150 +1,43 @@
-"""TRL's PPOTrainer with what it lacks: gradient clipping, early stop, adaptive KL, two learning rates, quiet.
+"""One run of PPO from a writer to a tuned one: what it is made of, and TRL's options for it.
 
 Habits of TRL 1.12 behind these choices: `max_grad_norm` is never used; `num_mini_batches` is inert unless
-gradient accumulation is 1; `should_training_stop` is ignored; without `stop_token` every answer runs to full
-length; a loader with fewer rows than a batch loops for ever; a batch of equal rewards is whitened into noise.
+gradient accumulation is 1; without `stop_token` every answer runs to full length; a batch of equal rewards is whitened into
+noise; one learning rate serves policy and critic.
 """
 
 from __future__ import annotations
 
-import copy
-import math
-import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-from transformers import PrinterCallback, TrainerCallback
 
 from copybandit.agents.critic import Critic, warm_up
 from copybandit.agents.policy_module import PolicyModule, PromptWidth
-from copybandit.agents.ppo import PPOSettings, PPOUpdate, TuneResult
+from copybandit.agents.ppo import PPOSettings, TuneResult
 from copybandit.agents.ppo_parts import (
     Parts,
     ReferenceSample,
     make_optimizer,
-    next_kl_coef,
     reference_sample,
     scheduled_kl_coef,
     with_adapter,
 )
-from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, RewardFn, RewardScale
-from copybandit.agents.trl_guard import cheap_collection, importing_trl, isolated_randomness, quiet_arguments
+from copybandit.agents.ppo_processes import processes, rows_of
+from copybandit.agents.ppo_quiet import QuietPPOTrainer, Reporting
+from copybandit.agents.ppo_state import Progress, StateFolder, identity, restore
+from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, RewardFn
+from copybandit.agents.trl_guard import (
+    cheap_collection,
+    importing_trl,
+    isolated_randomness,
+    own_precision,
+    quiet_arguments,
+)
 from copybandit.generators.lm import CausalLM
-from copybandit.generators.sampling import left_pad
-from copybandit.sim.types import DataError
 
 with importing_trl():
-    from trl.experimental.ppo import PPOConfig, PPOTrainer
-
-
-class _Stop(Exception):
-    """Leaves TRL's loop, which does not look at its own stop flag."""
-
-
-class _HonourStop(TrainerCallback):
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: object) -> None:
-        if control.should_training_stop and state.global_step < state.max_steps:
-            raise _Stop
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reporting:
-    """Where a run writes, whom it tells, and its clock."""
-
-    out_dir: Path
-    on_update: Callable[[PPOUpdate], bool]
-    clock: Callable[[], float]
-
-
-class QuietPPOTrainer(PPOTrainer):
-    """PPOTrainer that keeps records instead of printing, and can be stopped."""
-
-    args: PPOConfig
-
-    def __init__(self, parts: Parts, report: Reporting, prompt_ids: list[list[int]], args: PPOConfig) -> None:
-        pad_id = parts.tuned.pad_id
-        cpu = torch.device("cpu")
-        steps = parts.settings.updates
-        decay = torch.optim.lr_scheduler.LambdaLR(parts.optimizer, lambda step: max(0.0, 1 - step / steps))
-        # TRL's annotations ask for PreTrainedModel; any module of the right shape works.
-        modules: dict[str, Any] = {
-            "model": parts.policy,
-            "ref_model": parts.reference,
-            "reward_model": parts.reward,
-            "value_model": parts.critic,
-            "train_dataset": prompt_ids,
-            "data_collator": lambda rows: {"input_ids": left_pad(rows, pad_id, cpu)[0]},
-        }
-        super().__init__(
-            args=args,
-            processing_class=parts.tuned.tokenizer,
-            optimizers=(parts.optimizer, decay),
-            callbacks=[_HonourStop()],
-            **modules,
-        )
-        self.remove_callback(PrinterCallback)
-        self.accelerator.print = _say_nothing
-        self.parts = parts
-        self.report = report
-        self.updates: list[PPOUpdate] = []
-        self.checkpoints: list[tuple[int, Path]] = []
-        self.since = report.clock()
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Record one update, steer `kl_coef`, save, ask whether to go on. TRL calls this once per update."""
-        update = self._record(logs)
-        self.updates.append(update)
-        self.args.kl_coef = next_kl_coef(update.update, update.kl_coef, update.kl, self.parts.settings)
-        every = self.parts.settings.checkpoint_every
-        if every and update.update % every == 0:
-            folder = self.report.out_dir / f"update-{update.update:04d}"
-            shutil.rmtree(folder, ignore_errors=True)  # left by an interrupted run
-            self.checkpoints.append((update.update, self.snapshot().save(folder)))
-        if not self.report.on_update(update):
-            self.control.should_training_stop = True
-        if self.parts.settings.tensorboard:
-            super().log(logs)
-        self.since = self.report.clock()
-
-    def _record(self, logs: dict[str, float]) -> PPOUpdate:
-        seen = self.parts.reward.last
-        kl = logs["objective/kl"]
-        if not math.isfinite(kl) or not math.isfinite(logs["loss/policy_avg"]):
-            raise DataError(
-                f"ppo: policy diverged at update {len(self.updates) + 1} (KL {kl}); lower learning_rate or "
-                "raise kl_coef"
-            )
-        return PPOUpdate(
-            update=len(self.updates) + 1,
-            episodes=int(logs["episode"]),
-            reward=seen.reward,
-            components=seen.components,
-            kl=kl,
-            entropy=logs["objective/entropy"],
-            length=seen.length,
-            ended=seen.ended,
-            kl_coef=self.args.kl_coef,
-            ratio=logs["val/ratio"],
-            clip_fraction=logs["policy/clipfrac_avg"],
-            seconds=self.report.clock() - self.since,
-        )
-
-    def snapshot(self) -> CausalLM:
-        """Return the policy as it is now, adapters merged, with weights of its own."""
-        tuned, adapter = self.parts.tuned, self.parts.adapter
-        if adapter is None:
-            return tuned.clone(tuned.generator_id, lineage=tuned.lineage)
-        writer = copy.copy(tuned)
-        writer.model = copy.deepcopy(adapter).merge_and_unload().requires_grad_(True)
-        return writer
-
-
-def _say_nothing(*_: object) -> None:
-    """Stand in for accelerate's print: progress goes to `on_update`."""
+    from trl.experimental.ppo import PPOConfig
 
 
 def _args(settings: PPOSettings, writer: CausalLM, seed: int, out_dir: Path) -> PPOConfig:
@@ -152,7 +45,7 @@ def _args(settings: PPOSettings, writer: CausalLM, seed: int, out_dir: Path) -> 
         return PPOConfig(
             output_dir=str(out_dir),
             total_episodes=settings.episodes,
-            per_device_train_batch_size=settings.batch_size,
+            per_device_train_batch_size=settings.batch_size // processes()[1],
             gradient_accumulation_steps=1,
             num_mini_batches=settings.minibatches,
             num_ppo_epochs=settings.ppo_epochs,
@@ -180,7 +73,7 @@ def _assemble(
     writer: CausalLM,
     index: PromptIndex,
     reward: RewardFn,
-    scale: RewardScale,
+    begun: Progress,
     settings: PPOSettings,
     seed: int,
 ) -> Parts:
@@ -193,7 +86,7 @@ def _assemble(
     special = {"pad_id": writer.pad_id, "eos_id": writer.eos_id}
     policy = PolicyModule(tuned.model, seed=seed, width=width, **special)
     critic = Critic(frozen.get_input_embeddings().weight, settings.critic_hidden).to(writer.device)
-    scored = ProgrammaticReward(reward, index, writer.decode, writer.eos_id, scale)
+    scored = ProgrammaticReward(reward, index, writer.decode, writer.eos_id, begun.scale, begun.constraints)
     return Parts(
         settings=settings,
         tuned=tuned,
@@ -202,6 +95,7 @@ def _assemble(
         reference=PolicyModule(frozen, seed=seed, width=width, **special),
         critic=critic,
         reward=scored,
+        scale=begun.scale,
         optimizer=make_optimizer(policy, critic, scored, settings),
     )
 
@@ -222,35 +116,50 @@ def _warm_up(
     )
 
 
+def _not_begun(sample: ReferenceSample, settings: PPOSettings) -> Progress:
+    return Progress(
+        updates=(),
+        checkpoints=(),
+        kl_coef=scheduled_kl_coef(1, settings),
+        scale=sample.scale,
+        constraints=sample.constraints,
+    )
+
+
 def run_ppo(
     writer: CausalLM,
     prompts: Sequence[str],
     reward: RewardFn,
     settings: PPOSettings,
     seed: int,
-    out_dir: Path,
-    on_update: Callable[[PPOUpdate], bool],
-    clock: Callable[[], float],
+    report: Reporting,
+    *,
+    resume: bool,
 ) -> TuneResult:
     """Run TRL's loop; `copybandit.agents.ppo.tune_ppo` says what each argument means."""
     prompt_ids = writer.prompt_ids(prompts)
     index = PromptIndex(prompt_ids)
+    rows_of(
+        settings.batch_size, settings.minibatches
+    )  # refuses what cannot be split, before anything is written
+    states = StateFolder(report.out_dir, lambda: identity(writer, prompts, settings, seed))
+    saved = states.load() if resume else None
     rng = np.random.default_rng(seed)
-    sample = reference_sample(writer, prompts, reward, settings, rng)
-    with isolated_randomness(seed), cheap_collection():
-        parts = _assemble(writer, index, reward, sample.scale, settings, int(rng.integers(2**62)))
-        _warm_up(parts, prompt_ids, sample, rng)
-        report = Reporting(out_dir=out_dir, on_update=on_update, clock=clock)
-        trainer = QuietPPOTrainer(parts, report, prompt_ids, _args(settings, writer, seed, out_dir))
-        stopped = False
-        try:
-            trainer.train()  # type: ignore[no-untyped-call]  # TRL leaves it without annotations
-        except _Stop:
-            stopped = True
-        return TuneResult(
-            writer=trainer.snapshot(),
-            updates=tuple(trainer.updates),
-            reward_scale=sample.scale,
-            checkpoints=tuple(trainer.checkpoints),
-            stopped=stopped,
-        )
+    if saved is None:
+        sample = reference_sample(writer, prompts, reward, settings, rng)
+        begun = _not_begun(sample, settings)
+    else:
+        begun, tensors = saved
+    with isolated_randomness(seed), cheap_collection(), own_precision():
+        parts = _assemble(writer, index, reward, begun, settings, int(rng.integers(2**62)))
+        args = _args(settings, writer, seed, report.out_dir)
+        args.kl_coef = begun.kl_coef
+        if saved is None:
+            _warm_up(parts, prompt_ids, sample, rng)
+        trainer = QuietPPOTrainer(parts, report, prompt_ids, args, states, begun)
+        if saved is not None:
+            restore(tensors, parts.policy, parts.critic, parts.optimizer, parts.policy.generator)
+            for update in begun.updates:
+                report.on_update(update)
+        trainer.tune()
+        return trainer.result()

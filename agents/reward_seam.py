@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from copybandit.agents.constraints import Constraint, penalty
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 
@@ -26,7 +27,7 @@ class Reward:
     Attributes:
         total: shape (b,), what is optimised.
         components: named parts of it, each of shape (b,), for the log only.
-        costs: named constraint costs of the texts, each of shape (b,); their limits stand in the tuner's settings.
+        costs: named costs, each of shape (b,), of which some may have a limit, see `copybandit.agents.constraints`.
     """
 
     total: Floats
@@ -44,7 +45,7 @@ class RewardScale:
 
     Attributes:
         mean, sd: of the raw reward on texts of the untuned writer.
-        clip: in sd; an empty text gets -clip.
+        clip: in sd; an empty text gets -clip, or less where a text of its batch does.
         missing_eos_penalty: in sd, taken from a text that did not end by itself.
     """
 
@@ -69,18 +70,60 @@ class RewardBatch:
     """What the last batch got, for the log.
 
     Attributes:
-        reward: mean raw total of the texts that were not empty.
+        rows: answers.
+        texts: those of them that were not empty.
+        reward: mean raw total of the texts.
         components: mean of each component.
+        costs: mean of each cost.
+        excess: mean of each constraint's excess, in its order.
         length: mean answer length in tokens, the end-of-sequence token included.
         ended: share of answers that ended by themselves.
-        constant: True when every row got the same score, so that advantages would be noise only.
+        lowest, highest: of the scores.
     """
 
-    reward: float
-    components: tuple[tuple[str, float], ...]
-    length: float
-    ended: float
-    constant: bool
+    rows: int = 0
+    texts: int = 0
+    reward: float = 0.0
+    components: tuple[tuple[str, float], ...] = ()
+    costs: tuple[tuple[str, float], ...] = ()
+    excess: tuple[float, ...] = ()
+    length: float = 0.0
+    ended: float = 0.0
+    lowest: float = 0.0
+    highest: float = 0.0
+
+    @property
+    def constant(self) -> bool:
+        """Whether every row got the same score, so that advantages would be noise only."""
+        return self.rows > 0 and self.highest - self.lowest < 1e-6
+
+
+def together(batches: Sequence[RewardBatch]) -> RewardBatch:
+    """The batch that these are the parts of; those without texts tell nothing of components and costs."""
+    rows = np.array([batch.rows for batch in batches], dtype=np.float64)
+    told = [batch for batch in batches if batch.texts] or list(batches[:1])
+    texts = np.array([max(1, batch.texts) for batch in told], dtype=np.float64)
+
+    def named(parts: Sequence[tuple[tuple[str, float], ...]]) -> tuple[tuple[str, float], ...]:
+        columns = zip(*parts, strict=True)
+        return tuple(
+            (column[0][0], float(np.average([value for _, value in column], weights=texts)))
+            for column in columns
+        )
+
+    excess = zip(*(batch.excess for batch in told), strict=True)
+    return RewardBatch(
+        rows=int(rows.sum()),
+        texts=sum(batch.texts for batch in batches),
+        reward=float(np.average([batch.reward for batch in told], weights=texts)),
+        components=named([batch.components for batch in told]),
+        costs=named([batch.costs for batch in told]),
+        excess=tuple(float(np.average(column, weights=texts)) for column in excess),
+        length=float(np.average([batch.length for batch in batches], weights=rows)),
+        ended=float(np.average([batch.ended for batch in batches], weights=rows)),
+        lowest=min(batch.lowest for batch in batches),
+        highest=max(batch.highest for batch in batches),
+    )
 
 
 class PromptIndex:
@@ -129,7 +172,13 @@ class _RewardBackbone(nn.Module):
 
 
 class ProgrammaticReward(nn.Module):
-    """A reward function in the shape of TRL's reward model. `last` tells what the last batch got."""
+    """A reward function in the shape of TRL's reward model.
+
+    Attributes:
+        constraints: limits and their multipliers, as they are in this update.
+        update: the update that is scored next; 1 is the first.
+        last: what the last batch got, over all processes.
+    """
 
     base_model_prefix = "backbone"
 
@@ -140,6 +189,7 @@ class ProgrammaticReward(nn.Module):
         decode: Callable[[Sequence[Sequence[int]]], list[str]],
         eos_id: int,
         scale: RewardScale,
+        constraints: tuple[Constraint, ...] = (),
     ) -> None:
         """Wrap `reward`; `decode` turns answer tokens into texts and stops at `eos_id`."""
         super().__init__()
@@ -147,7 +197,10 @@ class ProgrammaticReward(nn.Module):
         self._eos_id, self._scale = eos_id, scale
         self.backbone = _RewardBackbone(self._score_rows)
         self.score = nn.Identity()
-        self.last = RewardBatch(reward=0.0, components=(), length=0.0, ended=0.0, constant=False)
+        self.constraints = constraints
+        self.update = 1
+        self.gather: Callable[[RewardBatch], list[RewardBatch]] = lambda batch: [batch]
+        self.last = RewardBatch()
 
     def _score_rows(self, ids: Tensor, mask: Tensor) -> Floats:
         # Padding arrives here as token 0, so the mask alone tells what a row holds.
@@ -158,42 +211,73 @@ class ProgrammaticReward(nn.Module):
         ended = np.array([self._eos_id in answer for answer in answers])
         texts = self._decode(answers)
         written = np.array([bool(text) for text in texts])
-        raw = evaluate_reward(self._reward, cells[written], [text for text in texts if text])
-        scores = self._standardise(raw.total, written, ended)
-        self.last = RewardBatch(
-            reward=_mean(raw.total),
-            components=tuple((name, _mean(values)) for name, values in raw.components),
-            length=_mean(np.array([len(answer) for answer in answers], dtype=np.float64)),
-            ended=_mean(ended.astype(np.float64)),
-            constant=bool(np.ptp(scores) < 1e-6),
-        )
+        place = f"update {self.update}"
+        raw = evaluate_reward(self._reward, cells[written], [text for text in texts if text], place)
+        scores = self._standardise(raw, written, ended)
+        lengths = np.array([len(answer) for answer in answers], dtype=np.float64)
+        self.last = together(self.gather(self._batch(raw, scores, lengths, ended)))
         return scores
 
-    def _standardise(self, total: Floats, written: Bools, ended: Bools) -> Floats:
+    def _batch(self, raw: Reward, scores: Floats, lengths: Floats, ended: Bools) -> RewardBatch:
+        costs = dict(raw.costs)
+        return RewardBatch(
+            rows=len(scores),
+            texts=len(raw.total),
+            reward=_mean(raw.total),
+            components=tuple((name, _mean(values)) for name, values in raw.components),
+            costs=tuple((name, _mean(values)) for name, values in raw.costs),
+            excess=tuple(_mean(one.excess(costs.get(one.name, np.zeros(0)))) for one in self.constraints),
+            length=_mean(lengths),
+            ended=_mean(ended.astype(np.float64)),
+            lowest=float(scores.min()),
+            highest=float(scores.max()),
+        )
+
+    def _standardise(self, raw: Reward, written: Bools, ended: Bools) -> Floats:
         scale = self._scale
         scores = np.full(len(written), -scale.clip)
-        scores[written] = scale.standardised(total)
+        if written.any():
+            taken = penalty(self.constraints, raw.costs, len(raw.total))
+            scores[written] = scale.standardised(raw.total) - taken
+        scores[~written] = scores.min()
         return scores - scale.missing_eos_penalty * ~ended
 
 
-def evaluate_reward(reward: RewardFn, cells: Ints, texts: list[str]) -> Reward:
-    """Call `reward` and check what it returns.
+def evaluate_reward(reward: RewardFn, cells: Ints, texts: list[str], place: str) -> Reward:
+    """Call `reward` and check what it returns; errors say at which `place` of the run it was.
 
     Raises:
-        DataError: not one finite number per text.
+        DataError: it raised, or returned other than one finite number per text.
     """
     if not texts:
         return Reward(total=np.zeros(0))
-    result = reward(cells, texts)
-    if result.total.shape != (len(texts),):
-        raise DataError(f"reward: must return shape ({len(texts)},), got {result.total.shape}; one per text")
-    if not np.isfinite(result.total).all():
-        row = int(np.argmin(np.isfinite(result.total)))
-        raise DataError(
-            f"reward: must be finite, got {result.total[row]} for prompt {cells[row]}, text {texts[row]!r}; "
-            "give such a text a low finite reward"
-        )
+    result = _called(reward, cells, texts, place)
+    for name, values in (("total", result.total), *result.components, *result.costs):
+        if np.shape(values) != (len(texts),):
+            raise DataError(
+                f"reward: {name} must return shape ({len(texts)},), got {np.shape(values)} at {place}; one per text"
+            )
+    for name, values in (("total", result.total), *result.costs):
+        if not np.isfinite(values).all():
+            row = int(np.argmin(np.isfinite(values)))
+            raise DataError(
+                f"reward: {name} must be finite, got {values[row]} for prompt {cells[row]}, text {texts[row]!r} "
+                f"at {place}; give such a text a low finite reward"
+            )
     return result
+
+
+def _called(reward: RewardFn, cells: Ints, texts: list[str], place: str) -> Reward:
+    try:
+        return reward(cells, texts)
+    except (OSError, ImportError):  # a full disk and a missing extra speak for themselves
+        raise
+    except Exception as error:
+        told = " ".join(str(error).split()) or "no message"
+        raise DataError(
+            f"reward: must not raise, got {type(error).__name__} ({told}) at {place}; mend it and tune again, with "
+            "resume=True to go on from the last saved state"
+        ) from error
 
 
 def _until(tokens: list[int], eos_id: int) -> list[int]:

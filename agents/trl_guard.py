@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 import re
 import warnings
@@ -53,6 +54,19 @@ def quiet_arguments() -> Iterator[None]:
             "ignore", message="`gradient_checkpointing` is deprecated", category=FutureWarning
         )
         yield
+
+
+@contextmanager
+def own_precision() -> Iterator[None]:
+    """Keep the environment from choosing a precision: TRL's trainer reads it from there and from nowhere else."""
+    asked = os.environ.get("ACCELERATE_MIXED_PRECISION")
+    os.environ["ACCELERATE_MIXED_PRECISION"] = "no"
+    try:
+        yield
+    finally:
+        del os.environ["ACCELERATE_MIXED_PRECISION"]
+        if asked is not None:
+            os.environ["ACCELERATE_MIXED_PRECISION"] = asked
 
 
 @contextmanager

@@ -260,7 +260,7 @@ def test_quirk_8_returning_false_stops(tmp_path: Path) -> None:
         return update.update < 2
 
     result = tune_ppo(tiny_writer(), PROMPTS, share_of_a, SMALL, 0, tmp_path, second_is_enough)
-    assert result.stopped and len(result.updates) == 2 == len(seen)
+    assert result.ended_by == "on_update" and result.stopped and len(result.updates) == 2 == len(seen)
     assert not tune(tmp_path).stopped
 
 
