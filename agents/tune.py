@@ -11,7 +11,6 @@ Which one runs follows from the settings' type. This file imports neither torch 
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 
 Algorithm = Literal["ppo", "grpo", "dpo", "best-of-n", "gan"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+STOPPED = "stopped by the caller"
+REASONS = {"episodes": "", "on_update": STOPPED, "max_kl": "KL to the untuned writer passed max_kl"}
 Settings = PPOSettings | GRPOSettings | DPOSettings | BestOfNSettings | GANTuneSettings
 
 
@@ -92,7 +93,7 @@ class Tuned:
         writer: as it was after the last update.
         updates: one record per update.
         checkpoints: (update, folder) of each saved writer.
-        calls: texts that the reward was asked about.
+        calls: texts that the reward was asked about; all that were written, the empty ones too, where a run was resumed.
         stopped: why tuning ended early; empty where it did not.
     """
 
@@ -185,7 +186,6 @@ def _ppo(
     clock: Callable[[], float],
     resume: bool,
 ) -> Tuned:
-    going_on: dict[str, Any] = {"resume": True} if resume and can_resume(settings) else {}
     result = tune_ppo(
         writer,
         task.prompts,
@@ -195,30 +195,17 @@ def _ppo(
         out_dir,
         lambda update: on_update(of_ppo(update)),
         clock,
-        **going_on,
+        resume,
     )
+    # What an interrupted run had asked before is in its records alone.
+    asked = settings.reference_samples + (result.updates[-1].episodes if result.updates else 0)
     return Tuned(
         writer=result.writer,
         updates=tuple(map(of_ppo, result.updates)),
         checkpoints=result.checkpoints,
-        calls=counted.calls,
-        stopped=_reason(getattr(result, "ended_by", result.stopped)),
+        calls=asked if resume else counted.calls,
+        stopped=REASONS[result.ended_by],
     )
-
-
-def can_resume(settings: Settings) -> bool:
-    """Whether a run with these settings goes on inside an interrupted run, and does not begin it again."""
-    return isinstance(settings, PPOSettings) and "resume" in inspect.signature(tune_ppo).parameters
-
-
-STOPPED = "stopped by the caller"
-
-
-def _reason(ended: object) -> str:
-    """Why PPO ended early, in words."""
-    if ended in ("max_kl",):
-        return "KL to the untuned writer passed max_kl"
-    return STOPPED if ended in ("on_update", True) else ""
 
 
 def of_ppo(update: PPOUpdate) -> TuneUpdate:

@@ -52,7 +52,7 @@ class TensorBoard:
         from torch.utils.tensorboard import SummaryWriter
 
         if run not in self._writers:
-            self._writers[run] = SummaryWriter(str(self._folder / run))  # type: ignore[no-untyped-call]
+            self._writers[run] = SummaryWriter(str(self._folder / run))
         for name, value in values.items():
             self._writers[run].add_scalar(name, value, step)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from copybandit.agents.ppo import PPOSettings
@@ -48,7 +47,7 @@ def tuner_settings(options: TuneSettings, caps: Caps = ()) -> Settings:
         return _ppo(options, caps)
     rate = RATES[options.algorithm] * options.learning_rate
     if options.algorithm == "grpo":
-        return _grpo(options, rate)
+        return _grpo(options, rate, caps)
     batch = options.batch_size
     updates = max(1, budget(options) // batch)
     shared: dict[str, Any] = {
@@ -56,6 +55,7 @@ def tuner_settings(options: TuneSettings, caps: Caps = ()) -> Settings:
         "batch_size": batch,
         "learning_rate": rate,
         "checkpoint_every": _every(updates),
+        "limits": caps,
     }
     if options.algorithm == "gan":
         return GANTuneSettings(**shared)
@@ -67,7 +67,6 @@ def tuner_settings(options: TuneSettings, caps: Caps = ()) -> Settings:
 
 def _ppo(options: TuneSettings, caps: Caps) -> PPOSettings:
     updates = -(-options.episodes // options.batch_size)
-    limits: dict[str, Any] = {"limits": caps} if takes_limits() else {}
     return PPOSettings(
         episodes=options.episodes,
         batch_size=options.batch_size,
@@ -80,16 +79,11 @@ def _ppo(options: TuneSettings, caps: Caps) -> PPOSettings:
         kl_coef=options.kl_coef,
         kl_anneal=options.kl_anneal,
         checkpoint_every=_every(updates),
-        **limits,
+        limits=caps,
     )
 
 
-def takes_limits() -> bool:
-    """Whether PPO holds constraint costs below limits."""
-    return any(field.name == "limits" for field in fields(PPOSettings))
-
-
-def _grpo(options: TuneSettings, rate: float) -> GRPOSettings:
+def _grpo(options: TuneSettings, rate: float, caps: Caps) -> GRPOSettings:
     updates = -(-options.episodes // options.batch_size)
     return GRPOSettings(
         episodes=options.episodes,
@@ -103,6 +97,7 @@ def _grpo(options: TuneSettings, rate: float) -> GRPOSettings:
         kl_anneal=options.kl_anneal,
         target_kl=options.kl_target,
         checkpoint_every=_every(updates),
+        limits=caps,
     )
 
 
