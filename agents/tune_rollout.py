@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from copybandit.agents.constraints import Constraint, constraints_for, heaviest, penalty
+from copybandit.agents.constraints import Constraint, constraints_for, penalty
 from copybandit.agents.ppo_parts import ADAM_EPSILON, with_adapter
 from copybandit.agents.reward_seam import PromptIndex, RewardScale, evaluate_reward
 from copybandit.agents.tune import STOPPED, Task, TuneUpdate
@@ -114,8 +114,10 @@ class Bench:
             self.constraints = constraints_for(self.settings.limits, raw.costs) if raw.costs else ()
         ended = np.array([answer[-1:] == [self.tuned.eos_id] for answer in answers])
         limits = self.constraints
-        score = np.full(len(texts), -self.scale.clip - heaviest(limits))
-        score[written] = self.scale.standardised(raw.total) - penalty(limits, raw.costs, len(raw.total))
+        score = np.full(len(texts), -self.scale.clip)
+        if written.any():
+            score[written] = self.scale.standardised(raw.total) - penalty(limits, raw.costs, len(raw.total))
+        score[~written] = score.min()
         self.constraints = tuple(self._ascended(limit, dict(raw.costs)) for limit in limits)
         approved = written.copy()
         approved[written] = dict(raw.components).get(REFUSED, np.zeros(len(raw.total))) <= 0
