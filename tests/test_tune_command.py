@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,27 @@ def test_bad_input_gets_one_line_and_leaves_nothing(shop: Path, tmp_path: Path) 
         lines = [line for line in done.stderr.strip().splitlines() if line.startswith("error:")]
         assert done.returncode == 2 and len(lines) == 1 and words in lines[0], (name, done.stderr)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["half", "there"]
+
+
+def test_weights_and_biases_works_offline_or_is_named_where_it_is_missing(shop: Path, tmp_path: Path) -> None:
+    options = (
+        "--shop",
+        str(shop),
+        "--algorithm",
+        "best-of-n",
+        "--report-to",
+        "wandb",
+        "--out",
+        "made",
+        *FAST,
+    )
+    done = command(*options, cwd=tmp_path, WANDB_MODE="offline")
+    if find_spec("wandb") is None:
+        assert done.returncode == 2 and 'pip install "copybandit[wandb]"' in done.stderr
+        assert not (tmp_path / "made").exists()
+        return
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "made" / "wandb").rglob("*.wandb"))
 
 
 def test_a_checkpoint_with_the_tokenizer_of_another_is_refused(shop: Path, tmp_path: Path) -> None:
