@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from copybandit.agents.adapters import check_plain
-from copybandit.agents.ppo import EndedBy, PPOSettings, PPOUpdate, tune_ppo
+from copybandit.agents.ppo import PPOSettings, PPOUpdate, tune_ppo
 from copybandit.agents.tune_settings import (
     BestOfNSettings,
     DPOSettings,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 Algorithm = Literal["ppo", "grpo", "dpo", "best-of-n", "gan"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+STOPPED = "stopped by the caller"
+REASONS = {"episodes": "", "on_update": STOPPED, "max_kl": "KL to the untuned writer passed max_kl"}
 Settings = PPOSettings | GRPOSettings | DPOSettings | BestOfNSettings | GANTuneSettings
 
 
@@ -91,7 +93,7 @@ class Tuned:
         writer: as it was after the last update.
         updates: one record per update.
         checkpoints: (update, folder) of each saved writer.
-        calls: texts that the reward was asked about.
+        calls: texts that the reward was asked about; all that were written, the empty ones too, where a run was resumed.
         stopped: why tuning ended early; empty where it did not.
     """
 
@@ -193,25 +195,17 @@ def _ppo(
         out_dir,
         lambda update: on_update(of_ppo(update)),
         clock,
-        resume=resume,
+        resume,
     )
+    # What an interrupted run had asked before is in its records alone.
+    asked = settings.reference_samples + (result.updates[-1].episodes if result.updates else 0)
     return Tuned(
         writer=result.writer,
         updates=tuple(map(of_ppo, result.updates)),
         checkpoints=result.checkpoints,
-        calls=counted.calls,
-        stopped=_reason(result.ended_by),
+        calls=asked if resume else counted.calls,
+        stopped=REASONS[result.ended_by],
     )
-
-
-STOPPED = "stopped by the caller"
-
-
-def _reason(ended: EndedBy) -> str:
-    """Why PPO ended early, in words."""
-    if ended == "max_kl":
-        return "KL to the untuned writer passed max_kl"
-    return STOPPED if ended == "on_update" else ""
 
 
 def of_ppo(update: PPOUpdate) -> TuneUpdate:

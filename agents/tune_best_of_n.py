@@ -21,8 +21,8 @@ from copybandit.sim.types import Ints
 def best_rows(scored: Scored, group: int) -> Ints:
     """Row of the best text of each prompt, of those whose best may be shown; texts of a prompt stand side by side."""
     worth = np.where(scored.approved, scored.score, -np.inf).reshape(-1, group)
-    best = worth.argmax(1) + np.arange(len(worth)) * group
-    return best[np.isfinite(worth.max(1))]
+    best: Ints = worth.argmax(1) + np.arange(len(worth)) * group
+    return np.asarray(best[np.isfinite(worth.max(1))])
 
 
 def run_best_of_n(

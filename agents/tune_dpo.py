@@ -40,7 +40,7 @@ class Pairs:
 
 
 def ranked(scored: Scored, group: int) -> Pairs:
-    """Of each prompt's texts the best and the worst, the second best and second worst, and so on, where the first earns more.
+    """Of each prompt's texts the best and the worst, the second best and second worst, and so on, where one earns more.
 
     A text that is empty or refused ranks below all others and is never preferred.
     """

@@ -86,11 +86,11 @@ class _QuietGRPOTrainer(GRPOTrainer):
 
     def _earned(
         self, prompts: list[str], completions: Any, completion_ids: list[list[int]], **_: Any
-    ) -> list[float]:
+    ) -> list[float | None]:
         """Standardised reward of each text, found by the row's own prompt."""
         cells = np.array([self.cells[prompt] for prompt in prompts], np.int64)
         self.scored = self.bench.score(cells, completion_ids)
-        scores: list[float] = self.scored.score.tolist()
+        scores: list[float | None] = self.scored.score.tolist()
         return scores
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class _QuietGRPOTrainer(GRPOTrainer):
         rows = batch_size or len(input_ids)
         found = [
             self._read(model, ids, mask, logits_to_keep, compute_entropy)
-            for ids, mask in zip(input_ids.split(rows), attention_mask.split(rows), strict=True)
+            for ids, mask in zip(torch.split(input_ids, rows), torch.split(attention_mask, rows), strict=True)
         ]
         entropy = torch.cat([part for _, part in found if part is not None]) if compute_entropy else None
         return torch.cat([part for part, _ in found]), entropy, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from copybandit.agents.constraints import Constraint, constraints_for, penalty
 from copybandit.agents.ppo_parts import ADAM_EPSILON, with_adapter
 from copybandit.agents.reward_seam import PromptIndex, RewardScale, evaluate_reward
 from copybandit.agents.tune import STOPPED, Task, TuneUpdate
@@ -37,10 +38,12 @@ class Scored:
 
     Attributes:
         texts: of the answers, stripped; may be empty.
-        score: shape (b,), standardised reward, lowest for an empty text, less the penalty for one that did not end.
+        score: shape (b,), standardised reward less what limits take from it, lowest for an empty text, less the penalty for
+            one that did not end.
         approved: shape (b,), neither empty nor refused.
         reward: mean raw reward of the texts that are not empty.
         components, costs: means of the named parts.
+        multipliers: of each limit, by name, as they were for these texts.
         length: mean tokens, the end included.
         ended: share of answers that ended by themselves.
     """
@@ -51,6 +54,7 @@ class Scored:
     reward: float
     components: tuple[tuple[str, float], ...]
     costs: tuple[tuple[str, float], ...]
+    multipliers: tuple[tuple[str, float], ...]
     length: float
     ended: float
 
@@ -70,7 +74,8 @@ class Bench:
         without_dropout(self.tuned.model)
         self.adapter = with_adapter(self.tuned.model, settings.lora_rank)
         self.scale: RewardScale | None = None
-        self.scored = 0
+        self.constraints: tuple[Constraint, ...] = ()
+        self._batches = 0
         self._waiting: list[int] = []
         if settings.reference_samples:
             cells = self.rng.permutation(np.resize(np.arange(len(self.heads)), settings.reference_samples))
@@ -98,17 +103,22 @@ class Bench:
         return [[token for token in row if token != writer.pad_id] for row in drawn]
 
     def score(self, cells: Ints, answers: Answers) -> Scored:
-        """Ask the reward; the first texts that are scored fix its mean and sd."""
+        """Ask the reward, then let multipliers follow the costs; the first texts that are scored fix means and sds."""
         texts = self.tuned.decode(answers)
         written = np.array([bool(text) for text in texts])
-        self.scored += 1
-        place = f"batch {self.scored}"
+        place = f"batch {self._batches}"
         raw = evaluate_reward(self.task.reward, cells[written], [text for text in texts if text], place)
+        self._batches += 1
         if self.scale is None:
             self.scale = _scale(raw.total, self.settings)
+            self.constraints = constraints_for(self.settings.limits, raw.costs) if raw.costs else ()
         ended = np.array([answer[-1:] == [self.tuned.eos_id] for answer in answers])
+        limits = self.constraints
         score = np.full(len(texts), -self.scale.clip)
-        score[written] = self.scale.standardised(raw.total)
+        if written.any():
+            score[written] = self.scale.standardised(raw.total) - penalty(limits, raw.costs, len(raw.total))
+        score[~written] = score.min()
+        self.constraints = tuple(self._ascended(limit, dict(raw.costs)) for limit in limits)
         approved = written.copy()
         approved[written] = dict(raw.components).get(REFUSED, np.zeros(len(raw.total))) <= 0
         return Scored(
@@ -118,9 +128,14 @@ class Bench:
             reward=_mean(raw.total),
             components=tuple((name, _mean(values)) for name, values in raw.components),
             costs=tuple((name, _mean(values)) for name, values in raw.costs),
+            multipliers=tuple((limit.name, limit.multiplier) for limit in limits),
             length=float(np.mean([len(answer) for answer in answers])),
             ended=float(ended.mean()),
         )
+
+    def _ascended(self, limit: Constraint, costs: Mapping[str, Floats]) -> Constraint:
+        over = _mean(limit.excess(costs.get(limit.name, np.zeros(0))))
+        return limit.ascended(over, self.settings.multiplier_rate, self.settings.multiplier_cap)
 
     def log_probs(self, cells: Ints, answers: Answers) -> tuple[Floats, Floats]:
         """Log probability of each answer under the tuned and the untuned writer, at their temperature, both (b,)."""
@@ -192,7 +207,7 @@ class Journal:
             length=scored.length,
             ended=scored.ended,
             seconds=self._clock() - self._since,
-            more=more,
+            more=(*more, *((f"multipliers/{name}", value) for name, value in scored.multipliers)),
         )
         self.updates.append(update)
         every = self._settings.checkpoint_every

@@ -28,6 +28,7 @@ class TunerSettings:
         missing_eos_penalty: in sd, for a text that did not end by itself.
         lora_rank: tune low-rank adapters instead of all weights.
         checkpoint_every: updates between saved writers; None saves none.
+        limits, multiplier_rate, multiplier_cap: as in `PPOSettings`.
     """
 
     episodes: int = 4096
@@ -39,6 +40,9 @@ class TunerSettings:
     missing_eos_penalty: float = 1.0
     lora_rank: int | None = None
     checkpoint_every: int | None = None
+    limits: tuple[tuple[str, float], ...] = ()
+    multiplier_rate: float = 0.1
+    multiplier_cap: float = 10.0
 
     def __post_init__(self) -> None:
         if min(self.episodes, self.batch_size) < 1 or self.reference_samples < 0:

@@ -166,6 +166,8 @@ class _Run:
             if step not in self.rows:
                 self._judge(step)
         self._keep(found)
+        for state in self.folder.glob("state-*"):  # of a run that is done nothing goes on
+            shutil.rmtree(state, ignore_errors=True)
 
     def _judge(self, step: int) -> None:
         """Ask the select split about the writer that was saved at a step."""

@@ -43,7 +43,7 @@ def told_to(folder: RunFolder[Any], stage: str, progress: Progress, reporter: Re
 
     def forget(seed: int, restart: int, update: int) -> None:
         def again(row: Mapping[str, Any]) -> bool:
-            return row["seed"] == seed and row["restart"] == restart and row["update"] >= update
+            return bool(row["seed"] == seed and row["restart"] == restart and row["update"] >= update)
 
         folder.forget(stage, again)
 

@@ -12,6 +12,7 @@ from copybandit.sim.types import DataError
 ReportTo = Literal["tensorboard", "wandb", "none"]
 REPORTERS: tuple[ReportTo, ...] = get_args(ReportTo)
 PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb"}
+EXTRAS = {"tensorboard": "train", "wandb": "wandb"}
 PROJECT = "copybandit"
 IDENTITY = ("seed", "restart", "update")
 """Parts of a row that say which update it is."""
@@ -52,7 +53,7 @@ class TensorBoard:
         from torch.utils.tensorboard import SummaryWriter
 
         if run not in self._writers:
-            self._writers[run] = SummaryWriter(str(self._folder / run))  # type: ignore[no-untyped-call]
+            self._writers[run] = SummaryWriter(str(self._folder / run))
         for name, value in values.items():
             self._writers[run].add_scalar(name, value, step)
 
@@ -106,8 +107,9 @@ def check_reporter(name: str) -> ReportTo:
         if known == name:
             package = PACKAGES.get(name)
             if package and find_spec(package) is None:
+                extra = f'pip install "copybandit[{EXTRAS[name]}]"'
                 raise DataError(
-                    f"--report-to {name}: {package} is not installed; run: pip install {package}, or pass --report-to none"
+                    f"--report-to {name}: {package} is not installed; run: {extra}, or pass --report-to none"
                 )
             return known
     raise DataError(f"--report-to must be one of {', '.join(REPORTERS)}, got {name!r}; give one of them")

@@ -47,7 +47,7 @@ def tuner_settings(options: TuneSettings, caps: Caps = ()) -> Settings:
         return _ppo(options, caps)
     rate = RATES[options.algorithm] * options.learning_rate
     if options.algorithm == "grpo":
-        return _grpo(options, rate)
+        return _grpo(options, rate, caps)
     batch = options.batch_size
     updates = max(1, budget(options) // batch)
     shared: dict[str, Any] = {
@@ -55,6 +55,7 @@ def tuner_settings(options: TuneSettings, caps: Caps = ()) -> Settings:
         "batch_size": batch,
         "learning_rate": rate,
         "checkpoint_every": _every(updates),
+        "limits": caps,
     }
     if options.algorithm == "gan":
         return GANTuneSettings(**shared)
@@ -82,7 +83,7 @@ def _ppo(options: TuneSettings, caps: Caps) -> PPOSettings:
     )
 
 
-def _grpo(options: TuneSettings, rate: float) -> GRPOSettings:
+def _grpo(options: TuneSettings, rate: float, caps: Caps) -> GRPOSettings:
     updates = -(-options.episodes // options.batch_size)
     return GRPOSettings(
         episodes=options.episodes,
@@ -96,6 +97,7 @@ def _grpo(options: TuneSettings, rate: float) -> GRPOSettings:
         kl_anneal=options.kl_anneal,
         target_kl=options.kl_target,
         checkpoint_every=_every(updates),
+        limits=caps,
     )
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,7 @@ class _Tuning:
         for name in SHARED:
             self.folder.run_stage(name, getattr(self.pipeline, name))
         for algorithm in self.request.algorithms:
-            self.folder.run_stage(
-                f"tune-{algorithm}", lambda stage, name=algorithm: self.tune(name, stage), keep=True
-            )
+            self.folder.run_stage(f"tune-{algorithm}", partial(self.tune, algorithm), keep=True)
         self.folder.run_stage("compare", lambda stage: self.compare("select", stage))
         if self.request.judge:
             self.folder.run_stage("judge", lambda stage: self.compare("judge", stage))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -89,33 +90,17 @@ def test_all_algorithms_in_one_table(shop: Path, tmp_path: Path) -> None:
     assert {row["stage"] for row in rows} == {f"tune-{name}" for name in names}
 
 
-def test_an_interrupted_run_goes_on_and_comes_to_the_same(shop: Path, tmp_path: Path) -> None:
-    options = (
-        "--shop",
-        str(shop),
-        "--algorithm",
-        "best-of-n",
-        "--report-to",
-        "none",
-        "--seed",
-        "0",
-        "--seed",
-        "1",
-    )
-    options = (*options, "--set", "tune.episodes=128", "--set", "tune.restarts=2")
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ppo", "best-of-n"])
+def test_an_interrupted_run_goes_on_and_comes_to_the_same(name: str, shop: Path, tmp_path: Path) -> None:
+    seeds = ("--seed", "0", "--seed", "1", "--set", "tune.episodes=128", "--set", "tune.restarts=2")
+    options = ("--shop", str(shop), "--algorithm", name, "--report-to", "none", *seeds)
     whole = command(*options, "--out", "whole", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
-    program = [
-        sys.executable,
-        "-c",
-        "from copybandit.cli.main import main; main()",
-        "tune",
-        *options,
-        "--out",
-        "cut",
-    ]
+    start = "from copybandit.cli.main import main; main()"
+    program = [sys.executable, "-c", start, "tune", *options, "--out", "cut"]
     with subprocess.Popen(program, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
-        first = tmp_path / "cut" / "stages" / ".tune-best-of-n.partial" / "seed-0" / "run-0.json"
+        first = tmp_path / "cut" / "stages" / f".tune-{name}.partial" / "seed-0" / "run-0.json"
         while not first.is_file() and running.poll() is None:
             time.sleep(0.02)
         running.send_signal(signal.SIGINT)
@@ -124,11 +109,11 @@ def test_an_interrupted_run_goes_on_and_comes_to_the_same(shop: Path, tmp_path: 
     done_before = first.stat().st_mtime_ns
     again = command("--resume", "cut", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    kept = tmp_path / "cut" / "stages" / "tune-best-of-n" / "seed-0" / "run-0.json"
+    kept = tmp_path / "cut" / "stages" / f"tune-{name}" / "seed-0" / "run-0.json"
     assert kept.stat().st_mtime_ns == done_before, "a run that was done is not done again"
     one, two = (
-        json.loads((tmp_path / name / "report.json").read_text("utf-8"))["algorithms"]["best-of-n"]
-        for name in ("whole", "cut")
+        json.loads((tmp_path / folder / "report.json").read_text("utf-8"))["algorithms"][name]
+        for folder in ("whole", "cut")
     )
     assert one["tuning"] == two["tuning"] and one["select"] == two["select"]
     rows = [json.loads(line) for line in (tmp_path / "cut" / "metrics.jsonl").read_text("utf-8").splitlines()]
@@ -163,6 +148,27 @@ def test_bad_input_gets_one_line_and_leaves_nothing(shop: Path, tmp_path: Path) 
         lines = [line for line in done.stderr.strip().splitlines() if line.startswith("error:")]
         assert done.returncode == 2 and len(lines) == 1 and words in lines[0], (name, done.stderr)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["half", "there"]
+
+
+def test_weights_and_biases_works_offline_or_is_named_where_it_is_missing(shop: Path, tmp_path: Path) -> None:
+    options = (
+        "--shop",
+        str(shop),
+        "--algorithm",
+        "best-of-n",
+        "--report-to",
+        "wandb",
+        "--out",
+        "made",
+        *FAST,
+    )
+    done = command(*options, cwd=tmp_path, WANDB_MODE="offline")
+    if find_spec("wandb") is None:
+        assert done.returncode == 2 and 'pip install "copybandit[wandb]"' in done.stderr
+        assert not (tmp_path / "made").exists()
+        return
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "made" / "wandb").rglob("*.wandb"))
 
 
 def test_a_checkpoint_with_the_tokenizer_of_another_is_refused(shop: Path, tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ import msgspec
 import numpy as np
 
 from copybandit.agents.gan import GANResult, GANRound, GANSettings, train_gan
-from copybandit.agents.ppo import PPOUpdate
 from copybandit.agents.sft import SFTResult, SFTSettings, sft
+from copybandit.agents.tune import TuneUpdate
 from copybandit.evaluation.approved_copy import ApprovedCopy, approved_copy, shown_copy
 from copybandit.evaluation.load_settings import load_settings, parse_override
 from copybandit.evaluation.pipeline import Pipeline
@@ -77,7 +77,7 @@ def tuned(pipeline: Pipeline, mle: CausalLM, given: argparse.Namespace, scratch:
     """PPO on the fitted world, as `copybandit run` tunes, with fewer episodes."""
     settings = msgspec.structs.replace(pipeline.settings.tune, episodes=given.episodes, restarts=1)
 
-    def on_update(_: int, update: PPOUpdate) -> bool:
+    def on_update(_: int, update: TuneUpdate) -> bool:
         print(f"ppo {update.update}: reward {update.reward:.3f}, KL {update.kl:.2f}", flush=True)
         return True
 
