@@ -172,7 +172,8 @@ def load_ab_tests(path: Path | str, keep_bad_weeks: bool = False) -> AbTests:
     """
     frame, n_rows = _packages(path, keep_bad_weeks)
     merged = frame.groupby(["test", "headline", "image"], sort=False, as_index=False).agg(
-        {"impressions": "sum", "clicks": "sum", "week": "min"} | ({"lede": "first"} if "lede" in frame else {})
+        {"impressions": "sum", "clicks": "sum", "week": "min"}
+        | ({"lede": "first"} if "lede" in frame else {})
     )
     test, test_ids = ids(merged["test"])
     return AbTests(

@@ -1,4 +1,4 @@
-"""The real-click test: ledes become prompts, the desk reads, the judge counts rightly, and the whole way runs on a small writer."""
+"""The real-click test: ledes, the desk, the reward, the judge by known truths, and the whole way on a small writer."""
 
 from __future__ import annotations
 
