@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from copybandit.evaluation.intervals import Interval, lift_interval
-from copybandit.evaluation.markup import Html, el, section, table
-from copybandit.evaluation.report_format import number, share, span
-from copybandit.evaluation.weekly_loop import Week
 from copybandit.sim.types import Floats, Ints
+
+if TYPE_CHECKING:
+    from copybandit.evaluation.weekly_loop import Week
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,48 +98,7 @@ def weekly_report(
 
 
 def _later(paths: Sequence[Sequence[Week]], name: str) -> Floats:
-    """Rates of all weeks but the first, of each path side by side, shape (paths, weeks * n); of the only week if it is one."""
+    """Rates of all weeks but the first, of each path side by side, shape (paths, weeks * n); of one week itself."""
     return np.stack(
         [np.concatenate([getattr(week, name) for week in weeks[min(1, len(weeks) - 1) :]]) for weeks in paths]
     )
-
-
-def weekly(report: Mapping[str, Any]) -> Html:
-    """The part of the report page; nothing where no weeks were played."""
-    found = report.get("weekly")
-    if not found or not found.get("weeks"):
-        return Html()
-    followed = found["followed"]
-    intro = el(
-        "p",
-        f"The truth drifts from week to week, {number(found['paths'])} paths of it. One writer is tuned again each week on a "
-        f"world refitted from the week's log, the frozen one was tuned once. From week 2 on the first is clicked "
-        f"{share(followed['value'], 1)} more ({share(followed['ci_low'], 1)} to {share(followed['ci_high'], 1)}).",
-    )
-    rows = (
-        (
-            row["week"],
-            *(cell for name in ("tuned", "frozen", "gain") for cell in _lift(row[name])),
-            number(row["agreement"], 2),
-            number(row["agreement_frozen"], 2),
-            f"{number(row['doubt_before'], 3)} → {number(row['doubt_after'], 3)}",
-        )
-        for row in found["weeks"]
-    )
-    head = (
-        "week",
-        *("refitted, over SFT", "95%", "frozen, over SFT", "95%", "refitted over frozen", "95%"),
-        "agrees with truth",
-        "first belief",
-        "doubt",
-    )
-    return section(
-        "Week by week",
-        intro,
-        table("By the truth of each week", head, rows, numeric=(1, 3, 5, 7, 8)),
-        anchor="weekly",
-    )
-
-
-def _lift(found: Mapping[str, float]) -> tuple[str, str]:
-    return share(found["value"], 1), span((found["ci_low"], found["ci_high"]), lambda end: share(end, 1))
