@@ -82,11 +82,11 @@ def teach(
     examples = [
         (prompt, text)
         for prompt, text, row in zip(fit.asked(), fit.tests.text, tokens, strict=True)
-        if len(row) <= HEADLINE_TOKENS
+        if len(row) <= writer.max_new_tokens
     ]
     if not examples:
         raise DataError(
-            f"news: a headline of at most {HEADLINE_TOKENS} tokens is needed, got none; give headlines"
+            f"news: a headline of at most {writer.max_new_tokens} tokens is needed, got none; give headlines"
         )
     return sft(writer, examples, settings, seed, out, on_step)
 

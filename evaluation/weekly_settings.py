@@ -18,7 +18,7 @@ class WeeklySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Standard deviation of the weekly change of the true log b_match; 0 stands still."""
     n_impressions: Annotated[int, Meta(ge=1)] = 60_000
     """Impressions a week."""
-    episodes: Annotated[int, Meta(ge=1)] = 1536
+    episodes: Annotated[int, Meta(ge=1)] = 2048
     """Pieces of copy written and scored in each week's tuning, which starts from the SFT writer."""
     discount: Annotated[float, Meta(gt=0, le=1)] = 0.7
     """Share of what was believed that is kept from week to week; 1 forgets nothing."""

@@ -152,7 +152,7 @@ def test_a_kept_model_is_the_same_model(model: HeadlineModel, news: dict[str, Ne
 def test_the_whole_way_on_a_small_writer(news: dict[str, News], model: HeadlineModel, tmp_path: Path) -> None:
     parts = {name: part.first(24) for name, part in news.items()}
     desk = NewsDesk.of(news["fit"].tests.text)
-    writer = tiny_writer(max_new_tokens=28)
+    writer = tiny_writer(max_new_tokens=48)
     settings = SFTSettings(max_steps=2, batch_size=8)
     sft = teach(writer, parts["fit"], settings, 0, tmp_path / "sft").writer
     ppo = PPOSettings(

@@ -1,8 +1,8 @@
 """The weekly loop on a shop whose truth drifts: what learning from each week's log is worth, against a frozen writer.
 
 Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/weekly.py --json FILE [--keep FOLDER]``. The shop is that of the config
-`weekly` under a development seed; every path has a drift, logs and tuning of its own. Both writers are tuned alike before the
-first week; from the second on one was tuned again on the refitted world. Lifts are by the truth of each week, on judge
+`weekly` under a development seed; every path has a drift, logs and tuning of its own. Both writers are tuned alike before
+the first week; from the second on one was tuned again on the refitted world. Lifts are by the truth of each week, on judge
 products and shoppers, with intervals over paths and products.
 """
 
