@@ -156,7 +156,7 @@ def test_the_whole_way_on_a_small_writer(news: dict[str, News], model: HeadlineM
     settings = SFTSettings(max_steps=2, batch_size=8)
     sft = teach(writer, parts["fit"], settings, 0, tmp_path / "sft").writer
     ppo = PPOSettings(
-        episodes=24, batch_size=8, minibatches=1, ppo_epochs=1, reference_samples=16, checkpoint_every=1
+        episodes=24, batch_size=8, minibatches=2, ppo_epochs=1, reference_samples=16, checkpoint_every=1
     )
     reward = HeadlineReward(model, parts["fit"], desk)
     tuned = [
