@@ -1,8 +1,10 @@
 """What an online log says before anything is fitted to it: the weight of each row, and the terms that are taken as known.
 
-A row's weight is the chance that an even choice among its candidates would have shown what was shown, over the chance that
-the policy did (Horvitz and Thompson, 1952), at most `max_weight`. So weighted, every copy of a product was shown to the same
-visits, whatever the policy knew of a visit that the model does not; unweighted, what the policy knew would pass for wording.
+A row's weight is the share that the policy gave the variant on average, over the rows where it was a candidate, divided by
+the chance it had in this row (stabilised weights: Robins, Hernan and Brumback, Epidemiology 11:550, 2000), at most
+`max_weight`. So weighted, what is shown has nothing to do with what the policy knew of a visit; unweighted, that would pass
+for wording. A policy that mostly shows one variant to everybody loses little of its log, unlike under weights to an
+even choice.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import numpy as np
 from copybandit.sim.exposures import Exposures
 from copybandit.sim.feedback import LoggedFeedback
 from copybandit.sim.synthetic import Rounds
-from copybandit.sim.types import DataError, Floats, Ints
+from copybandit.sim.types import Bools, DataError, Floats, Ints
 from copybandit.sim.world import World
 
 WEEK = 7 * 86_400_000_000
@@ -61,7 +63,7 @@ def weights_of(log: LoggedFeedback, max_weight: float, *, weighted: bool = True)
             "feedback: some propensity must be below 1, got 1 everywhere; a policy that never draws says nothing of what it "
             "did not show, give it a uniform share"
         )
-    raw = 1 / (present.sum(axis=1) * own) if weighted else np.ones(len(log))
+    raw = _usual(log, present) / own if weighted else np.ones(len(log))
     cut = np.minimum(raw, max_weight)
     square = float((cut**2).sum())
     return Weights(
@@ -71,6 +73,13 @@ def weights_of(log: LoggedFeedback, max_weight: float, *, weighted: bool = True)
         smallest=float(own.min()),
         one_sided=float((present & (log.action_probs <= 0)).any(axis=1).mean()),
     )
+
+
+def _usual(log: LoggedFeedback, present: Bools) -> Floats:
+    """Mean propensity of each row's variant over all rows where it was a candidate, shape (n,)."""
+    item, chance = log.candidates[present], log.action_probs[present]
+    mean = np.bincount(item, chance) / np.maximum(np.bincount(item), 1)
+    return np.asarray(mean[log.item_id])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,7 +72,9 @@ def _log(truth: World, n: int, hidden: float, rng: np.random.Generator) -> Round
     shopper = rng.integers(len(truth.taste.shoppers), size=n)
     item = rng.integers(len(block), size=n)
     seen = rng.standard_normal(n)
-    leaning = 0.8 * rng.normal(size=block.shape)[item] + (2 * np.sign(hidden) * seen)[:, None] * length[item]
+    leaning = (
+        0.8 * rng.normal(size=block.shape)[item] + ((2.0 if hidden else 0.7) * seen)[:, None] * length[item]
+    )
     probs = np.exp(leaning - leaning.max(axis=1, keepdims=True))
     probs = 0.15 / K + 0.85 * probs / probs.sum(axis=1, keepdims=True)
     action = np.minimum((np.cumsum(probs, axis=1) < rng.random((n, 1))).sum(axis=1), K - 1)
@@ -199,13 +201,22 @@ def test_exposures_are_those_of_one_row_after_the_other() -> None:
     np.testing.assert_allclose(stocks(log, product, 7, 0.8), expected)
 
 
-def test_weights_undo_the_policy() -> None:
-    log = case(0).rounds.feedback
+def test_weights_undo_what_the_policy_knew() -> None:
+    """Weighted, the share of every variant is its mean propensity, in any part of the rows that chance picks."""
+    log = case(0, n=150_000, hidden=0.6).rounds.feedback
     weights = weights_of(log, 1e9)
-    shown = np.bincount(log.action, weights.value, minlength=K) / weights.value.sum()
-    np.testing.assert_allclose(shown, 1 / K, atol=0.01)
+    raw = weights.value * len(log) / weights.value.sum()
+    mean = np.bincount(log.candidates.ravel(), log.action_probs.ravel()) / np.bincount(log.candidates.ravel())
+    shown = np.bincount(log.item_id, raw)
+    np.testing.assert_allclose(shown / (mean * np.bincount(log.candidates.ravel())), 1, atol=0.25)
     assert weights.value.sum() == pytest.approx(weights.effective)
-    assert weights_of(log, 2.0).clipped == int((1 / (K * log.propensity) > 2).sum())
+    assert weights_of(log, 2.0).clipped == int((mean[log.item_id] / log.propensity > 2).sum())
+
+
+def test_a_policy_that_treats_all_visits_alike_loses_no_rows() -> None:
+    log = case(0).rounds.feedback
+    alike = np.broadcast_to(np.linspace(1, 8, K) / 36, log.action_probs.shape)
+    assert weights_of(replace(log, action_probs=alike), 20.0).effective == pytest.approx(len(log))
 
 
 def test_a_policy_that_never_draws_is_refused() -> None:

@@ -138,6 +138,22 @@ def run_seed(
     return found
 
 
+def learned(
+    given: argparse.Namespace, writer: CausalLM, fit: News, scratch: Path, started: float
+) -> tuple[CausalLM, dict[str, float]]:
+    """The writer after SFT, and its loss before and after; read where it is kept, then without losses."""
+    if given.taught and given.taught.is_dir():
+        return load_writer(str(given.taught), given.device, given.write_batch), {}
+    settings = SFTSettings(
+        epochs=given.sft_epochs, learning_rate=given.sft_learning_rate, max_steps=given.sft_steps or None
+    )
+    found = teach(writer, fit, settings, SPLIT, scratch / "sft")
+    say(f"SFT: {found.loss_before:.3f} to {found.loss_after:.3f} nats a token on held-out ledes", started)
+    if given.taught:
+        found.writer.save(given.taught)
+    return found.writer, {"loss_before": found.loss_before, "loss_after": found.loss_after}
+
+
 def measure(given: argparse.Namespace, scratch: Path) -> tuple[dict[str, Any], ClickReport, tuple[Pair, ...]]:
     """SFT, PPO for every seed, and the judge."""
     started, end = time.perf_counter(), 60 * given.minutes
@@ -151,20 +167,13 @@ def measure(given: argparse.Namespace, scratch: Path) -> tuple[dict[str, Any], C
     desk = NewsDesk.of(fit.tests.text)
     rewards = {name: HeadlineReward(model, news[name], desk) for name in {"fit", given.part}}
     say(f"reward ready: {', '.join(model.encoders)}", started)
-    settings = SFTSettings(
-        epochs=given.sft_epochs, learning_rate=given.sft_learning_rate, max_steps=given.sft_steps or None
-    )
-    taught = teach(writer, fit, settings, SPLIT, scratch / "sft")
-    taught.writer.temperature = 1.0
-    say(f"SFT: {taught.loss_before:.3f} to {taught.loss_after:.3f} nats a token on held-out ledes", started)
+    taught, losses = learned(given, writer, fit, scratch, started)
     tuned: list[Tuned] = []
     for place, seed in enumerate(given.seeds):
         now = time.perf_counter() - started
         until = now + (1 - MEASURED) * ((1 - LEFT) * end - now) / (len(given.seeds) - place)
-        tuned.append(
-            run_seed(given, taught.writer, fit, select, rewards["fit"], seed, scratch, started, until)
-        )
-    report, pairs = judge(taught.writer, tuned, judged, rewards[given.part], given.replicates, SPLIT)
+        tuned.append(run_seed(given, taught, fit, select, rewards["fit"], seed, scratch, started, until))
+    report, pairs = judge(taught, tuned, judged, rewards[given.part], given.replicates, SPLIT)
     say("judged", started)
     found = {
         "writer": given.writer,
@@ -172,7 +181,7 @@ def measure(given: argparse.Namespace, scratch: Path) -> tuple[dict[str, Any], C
         "split": SPLIT,
         "passed": report.headline.passed,
         "report": asdict(report),
-        "sft": {"loss_before": taught.loss_before, "loss_after": taught.loss_after},
+        "sft": losses,
         "reward_encoders": list(model.encoders),
         "seeds": [_told(one) for one in tuned],
         "seconds": time.perf_counter() - started,
@@ -220,6 +229,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--kl-coef", type=float, default=0.05)
     parser.add_argument("--target-kl", type=float, default=10.0, help="nats a headline")
     parser.add_argument("--reference-samples", type=int, default=512)
+    parser.add_argument("--taught", type=Path, help="folder that keeps the writer after SFT")
     parser.add_argument("--sft-epochs", type=int)
     parser.add_argument("--sft-steps", type=int, default=0, help="at most so many; 0 for all")
     parser.add_argument("--sft-learning-rate", type=float)
