@@ -58,11 +58,9 @@ class Tuned:
     stopped: bool
 
 
-def load_writer(spec: str, device: str, batch_size: int) -> CausalLM:
-    """A writer of headlines, at temperature 1."""
-    return CausalLM.load(
-        spec, temperature=1.0, max_new_tokens=HEADLINE_TOKENS, batch_size=batch_size, device=device
-    )
+def load_writer(spec: str, device: str, batch_size: int, tokens: int = HEADLINE_TOKENS) -> CausalLM:
+    """A writer of headlines of at most so many tokens, at temperature 1."""
+    return CausalLM.load(spec, temperature=1.0, max_new_tokens=tokens, batch_size=batch_size, device=device)
 
 
 def teach(

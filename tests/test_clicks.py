@@ -15,11 +15,10 @@ from copybandit.evaluation.clicks_gold import GoldHeadlines
 from copybandit.evaluation.clicks_judge import agreement, click_test
 from copybandit.evaluation.clicks_page import page
 from copybandit.evaluation.clicks_report import judge
-from copybandit.evaluation.clicks_reward import HeadlineModel, HeadlineReward, fit_headlines
+from copybandit.evaluation.clicks_reward import VETO, HeadlineModel, HeadlineReward, fit_headlines
 from copybandit.evaluation.clicks_rules import NewsDesk
 from copybandit.evaluation.clicks_tune import teach, tune
 from copybandit.evaluation.fit_wording import NONE
-from copybandit.sim.copy_reward import VETO
 from copybandit.sim.split import check_disjoint
 from copybandit.sim.types import DataError, Floats
 from copybandit.sim.upworthy import AbTests, load_ab_tests
@@ -90,6 +89,7 @@ def test_the_desk_refuses_and_flags() -> None:
     assert "too-long" in desk.refusals(learned[0] * 3)
     assert "repeats" in desk.refusals("Watch watch watch a nurse change the way we think about it.")
     assert "abusive" in desk.refusals("Watch a fucking nurse change the way we think about water.")
+    assert desk.refusals("A nurse who was raped speaks of suicide, water and murder.") == ()
     texts = [learned[1].lower(), "Something else entirely happened in a small town."]
     assert desk.copied(texts).tolist() == [1.0, 0.0]
     assert desk.likeness(learned).min() == pytest.approx(1.0)

@@ -23,7 +23,7 @@ import torch
 
 from copybandit.agents.ppo import PPOSettings, PPOUpdate
 from copybandit.agents.sft import SFTSettings
-from copybandit.evaluation.clicks_data import News, split_news
+from copybandit.evaluation.clicks_data import HEADLINE_TOKENS, News, split_news
 from copybandit.evaluation.clicks_page import page
 from copybandit.evaluation.clicks_report import ClickReport, Pair, judge
 from copybandit.evaluation.clicks_reward import ROUNDS, HeadlineModel, HeadlineReward, fit_headlines
@@ -43,8 +43,14 @@ LEFT = 0.12
 MEASURED = 0.15
 """Share of a seed's minutes in which its steps are measured."""
 DEFAULTS = {
-    "tiny": {"sft_learning_rate": 5e-4, "sft_epochs": 4, "learning_rate": 1e-4, "lora_rank": 0},
-    "smollm2": {"sft_learning_rate": 1e-4, "sft_epochs": 2, "learning_rate": 2e-4, "lora_rank": 16},
+    "tiny": {"sft_learning_rate": 5e-4, "sft_epochs": 4, "learning_rate": 1e-4, "lora_rank": 0, "tokens": 64},
+    "smollm2": {
+        "sft_learning_rate": 1e-4,
+        "sft_epochs": 2,
+        "learning_rate": 2e-4,
+        "lora_rank": 16,
+        "tokens": HEADLINE_TOKENS,
+    },
 }
 """Of a writer that is not named here: those of smollm2."""
 
@@ -143,7 +149,7 @@ def learned(
 ) -> tuple[CausalLM, dict[str, float]]:
     """The writer after SFT, and its loss before and after; read where it is kept, then without losses."""
     if given.taught and given.taught.is_dir():
-        return load_writer(str(given.taught), given.device, given.write_batch), {}
+        return load_writer(str(given.taught), given.device, given.write_batch, given.tokens), {}
     settings = SFTSettings(
         epochs=given.sft_epochs, learning_rate=given.sft_learning_rate, max_steps=given.sft_steps or None
     )
@@ -158,7 +164,7 @@ def measure(given: argparse.Namespace, scratch: Path) -> tuple[dict[str, Any], C
     """SFT, PPO for every seed, and the judge."""
     started, end = time.perf_counter(), 60 * given.minutes
     tests = load_ab_tests(archive(given))
-    writer = load_writer(given.writer, given.device, given.write_batch)
+    writer = load_writer(given.writer, given.device, given.write_batch, given.tokens)
     news = split_news(tests, writer.tokenizer, SPLIT)
     model = wording(given, news["fit"])
     if given.cells:
@@ -225,6 +231,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minibatches", type=int, default=4)
     parser.add_argument("--ppo-epochs", type=int, default=1)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--tokens", type=int, help="longest headline that is written")
     parser.add_argument("--lora-rank", type=int, help="0 tunes all weights")
     parser.add_argument("--kl-coef", type=float, default=0.05)
     parser.add_argument("--target-kl", type=float, default=10.0, help="nats a headline")
