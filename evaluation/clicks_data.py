@@ -58,11 +58,8 @@ class News:
     def first(self, cells: int) -> News:
         """The headlines of at most so many cells, for a small run."""
         kept = self.cell < cells
-        return news_of(self.tests.take(kept), self.asked_rows(kept), self.component[kept])
-
-    def asked_rows(self, kept: Ints) -> list[str]:
-        """The prompts of some headlines."""
-        return [self.prompts[cell] for cell in self.cell[kept].tolist()]
+        asked = [prompt for prompt, own in zip(self.asked(), kept.tolist(), strict=True) if own]
+        return news_of(self.tests.take(kept), asked, self.component[kept])
 
 
 def split_news(tests: AbTests, tokenizer: Any, seed: int) -> dict[str, News]:

@@ -105,7 +105,7 @@ def judge(
         _written(writers, news, rng) for writers in ([one.writer for one in tuned], [sft] * len(tuned))
     )
     component = cell_component(news)
-    rates = [np.exp([gold.score(row, component) for row in rows]) for rows in (ours, theirs)]
+    rate_ours, rate_theirs = (np.exp([gold.score(row, component) for row in rows]) for rows in (ours, theirs))
 
     def test(scores: Floats) -> ClickTest:
         return click_test(np.atleast_2d(scores), news, replicates, rng)
@@ -122,12 +122,12 @@ def judge(
         reward_bound=test(own.total),
         gold=test(gold.score(news.tests.text, news.component)),
         sft=test(before),
-        gold_lift=lift_interval(*rates, component, replicates, rng),
+        gold_lift=lift_interval(rate_ours, rate_theirs, component, replicates, rng),
         kl=tuple(_kl(one.writer, sft, news, rows) for one, rows in zip(tuned, ours, strict=True)),
         before=_told(theirs, reward),
         after=_told(ours, reward),
     )
-    return report, shown(news, theirs[0], ours[0], np.log(rates[0][0] / rates[1][0]), reward, rng)
+    return report, shown(news, theirs[0], ours[0], np.log(rate_ours[0] / rate_theirs[0]), reward, rng)
 
 
 def _written(writers: Sequence[CausalLM], news: News, rng: np.random.Generator) -> list[list[str]]:

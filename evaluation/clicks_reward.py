@@ -31,7 +31,7 @@ ROUNDS = 4
 PAIRS = 32
 """Half the members of the ensemble."""
 VETO = -0.4
-"""Reward of a headline that is refused, in log-odds: human headlines of one lede differ by .09 (sd), at most by about .35."""
+"""Reward of a headline that is refused, in log-odds: below nearly all that people write."""
 ODD = 0.5
 """Weight of the doubt of oddness: its own unit is meant for searches over all texts, and a tuned writer is held by KL."""
 

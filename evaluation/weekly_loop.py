@@ -27,6 +27,7 @@ from copybandit.evaluation.stage_fit import FittedShop
 from copybandit.generators.editor import Editor
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt
+from copybandit.generators.protocol import Generator
 from copybandit.generators.template import REFERENCE
 from copybandit.sim.oracle import Sample
 from copybandit.sim.refit import RefitSettings
@@ -138,7 +139,9 @@ def _rates(scene: Scene, truth: World, writer: CausalLM, seed: list[int]) -> Flo
 def _show(scene: Scene, truth: World, believed: World, tuned: CausalLM, seed: int) -> Rounds:
     """A week on show: template, SFT and tuned copy under the run's policy; its log."""
     rng = np.random.default_rng([seed, 32])
-    writers = dict(zip((name for name, _ in SLOTS), (REFERENCE, scene.sft, tuned), strict=True))
+    writers: dict[str, Generator] = dict(
+        zip((name for name, _ in SLOTS), (REFERENCE, scene.sft, tuned), strict=True)
+    )
     texts = {
         name: [write_cells(writer, scene.show, scene.shop.references, scene.editor, rng).texts]
         for name, writer in writers.items()

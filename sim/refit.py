@@ -176,8 +176,9 @@ def believed(wording: object) -> tuple[Joined, Floats, Floats]:
     mean = rows.mean(axis=0)
     sample = (rows - mean).T @ (rows - mean) / len(rows)
     share = len(rows) / (len(rows) + len(mean))
-    size = np.maximum(np.diag(sample), max(1e-12, 1e-6 * float(np.diag(sample).max(initial=0))))
-    return encoder, mean, share * sample + (1 - share) * np.diag(size) + 1e-9 * np.diag(size)
+    own = np.diag(sample)
+    own = np.maximum(own, max(1e-12, 1e-6 * float(own.max(initial=0))))
+    return encoder, mean, share * sample + (1 - share) * np.diag(own) + 1e-9 * np.diag(own)
 
 
 def _features(world: World, rounds: Rounds, encoder: Joined) -> Floats:

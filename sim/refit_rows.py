@@ -52,7 +52,8 @@ class WeightedRows:
         """Sums over the rows of each text, (n,) or (n, s) to (t,) or (t, s)."""
         flat = values.reshape(len(values), -1).T
         sums = [np.bincount(self.known.text, row, minlength=len(self.texts)) for row in flat]
-        return np.stack(sums, axis=1).reshape(len(self.texts), *values.shape[1:])
+        stacked = np.stack(sums, axis=1).reshape(len(self.texts), *values.shape[1:])
+        return np.asarray(stacked, dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)

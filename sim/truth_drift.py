@@ -9,6 +9,7 @@ by rho^k in coefficients. Only the part of wording that carries over from produc
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def drifted(world: World, rho: float, match_sd: float, rng: np.random.Generator)
 def _ends(encoder: Encoder) -> list[int]:
     """Where the coefficients of an encoder's parts end, but for the last."""
     parts = encoder.encoders if isinstance(encoder, Joined) else (encoder,)
-    return np.cumsum([part.dimension for part in parts])[:-1].tolist()
+    return list(accumulate(part.dimension for part in parts))[:-1]
 
 
 def _moved(block: Floats, rho: float, rng: np.random.Generator) -> Floats:

@@ -62,12 +62,12 @@ def archive(given: argparse.Namespace) -> Path:
         DataError: it is nowhere.
     """
     root = Path(__file__).parents[2]
-    folders = [
+    folders: list[str | Path] = [
         os.environ.get("COPYBANDIT_DATA", ""),
         root / "shared" / "data",
         root.parent / "shared" / "data",
     ]
-    tried = [given.data] if given.data else [Path(folder) / ARCHIVE for folder in folders]
+    tried: list[Path] = [given.data] if given.data else [Path(folder) / ARCHIVE for folder in folders]
     for path in tried:
         if path.is_file():
             return path
