@@ -19,7 +19,7 @@ from copybandit.evaluation.clicks_reward import HeadlineReward
 from copybandit.generators.lm import CausalLM
 from copybandit.sim.types import DataError, Floats
 
-CHECKPOINTS = 5
+CHECKPOINTS = 4
 """Steps of a run among which the select part chooses."""
 
 
