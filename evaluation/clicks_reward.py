@@ -1,10 +1,13 @@
 """What a written headline earns: how much better it is put than the headlines people wrote for the same lede.
 
-    reward = max(mean(d) - DOUBT * (sd(d) + ODD * odd), VETO),   d = w(text) - mean of w over the lede's own headlines
+    reward = max(mean(d) - DOUBT * sd(d) - odd, VETO),   d = w(text) - mean of w over the lede's own headlines
+    odd = ODD * (share(p) + tanh(excess / WIDTHS))
 
-in log-odds of a click, member by member of the wording ensemble w; `odd` is the doubt of text unlike human headlines
-(`copybandit.sim.guarded`). The reference is a mean over headlines whatever their clicks, so that a lede's subject cancels.
-The ensemble is fitted to clicks of the fit part alone.
+in log-odds of a click, member by member of the wording ensemble w; VETO where the desk refuses. The reference is a mean over
+headlines whatever their clicks, so that a lede's subject cancels. The ensemble is fitted to clicks of the fit part alone.
+`odd` is how unlike human headlines a text is by `copybandit.sim.support`: share grows from 0 to 1 as its p-value falls from
+`SURE` to `ALPHA`, excess is how much odder it is than what is flagged, in widths. It is bounded: what a small writer writes
+is odd all over, and a doubt without end leaves wording no say between two odd texts (short ones then earn most).
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from copybandit.sim.copy_reward import DOUBT
 from copybandit.sim.encoders import Encoder, Joined, Lsa, Style
 from copybandit.sim.guarded import Guarded, fit_guarded
 from copybandit.sim.store import load_record, record_classes, save_record
+from copybandit.sim.support import ALPHA, SURE
 from copybandit.sim.types import Floats, Ints
 
 ROUNDS = 4
@@ -32,8 +36,8 @@ PAIRS = 32
 """Half the members of the ensemble."""
 VETO = -0.4
 """Reward of a headline that is refused, in log-odds: below nearly all that people write."""
-ODD = 0.5
-"""Weight of the doubt of oddness: its own unit is meant for searches over all texts, and a tuned writer is held by KL."""
+ODD, WIDTHS = 0.15, 3.0
+"""Most that either part of oddness takes, in log-odds, and its scale in widths; human headlines of a lede differ by .09."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,21 +121,24 @@ class HeadlineReward:
         """Reward of each text for its prompt, index of shape (b,)."""
         gain, doubt, odd = self.gains(index, texts)
         refused = np.array([bool(self.desk.refusals(text)) for text in texts])
-        bound = np.maximum(gain - DOUBT * (doubt + ODD * odd), VETO)
+        bound = np.maximum(gain - DOUBT * doubt - odd, VETO)
         return Reward(
             total=np.where(refused, VETO, bound),
             components=(
                 ("wording", gain),
                 ("doubt", DOUBT * doubt),
-                ("odd", DOUBT * ODD * odd),
+                ("odd", odd),
                 ("refused", refused.astype(np.float64)),
                 ("copied", self.desk.copied(texts)),
             ),
         )
 
     def gains(self, index: Ints, texts: list[str]) -> tuple[Floats, Floats, Floats]:
-        """Mean gain over the headlines of the lede, its deviation and the doubt of oddness, each (b,), in log-odds."""
+        """Mean gain over the headlines of the lede, its deviation and what oddness takes, each (b,), in log-odds."""
         members = self.wording.inner.members(texts)
         difference = members - self._reference[:, index]
-        odd = self.wording.apart(texts, members.mean(axis=0))
-        return difference.mean(axis=0), difference.std(axis=0), odd
+        support = self.wording.support
+        odd = support.odd(texts)
+        share = np.clip((SURE - support.p_value_of(odd)) / (SURE - ALPHA), 0, 1)
+        taken = ODD * (share + np.tanh(support.excess_of(odd) / WIDTHS))
+        return difference.mean(axis=0), difference.std(axis=0), taken

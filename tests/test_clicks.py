@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 from copybandit.agents.ppo import PPOSettings
 from copybandit.agents.sft import SFTSettings
@@ -19,11 +21,13 @@ from copybandit.evaluation.clicks_reward import VETO, HeadlineModel, HeadlineRew
 from copybandit.evaluation.clicks_rules import NewsDesk
 from copybandit.evaluation.clicks_tune import teach, tune
 from copybandit.evaluation.fit_wording import NONE
+from copybandit.generators.lm import CausalLM
+from copybandit.generators.lm_card import WriterCard
 from copybandit.sim.split import check_disjoint
 from copybandit.sim.types import DataError, Floats
 from copybandit.sim.upworthy import AbTests, load_ab_tests
 from tests.slices import style_score, write_upworthy
-from tests.tiny_lm import tiny_tokenizer, tiny_writer
+from tests.tiny_lm import tiny_model, tiny_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +106,7 @@ def test_picks_and_pairs_are_counted_by_hand() -> None:
     assert right.accuracy.value == pytest.approx((1 + 1 + 1 + 0.5) / 4)
     assert right.pick_lift.value == pytest.approx((30 * 2 + 40 * 3) / (20 * 2 + 80 / 3 * 3) - 1)
     wrong = click_test(np.array([[1.0, 0.0, 1.0, 0.0, 0.0]]), part, 50, np.random.default_rng(0))
-    assert wrong.accuracy.value == pytest.approx(0.5 / 4) and not wrong.passed
+    assert wrong.accuracy.value == pytest.approx((0.5 + 0.5) / 4) and not wrong.passed  # two ties
 
 
 def test_the_truth_passes_and_chance_does_not(archive: AbTests, news: dict[str, News]) -> None:
@@ -136,7 +140,7 @@ def test_the_reward_is_relative_and_vetoes(news: dict[str, News], model: Headlin
     mean = np.bincount(index, parts["wording"]) / np.bincount(index)
     np.testing.assert_allclose(mean, 0, atol=1e-9)
     assert parts["refused"].mean() < 0.05 and (found.total >= VETO).all()
-    assert (found.total <= parts["wording"] + 1e-12).all()
+    assert (found.total <= np.maximum(parts["wording"], VETO) + 1e-12).all()
     assert click_test(parts["wording"][None], part, 200, np.random.default_rng(0)).accuracy.value > 0.55
     assert reward(index[:1], ["spam spam spam spam"]).total[0] == VETO
 
@@ -149,24 +153,55 @@ def test_a_kept_model_is_the_same_model(model: HeadlineModel, news: dict[str, Ne
     np.testing.assert_array_equal(again.wording.members(texts), model.wording.members(texts))
 
 
-def test_the_whole_way_on_a_small_writer(news: dict[str, News], model: HeadlineModel, tmp_path: Path) -> None:
-    parts = {name: part.first(24) for name, part in news.items()}
-    desk = NewsDesk.of(news["fit"].tests.text)
-    writer = tiny_writer(max_new_tokens=48)
-    settings = SFTSettings(max_steps=2, batch_size=8)
-    sft = teach(writer, parts["fit"], settings, 0, tmp_path / "sft").writer
-    ppo = PPOSettings(
-        episodes=24, batch_size=8, minibatches=2, ppo_epochs=1, reference_samples=16, checkpoint_every=1
+def small_writer(archive: AbTests) -> CausalLM:
+    """A small model that knows no word yet, and a tokenizer made for the archive."""
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=600, special_tokens=["<pad>", "<eos>"], show_progress=False, min_frequency=1
     )
-    reward = HeadlineReward(model, parts["fit"], desk)
+    bpe.train_from_iterator(
+        [f"{lede} > {text}" for lede, text in zip(archive.lede, archive.text, strict=True)], trainer
+    )
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # not annotated by transformers
+        tokenizer_object=bpe, pad_token="<pad>", eos_token="<eos>"
+    )
+    model = tiny_model(len(tokenizer), hidden=96, layers=2)
+    return CausalLM(
+        model=model,
+        tokenizer=tokenizer,
+        card=WriterCard(generator_id="small", max_new_tokens=28),
+        batch_size=128,
+    )
+
+
+def test_tuning_makes_a_writer_prefer_what_people_clicked(archive: AbTests, tmp_path: Path) -> None:
+    """The whole way where style decides clicks: SFT prefers nothing of the kind, the tuned writer passes the gate."""
+    writer = small_writer(archive)
+    news = split_news(archive, writer.tokenizer, 0)
+    desk, model = NewsDesk.of(news["fit"].tests.text), fit_headlines(news["fit"], 0, NONE, rounds=0)
+    reward, judged = (HeadlineReward(model, news[name], desk) for name in ("fit", "judge"))
+    settings = SFTSettings(epochs=6, learning_rate=3e-3)
+    sft = teach(writer, news["fit"], settings, 0, tmp_path / "sft").writer
+    ppo = PPOSettings(
+        episodes=640,
+        batch_size=64,
+        learning_rate=1e-3,
+        reference_samples=128,
+        checkpoint_every=4,
+        ppo_epochs=1,
+    )
     tuned = [
-        tune(sft, parts["fit"], parts["select"], reward, ppo, seed, tmp_path / str(seed), lambda _: True)
+        tune(sft, news["fit"], news["select"], reward, ppo, seed, tmp_path / str(seed), lambda _: True)
         for seed in (0, 1)
     ]
-    assert [step.update for step in tuned[0].steps] == [1, 2, 3]
+    assert [step.update for step in tuned[0].steps] == [4, 8, 10]
     assert tuned[0].chosen in tuned[0].steps and not (tmp_path / "0").exists()
-    judged = HeadlineReward(model, parts["judge"], desk)
-    report, pairs = judge(sft, tuned, parts["judge"], judged, 100, 0)
-    assert len(report.headline.by_seed) == len(report.kl) == 2 and len(pairs) == 24
-    text = page(report, pairs, writer="test", seeds=(0, 1), part="judge")
-    assert text.count("### ") == 24 and "Upworthy Research Archive" in text
+    report, pairs = judge(sft, tuned, news["judge"], judged, 300, 0)
+    assert report.headline.passed and not report.sft.passed
+    assert report.reward_mean.accuracy.value > report.headline.accuracy.value
+    assert report.after.wording > report.before.wording and report.gold_lift.ci_low > 0
+    assert len(report.headline.by_seed) == len(report.kl) == 2 and len(pairs) == 30
+    text = page(report, pairs, writer="small", seeds=(0, 1), part="judge")
+    assert text.count("### ") == 30 and "Upworthy Research Archive" in text and "**passed**" in text
