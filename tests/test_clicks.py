@@ -93,7 +93,8 @@ def test_the_desk_refuses_and_flags() -> None:
     assert "too-long" in desk.refusals(learned[0] * 3)
     assert "repeats" in desk.refusals("Watch watch watch a nurse change the way we think about it.")
     assert "abusive" in desk.refusals("Watch a fucking nurse change the way we think about water.")
-    assert desk.refusals("A nurse who was raped speaks of suicide.") == ()
+    wide = NewsDesk(shortest=10, longest=99, learned=tuple(learned))
+    assert wide.refusals("A nurse who was raped speaks of a suicide.") == ()
     texts = [learned[1].lower(), "Something else entirely happened in a small town."]
     assert desk.copied(texts).tolist() == [1.0, 0.0]
     assert desk.likeness(learned).min() == pytest.approx(1.0)
