@@ -1,7 +1,7 @@
 """The shipped experiments: one YAML file each, each runnable with `copybandit run --config NAME`.
 
 >>> shipped()
-('online-retail', 'quickstart')
+('online-retail', 'quickstart', 'weekly')
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`copybandit run`: the whole loop, stage by stage, each stage resumable.
 
-data -> fit -> sft -> tune -> judge -> bandit -> report
+data -> fit -> sft -> tune -> judge -> bandit -> weekly, where asked for -> report
 """
 
 from __future__ import annotations
@@ -66,7 +66,13 @@ def run(settings: RunSettings, folder: RunFolder[RunSettings], progress: Progres
     if folder.stage("data"):
         left_out(folder.output("data"))
     for name in ("data", "fit", "sft", "tune", "judge", "bandit"):
+<<<<<<< HEAD
         folder.run_stage(name, getattr(pipeline, name), keep=name == "tune")
+=======
+        folder.run_stage(name, getattr(pipeline, name))
+    if settings.weekly.weeks:
+        folder.run_stage("weekly", pipeline.weekly)
+>>>>>>> w-clicks
     progress.stage("report")
     return pipeline.report()
 
@@ -177,6 +183,34 @@ class Pipeline:
         )
         save_json(stage / "report.json", found)
 
+    def weekly(self, stage: Path) -> None:
+        """Weeks of drift, each learned from its log, once per tuning seed."""
+        from copybandit.evaluation.weekly_loop import Scene, Week, play_weeks
+        from copybandit.evaluation.weekly_report import weekly_report
+        from copybandit.generators.lm import CausalLM
+
+        options = self.settings
+        self.progress.stage("weekly", total=options.weekly.weeks * len(options.tune.seeds))
+        scene = Scene(
+            settings=options,
+            shop=self.shop(),
+            fitted=self.fitted(),
+            gold=self.gold(),
+            sft=CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft"),
+            show=self.cells("fit"),
+            judge=self.cells("judge"),
+            editor=self.editor,
+        )
+
+        def on_week(week: Week) -> None:
+            self.folder.log("weekly", {"week": week.week, **week.refit.report()})
+            self.progress.advance(1)
+
+        paths = [play_weeks(scene, seed, stage / f"seed-{seed}", on_week) for seed in options.tune.seeds]
+        rng = np.random.default_rng([options.seed, 33])
+        found = weekly_report(paths, scene.judge.product, options.bootstrap_replicates, rng)
+        save_json(stage / "report.json", asdict(found))
+
     def report(self) -> Mapping[str, Any]:
         """Put the stages' reports together, write report.json and report.html."""
         fit, tune, judge, played = (
@@ -206,6 +240,8 @@ class Pipeline:
             "timings_s": {name: row["seconds"] for name, row in timings.items()},
             "memory_mb": {name: row["peak_mb"] for name, row in timings.items()},
         }
+        if self.settings.weekly.weeks:
+            report["weekly"] = load_json(self.folder.output("weekly") / "report.json")
         save_json(self.folder.path / "report.json", report)
         write_report(self.folder.path, report)
         return report

@@ -15,6 +15,7 @@ from typing import Any
 
 from copybandit.evaluation import report_background as background
 from copybandit.evaluation import report_bandit as bandit
+from copybandit.evaluation import report_weekly as weekly
 from copybandit.evaluation import report_writers as writers
 from copybandit.evaluation.markup import Html
 from copybandit.evaluation.storage import plain, write_bytes
@@ -26,6 +27,7 @@ PARTS: tuple[Callable[[Mapping[str, Any]], Html], ...] = (
     writers.copies,
     bandit.bandit,
     bandit.ope,
+    weekly.weekly,
     writers.tuning,
     background.data,
     background.ledger,

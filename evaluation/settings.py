@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from copybandit.evaluation.editing_settings import EditingSettings
+from copybandit.evaluation.weekly_settings import WeeklySettings
 
 Count = Annotated[int, Meta(ge=1)]
 """A whole number of at least 1."""
@@ -153,3 +154,4 @@ class RunSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     editor: EditingSettings = EditingSettings()
     tune: TuneSettings = TuneSettings()
     bandit: BanditSettings = BanditSettings()
+    weekly: WeeklySettings = WeeklySettings()

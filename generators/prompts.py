@@ -22,10 +22,12 @@ MAX_INTERESTS = 3
 MAX_TOLD = 400
 """Characters of a question or of a buyer's notes that a prompt holds."""
 _RESERVED = str.maketrans({"|": "/", ">": " ", "<": " ", "\n": " "})
-_BETWEEN, _END = " | ", " >"
+_BETWEEN, END = " | ", " >"
+"""Between the fields of a prompt, and behind the last."""
 
 
-def _field(text: str) -> str:
+def as_field(text: str) -> str:
+    """The text as a field may hold it: one line, without the marks that part fields or end a prompt."""
     return " ".join(text.translate(_RESERVED).split())
 
 
@@ -38,13 +40,13 @@ def field_prompt(brief: Brief) -> str:
     product = brief.product
     fields = (
         *_asked(brief),
-        ", ".join(map(_field, interests)) or "-",
-        _field(product.name),
-        ", ".join(map(_field, product.facts[:MAX_FACTS])) or "-",
+        ", ".join(map(as_field, interests)) or "-",
+        as_field(product.name),
+        ", ".join(map(as_field, product.facts[:MAX_FACTS])) or "-",
         f"{product.price:.2f}",
         *_told(brief),
     )
-    return _BETWEEN.join(fields) + _END
+    return _BETWEEN.join(fields) + END
 
 
 def _asked(brief: Brief) -> tuple[str, ...]:
@@ -52,15 +54,15 @@ def _asked(brief: Brief) -> tuple[str, ...]:
     if brief.content_type == "headline" and brief.language == "en" and not (brief.voice or brief.placement):
         return ()
     most = limit_for(brief.content_type, brief.placement, LIMITS).characters
-    return (f"{brief.content_type} {brief.language} {most}", _field(brief.voice) or "-")
+    return (f"{brief.content_type} {brief.language} {most}", as_field(brief.voice) or "-")
 
 
 def _told(brief: Brief) -> tuple[str, ...]:
     """The shopper's question, or the buyer's stars and notes."""
     if brief.content_type == "answer":
-        return (_field(brief.question[:MAX_TOLD]) or "-",)
+        return (as_field(brief.question[:MAX_TOLD]) or "-",)
     if brief.content_type == "review":
-        return (str(brief.rating), _field(brief.notes[:MAX_TOLD]) or "-")
+        return (str(brief.rating), as_field(brief.notes[:MAX_TOLD]) or "-")
     return ()
 
 
@@ -73,6 +75,6 @@ def prompt_fields(prompt: str) -> tuple[str, ...]:
     Raises:
         DataError: it is no field prompt.
     """
-    if not prompt.endswith(_END):
-        raise DataError(f"a prompt must end in {_END!r}, got {prompt[-20:]!r}; make it with field_prompt")
-    return tuple(prompt.removesuffix(_END).split(_BETWEEN))
+    if not prompt.endswith(END):
+        raise DataError(f"a prompt must end in {END!r}, got {prompt[-20:]!r}; make it with field_prompt")
+    return tuple(prompt.removesuffix(END).split(_BETWEEN))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from copybandit.sim.plain_text import plain_text
 from copybandit.sim.tables import ids, integer_column, read_table, refuse, text_column
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 from copybandit.sim.wording import Arms
@@ -58,6 +59,8 @@ class AbTests:
         week: shape (n,), YYYYWW.
         n_dropped: rows of the file left out.
         test_ids: the archive's id of each test code; empty when the tests did not come from a file.
+        lede: how the article behind each headline begins, plain text, n of them, empty where the file says nothing; none
+            at all when the file has no such column.
     """
 
     text: tuple[str, ...]
@@ -68,6 +71,7 @@ class AbTests:
     week: Ints
     n_dropped: int = 0
     test_ids: tuple[str, ...] = ()
+    lede: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         bad = (self.clicks < 0) | (self.clicks > self.impressions) | (self.impressions < 1)
@@ -86,7 +90,9 @@ class AbTests:
         index = np.arange(len(self))[rows]
         names = ("test", "image", "impressions", "clicks", "week")
         columns = {name: getattr(self, name)[index] for name in names}
-        return replace(self, text=tuple(self.text[i] for i in index.tolist()), **columns)
+        kept = index.tolist()
+        lede = tuple(self.lede[i] for i in kept) if self.lede else ()
+        return replace(self, text=tuple(self.text[i] for i in kept), lede=lede, **columns)
 
     def arms(self) -> Arms:
         """Return the rows as arms; a group is one test with one image."""
@@ -153,9 +159,9 @@ class AbTests:
 
 
 def load_ab_tests(path: Path | str, keep_bad_weeks: bool = False) -> AbTests:
-    """Read packages in the archive's columns; others than the six of `COLUMNS` are not looked at.
+    """Read packages in the archive's columns; others than the six of `COLUMNS` and `lede` are not looked at.
 
-    Packages of one test with the same headline and image are merged, their counts added.
+    Packages of one test with the same headline and image are merged, their counts added; the first one's lede stays.
 
     Args:
         path: the archive's file, e.g. csv or csv.gz.
@@ -167,6 +173,7 @@ def load_ab_tests(path: Path | str, keep_bad_weeks: bool = False) -> AbTests:
     frame, n_rows = _packages(path, keep_bad_weeks)
     merged = frame.groupby(["test", "headline", "image"], sort=False, as_index=False).agg(
         {"impressions": "sum", "clicks": "sum", "week": "min"}
+        | ({"lede": "first"} if "lede" in frame else {})
     )
     test, test_ids = ids(merged["test"])
     return AbTests(
@@ -178,12 +185,13 @@ def load_ab_tests(path: Path | str, keep_bad_weeks: bool = False) -> AbTests:
         week=merged["week"].to_numpy(np.int64),
         n_dropped=n_rows - len(frame),
         test_ids=test_ids,
+        lede=tuple(map(plain_text, merged["lede"])) if "lede" in merged else (),
     )
 
 
 def _packages(path: Path | str, keep_bad_weeks: bool) -> tuple[pd.DataFrame, int]:
     """Read and check the rows; return those that are kept, and how many the file has."""
-    frame = read_table(path, COLUMNS, text=COLUMNS[:3])
+    frame = read_table(path, COLUMNS, text=(*COLUMNS[:3], "lede"))
     shown, clicks, week = (integer_column(frame, name, path) for name in COLUMNS[3:])
     refuse(path, shown < 0, "impressions", frame["impressions"], "at least 0")
     refuse(path, (clicks < 0) | (clicks > shown), "clicks", frame["clicks"], "0 to its row's impressions")
@@ -200,6 +208,8 @@ def _packages(path: Path | str, keep_bad_weeks: bool) -> tuple[pd.DataFrame, int
             "week": week,
         }
     )
+    if "lede" in frame:
+        rows["lede"] = text_column(frame, "lede")
     keep = (shown > 0) & (headline != "").to_numpy()
     if not keep_bad_weeks:
         keep &= (week < BAD_WEEKS[0]) | (week > BAD_WEEKS[1])

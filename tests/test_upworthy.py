@@ -62,6 +62,14 @@ def test_bad_weeks_are_dropped_and_repeats_merged(tmp_path: Path) -> None:
     assert len(kept.pairs()) == 1
 
 
+def test_ledes_are_read_as_plain_text_and_stay_with_their_headlines(tmp_path: Path) -> None:
+    lede: list[object] = ["<p>A &amp; b.</p>", "Two<br>lines.", "<p>Later.</p>", "Bad week.", None]
+    tests = load_ab_tests(save(official(lede=lede), tmp_path))
+    assert tests.lede == ("A & b.", "Two lines.", "")
+    assert tests.take(np.array([2, 1])).lede == ("", "Two lines.")
+    assert load_ab_tests(save(official(), tmp_path)).lede == ()
+
+
 def test_rows_that_nobody_saw_are_dropped(tmp_path: Path) -> None:
     shown: list[object] = [1000, 0, 500, 800, 800]
     clicks: list[object] = [10, 0, 5, 8, 0]

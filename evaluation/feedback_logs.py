@@ -1,0 +1,111 @@
+"""Online logs with the copy they showed, put together: what `copybandit simulate` writes, and the service's exports.
+
+A log is a folder with log.parquet and items.parquet, or a log's own file with items.parquet beside it; items have columns
+item_id, product_id and text. Several logs, and several policies in one, become one in order of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from copybandit.sim.feedback import LoggedFeedback
+from copybandit.sim.schema import LOG_SCHEMA, check_version, feedback_from_arrow, read_parquet
+from copybandit.sim.synthetic import Rounds
+from copybandit.sim.tables import integer_column, read_table, refuse, text_column
+from copybandit.sim.types import DataError, Ints
+
+LOG, ITEMS = "log.parquet", "items.parquet"
+
+
+def read_logs(paths: Sequence[Path], product_ids: Sequence[str]) -> Rounds:
+    """Read logs of one shop.
+
+    Args:
+        paths: of the logs, see above.
+        product_ids: of the shop's catalogue, in its order.
+
+    Raises:
+        DataError: no log, one that is missing or broken, without propensities or the whole distribution, or of another shop.
+    """
+    if not paths:
+        raise DataError("feedback: at least one log is needed, got none; name a log")
+    place = {name: index for index, name in enumerate(product_ids)}
+    texts: dict[tuple[int, str], int] = {}
+    parts = [part for path in paths for part in _one(Path(path), place, texts)]
+    return Rounds(
+        feedback=_joined(parts),
+        texts=tuple(text for _, text in texts),
+        product=np.array([product for product, _ in texts], dtype=np.int64),
+    )
+
+
+def _one(path: Path, place: dict[str, int], texts: dict[tuple[int, str], int]) -> list[LoggedFeedback]:
+    """The rows of each policy of a log, its candidates numbered in `texts`, which grows."""
+    log, items = (path / LOG, path / ITEMS) if path.is_dir() else (path, path.with_name(ITEMS))
+    table = read_parquet(log)
+    check_version(table.schema, LOG_SCHEMA, str(log))
+    number = _numbers(items, place, texts)
+    parts = [
+        feedback_from_arrow(table, policy=name, where=str(log))
+        for name in sorted(table["policy"].unique().to_pylist())
+    ]
+    for part in parts:
+        if part.candidates.max(initial=-1) >= len(number):
+            raise DataError(
+                f"{log}: candidates must be items of {items}, got item {part.candidates.max()} of {len(number)}; give the "
+                "items of this log"
+            )
+    known = np.append(number, -1)  # candidate -1 is absent, and stays so
+    return [replace(part, candidates=known[part.candidates].astype(np.int32)) for part in parts]
+
+
+def _numbers(path: Path, place: dict[str, int], texts: dict[tuple[int, str], int]) -> Ints:
+    """Number in `texts` of each item of a file, shape (items,), by item_id."""
+    frame = read_table(path, ("item_id", "product_id", "text"), text=("product_id", "text"))
+    item, product, text = (
+        integer_column(frame, "item_id", path),
+        text_column(frame, "product_id"),
+        text_column(frame, "text"),
+    )
+    refuse(
+        path, ~product.isin(list(place)).to_numpy(np.bool_), "product_id", product, "a product of the shop"
+    )
+    n = len(frame)
+    refuse(path, np.sort(item) != np.arange(n), "item_id", frame["item_id"], f"0 to {n - 1}, each once")
+    found = np.empty(n, dtype=np.int64)
+    for row, name, line in zip(item.tolist(), product, text, strict=True):
+        found[row] = texts.setdefault((place[name], line), len(texts))
+    return found
+
+
+def _joined(parts: Sequence[LoggedFeedback]) -> LoggedFeedback:
+    """One log in order of time; the names of its policies are joined by +."""
+    width = max(part.candidates.shape[1] for part in parts)
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in (
+            "timestamp",
+            "shopper",
+            "product",
+            "position",
+            "action",
+            "click",
+            "conversion",
+            "value",
+            "reward",
+        )
+    }
+    wide = [((0, 0), (0, width - part.candidates.shape[1])) for part in parts]
+    candidates = [np.pad(part.candidates, w, constant_values=-1) for part, w in zip(parts, wide, strict=True)]
+    probs = [np.pad(part.action_probs, w) for part, w in zip(parts, wide, strict=True)]
+    order = np.argsort(columns["timestamp"], kind="stable")
+    return LoggedFeedback(
+        candidates=np.concatenate(candidates)[order],
+        action_probs=np.concatenate(probs)[order],
+        policy="+".join(sorted({part.policy for part in parts})),
+        **{name: values[order] for name, values in columns.items()},
+    )
