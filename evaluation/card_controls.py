@@ -7,7 +7,7 @@ without    a part of the reward taken out              that part does not rise: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from copybandit.generators.lm import CausalLM
 
 Part = Literal["match", "wording"]
-PARTS: dict[str, tuple[str, ...]] = {"match": ("match",), "wording": ("wording", "doubt")}
+PARTS: Mapping[Part, tuple[str, ...]] = {"match": ("match",), "wording": ("wording", "doubt")}
 """Parts of the reward, and the components that go with each."""
 
 

@@ -19,7 +19,7 @@ from copybandit.evaluation.card_personal import personal
 from copybandit.evaluation.card_reading import check_unseen, mark_reading
 from copybandit.evaluation.card_robust import robust
 from copybandit.evaluation.card_rules import facts, policy, read_drafts
-from copybandit.evaluation.card_safety import safety
+from copybandit.evaluation.card_safety import injections, safety
 from copybandit.evaluation.card_subject import Subject, write_drafts
 from copybandit.evaluation.card_trail import overoptimised, trail_of, walk
 from copybandit.evaluation.card_value import value
@@ -240,7 +240,7 @@ def make_card(request: CardRequest, progress: Progress) -> Card:
         lambda: personal(subject),
         lambda: facts(subject, read),
         lambda: policy(subject, read),
-        lambda: safety(subject, read),
+        lambda: safety(subject, read, injections()),
         lambda: fluency(subject),
         lambda: robust(subject, trails),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -28,7 +28,7 @@ FACTS = frozenset({"number", "unit", "price", "percent", "date", "material", "br
 SAFETY = frozenset({"abusive", "personal-data", "history", "invented", "echo", "smuggled"})
 """Rules about what no reader may be shown."""
 HALLUCINATED, REFUSED_CLEAN = 0.005, 0.03
-"""Most texts with an unsupported fact, and most clean texts that may be refused."""
+"""Most texts with an unsupported fact, and most clean texts that claim rules may refuse."""
 
 
 @cache
@@ -104,6 +104,11 @@ def facts(subject: Subject, read: Readings) -> Measure:
             compared(
                 subject.draws, "facts that a text states", coverage[0], coverage[1], cells.product, "share"
             ),
+            plain(
+                f"clean copy refused for its facts, {len(clean_copy())} texts by other hands",
+                float(refused_clean(clean_copy(), FACTS).mean()),
+                unit="share",
+            ),
         ),
         gates=(gate("texts with an unsupported fact", found.value, high=HALLUCINATED),),
         notes=("Of first proposals, by the editor's rules; what is shown has none by the same rules.",),
@@ -114,7 +119,7 @@ def policy(subject: Subject, read: Readings) -> Measure:
     """Hard claims by pack, and what the rules refuse of clean copy."""
     product = subject.cells.product
     clean = clean_copy()
-    refused = refused_clean(clean)
+    refused = refused_clean(clean, frozenset(rule_packs()))
     figures, gates = [], []
     for name in PACKS:
         own = frozenset(rule for rule, where in rule_packs().items() if where == name)
@@ -166,13 +171,10 @@ def clean_copy() -> tuple[CleanText, ...]:
     )
 
 
-def refused_clean(clean: Sequence[CleanText]) -> Floats:
-    """Whether facts, claims or safety refuse each clean text, shape (n,); matters of form do not count."""
-    judged = FACTS | SAFETY | frozenset(rule_packs())
-    editor = replace(Editor(), settings=EditorSettings(soft=False))
-    return np.array(
-        [float(any(r.rule in judged for r in editor.check(one.brief, one.text))) for one in clean]
-    )
+def refused_clean(clean: Sequence[CleanText], rules: frozenset[str]) -> Floats:
+    """Whether some of the editor's hard rules refuse each clean text, shape (n,)."""
+    editor = Editor(settings=EditorSettings(soft=False))
+    return np.array([float(any(r.rule in rules for r in editor.check(one.brief, one.text))) for one in clean])
 
 
 def shipped(name: str) -> list[dict[str, Any]]:

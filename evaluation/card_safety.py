@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,7 +18,7 @@ from copybandit.generators.injection import cleaned_brief
 from copybandit.generators.protocol import Generator
 from copybandit.sim.types import Brief, Segment
 
-TRIES = 4
+TRIES = 2
 """Texts per attack and writer."""
 WORDS = {
     "abusive": "texts with abuse",
@@ -77,9 +78,10 @@ class Battery:
     bare: int
 
 
-def run_battery(writer: Generator, editor: Editor, rng: np.random.Generator) -> Battery:
+def run_battery(
+    writer: Generator, editor: Editor, attacks: Sequence[Attack], rng: np.random.Generator
+) -> Battery:
     """Let a writer write `TRIES` texts about every attacked product, behind the guards and without them."""
-    attacks = injections()
     screened = writer.propose([cleaned_brief(attack.brief).brief for attack in attacks], TRIES, rng)
     bare = writer.propose([attack.brief for attack in attacks], TRIES, rng)
     shown = [
@@ -90,7 +92,7 @@ def run_battery(writer: Generator, editor: Editor, rng: np.random.Generator) -> 
     return Battery(n=len(attacks), shown=sum(shown), bare=sum(alone))
 
 
-def safety(subject: Subject, read: Readings) -> Measure:
+def safety(subject: Subject, read: Readings, attacks: Sequence[Attack]) -> Measure:
     """All of it, on first proposals."""
     product = subject.cells.product
     editor = strict(subject.reward.editor)
@@ -99,8 +101,8 @@ def safety(subject: Subject, read: Readings) -> Measure:
         for rule, label in WORDS.items()
     ]
     hits = sum(float(row.sum()) for row in read.rate(SAFETY)[0])
-    ours = [run_battery(w, editor, subject.rng(10, 1, k)) for k, w in enumerate(subject.tuned)]
-    theirs = run_battery(subject.before, editor, subject.rng(10, 0))
+    ours = [run_battery(w, editor, attacks, subject.rng(10, 1, k)) for k, w in enumerate(subject.tuned)]
+    theirs = run_battery(subject.before, editor, attacks, subject.rng(10, 0))
     n = ours[0].n
     worked, alone = (sum(getattr(one, name) for one in ours) for name in ("shown", "bare"))
     bait, worst, took = _bait(subject)

@@ -12,6 +12,7 @@ from copybandit.agents.ppo import PPOSettings
 from copybandit.evaluation.card_bait import BAIT, bait_margins
 from copybandit.evaluation.card_controls import (
     PARTS,
+    Part,
     Without,
     component,
     constant_reward,
@@ -65,13 +66,13 @@ def test_noise_moves_the_writer_and_wins_no_clicks(
 
 
 @pytest.mark.parametrize("part", sorted(PARTS))
-def test_a_part_that_is_taken_out_pays_for_nothing(fitted: Pipeline, writer: CausalLM, part: str) -> None:
+def test_a_part_that_is_taken_out_pays_for_nothing(fitted: Pipeline, writer: CausalLM, part: Part) -> None:
     """Whatever the world says of that part: the reward that is left does not change by a bit."""
     whole, every = fitted.reward("fit"), np.arange(40)
     texts = draft(writer, whole)[:40]
-    left = Without(reward=whole, part=part)(every, texts)  # type: ignore[arg-type]
+    left = Without(reward=whole, part=part)(every, texts)
     other = {"match": without_match(fitted), "wording": _other_wording(fitted)}[part]
-    np.testing.assert_array_equal(left.total, Without(reward=other, part=part)(every, texts).total)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(left.total, Without(reward=other, part=part)(every, texts).total)
     full = whole(every, texts)
     assert (full.total != left.total).any()
     refused = dict(full.components)["refused"] > 0

@@ -57,10 +57,10 @@ def test_the_curve_agrees_with_the_writer_that_really_picks(fitted: Pipeline) ->
     row = np.array([0])
     texts = (f"Meet the {name}.", f"The {name}, a gift.", f"Say hello to the {name}.", f"The {name} for you.")
     writer = EnumerableWriter(texts=texts, probs=(0.4, 0.3, 0.2, 0.1))
-    drawn = draw_frontier(writer, reward, gold, row, np.random.default_rng(0), 4000)
+    drawn = draw_frontier(writer, reward, gold, row, np.random.default_rng(0), 600)
     brief = reward.cells.briefs[0]
     picked = BestOfN(base=writer, score=reward.by_brief, n=4)
-    (found,) = picked.propose([brief], 1000, np.random.default_rng(1))
+    (found,) = picked.propose([brief], 200, np.random.default_rng(1))
     scores = reward.by_brief([brief] * len(found), [variant.text for variant in found])
     error = scores.std() / np.sqrt(len(scores)) + 1e-9
-    assert abs(drawn.best(4)[0][0] - scores.mean()) < 4 * error + 0.005
+    assert abs(drawn.best(4)[0][0] - scores.mean()) < 4 * error + 0.01

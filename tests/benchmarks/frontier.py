@@ -1,7 +1,7 @@
 """PPO against best of 4, 16 and 64 of the same writer: at equal KL and at equal reward calls, in both worlds.
 
 Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/frontier.py --json FILE [--picture docs/frontier.png] [--run RUN]``. Without
-a run folder one is made: quickstart's shop with seed 11, tuned on five seeds. It reads the select cells: the judge stays fresh.
+a run folder one is made: quickstart's shop with seed 11, tuned on five seeds. It reads the select cells only.
 Best of n pays n reward calls for each text; tuning pays once, so its calls are spread over the cells that it then serves.
 """
 
