@@ -32,6 +32,7 @@ class Asked:
     part: str | None
     budget: float | None
     seed: int
+    products: int | None
     card: bool
     strict: bool
     json: bool
@@ -60,6 +61,7 @@ class Asked:
             part=part,  # type: ignore[arg-type]  # the record checks it
             budget=self.budget,
             seed=self.seed,
+            products=self.products,
         )
 
 

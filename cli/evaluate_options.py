@@ -42,6 +42,10 @@ def evaluate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything drawn here.")] = 0,
+    products: Annotated[
+        int | None,
+        typer.Option(min=1, help="Products that are read, at most; all of the split if not given."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
     out: Annotated[
         Path | None,
@@ -54,6 +58,6 @@ def evaluate(
     execute(
         Asked(
             checkpoints=tuple(checkpoints), run=run, config=config, against=against, part=part, card=card,
-            strict=strict, budget=kl_budget, seed=seed, json=json, out=out,
+            strict=strict, budget=kl_budget, seed=seed, products=products, json=json, out=out,
         )
     )  # fmt: skip

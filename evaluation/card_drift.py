@@ -23,14 +23,11 @@ CORRELATION, DRIFT = 0.2, 0.15
 
 def distance(subject: Subject) -> Measure:
     """KL per text and per token, estimated on the writers' own first proposals."""
-    briefs, product = subject.cells.briefs, subject.cells.product
-    ratios, tokens = [], []
-    for writer, texts in zip(subject.tuned, subject.ours.first, strict=True):
-        ratio = writer.log_prob(briefs, texts) - subject.before.log_prob(briefs, texts)
-        ratios.append(np.where(np.isfinite(ratio), ratio, 0.0))
-        tokens.append(np.array([len(row) for row in subject.before.response_ids(texts)], np.float64))
-    kl = subject.draws.mean(np.stack(ratios), product)
-    per_token = float(np.sum(ratios) / np.sum(tokens))
+    product, told = subject.cells.product, subject.likelihoods
+    ratio = told.own - told.frozen
+    ratio = np.where(np.isfinite(ratio), ratio, 0.0)  # an empty proposal became the product's name
+    kl = subject.draws.mean(ratio, product)
+    per_token = float(ratio.sum() / told.tokens.sum())
     last = [float(row.mean()) for row in subject.ratios if len(row)]
     ratio_gates = [
         gate("probability ratio of the last updates", over_seeds(last), low=RATIO[0], high=RATIO[1])
@@ -42,7 +39,12 @@ def distance(subject: Subject) -> Measure:
         figures=(
             figure("KL per text", kl, unit="nats"),
             plain("KL per token", per_token, unit="nats"),
-            plain("tokens per text", float(np.mean(tokens)), unit="tokens"),
+            plain(
+                "tokens per text",
+                float(told.tokens.mean()),
+                before=float(told.tokens_before.mean()),
+                unit="tokens",
+            ),
             plain("probability ratio of the last updates", over_seeds(last) if last else None),
         ),
         gates=(gate("KL within its budget", kl.value, high=subject.budget), *(ratio_gates if last else ())),

@@ -13,9 +13,8 @@ from copybandit.evaluation.card_figures import over_seeds, plain
 from copybandit.evaluation.card_subject import Subject
 from copybandit.evaluation.self_bleu import tokens_of
 from copybandit.generators.facts import said_of
-from copybandit.generators.prompts import field_prompt
 from copybandit.generators.proofreading import lints
-from copybandit.sim.types import Brief
+from copybandit.sim.types import Brief, Floats
 
 WITHIN = 1.1
 """Most that each figure may be of what it was before."""
@@ -66,13 +65,10 @@ def repeated(texts: Sequence[str]) -> float:
     return again / max(1, total)
 
 
-def perplexity(subject: Subject, texts: Sequence[str]) -> float:
-    """Exp of the nats per token that the frozen writer finds in texts, at temperature 1."""
-    before = subject.before
-    found = before.text_log_prob([field_prompt(brief) for brief in subject.cells.briefs], texts)
-    tokens = np.array([len(row) for row in before.response_ids(texts)])
-    known = np.isfinite(found)
-    return float(np.exp(-found[known].sum() / max(1, tokens[known].sum())))
+def perplexity(log_prob: Floats, tokens: Floats) -> float:
+    """Exp of the nats per token that a frozen writer finds in texts, each of shape (seeds, n)."""
+    known = np.isfinite(log_prob)
+    return float(np.exp(-log_prob[known].sum() / max(1.0, tokens[known].sum())))
 
 
 def fluency(subject: Subject) -> Measure:
@@ -84,7 +80,10 @@ def fluency(subject: Subject) -> Measure:
         ours, theirs = (over_seeds([read(row) for row in d.first]) for d in (subject.ours, subject.theirs))
         return Pair(ours=ours, theirs=theirs)
 
-    surprise, again = over(lambda row: perplexity(subject, row)), over(repeated)
+    told, again = subject.likelihoods, over(repeated)
+    surprise = Pair(
+        ours=perplexity(told.frozen, told.tokens), theirs=perplexity(told.before, told.tokens_before)
+    )
     slips = over(lambda row: lints_per_100(briefs, row)) if known else None
     missing = "" if known else "needs Harper: pip install 'copybandit[quality]'"
     return Measure(

@@ -24,6 +24,7 @@ from copybandit.evaluation.card_subject import Subject, write_drafts
 from copybandit.evaluation.card_trail import overoptimised, trail_of, walk
 from copybandit.evaluation.card_value import value
 from copybandit.evaluation.card_variety import variety
+from copybandit.evaluation.cells import CellReward
 from copybandit.evaluation.frontier import draw_frontier
 from copybandit.evaluation.load_settings import read_settings
 from copybandit.evaluation.pipeline import Pipeline
@@ -55,9 +56,10 @@ class CardRequest:
         part: split of products and shoppers that is read.
         budget: nats per text that tuning was allowed; None takes the run's tune.kl_target.
         seed: of what is drawn.
+        products: of the split, at most, evenly spaced; None reads all.
 
     Raises:
-        DataError: no checkpoint, one twice, or an unknown part.
+        DataError: no checkpoint, one twice, an unknown part, or no product.
     """
 
     checkpoints: tuple[Path, ...]
@@ -66,8 +68,11 @@ class CardRequest:
     part: Part = "judge"
     budget: float | None = None
     seed: int = 0
+    products: int | None = None
 
     def __post_init__(self) -> None:
+        if self.products is not None and self.products < 1:
+            raise DataError(f"--products must be at least 1, got {self.products}; leave it out to read all")
         if self.part not in PARTS:
             raise DataError(f"--part must be one of {', '.join(PARTS)}, got {self.part!r}; correct it")
         if not self.checkpoints:
@@ -129,7 +134,7 @@ def prepare(request: CardRequest, progress: Progress) -> Prepared:
     _check_tokens(tuned, before, request)
     hashes = tuple(weights_hash(writer.model) for writer in tuned)
     readings = mark_reading(folder, hashes) if request.part == "judge" else ()
-    reward = pipeline.reward(request.part)
+    reward = _some(pipeline.reward(request.part), request.products)
     progress.stage("write", total=2)
     drafts = []
     for method, writers in ((1, tuned), (0, [before] * len(tuned))):
@@ -162,6 +167,16 @@ def prepare(request: CardRequest, progress: Progress) -> Prepared:
     )
     semi = pipeline.settings.world != "synthetic"
     return Prepared(subject=subject, checkpoints=found, readings=readings, semi_synthetic=semi)
+
+
+def _some(reward: CellReward, products: int | None) -> CellReward:
+    """The reward in the cells of some products, evenly spaced."""
+    cells = reward.cells
+    every = np.unique(cells.product)
+    if products is None or products >= len(every):
+        return reward
+    kept = every[np.linspace(0, len(every) - 1, products).round().astype(np.int64)]
+    return CellReward(reward.world, cells.take(np.flatnonzero(np.isin(cells.product, kept))), reward.editor)
 
 
 def _check_tokens(tuned: Sequence[CausalLM], before: CausalLM, request: CardRequest) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from copybandit.sim.world import World
 if TYPE_CHECKING:
     from copybandit.generators.lm import CausalLM
 
-PROBED = 240
+PROBED = 120
 """Cells, at most, of measures that draw many texts for each."""
 
 
@@ -36,6 +37,24 @@ class Drafts:
     first: tuple[tuple[str, ...], ...]
     shown: tuple[tuple[str, ...], ...]
     refused: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likelihoods:
+    """How likely first proposals are, in nats at the sampling temperature, and how long; each of shape (seeds, n).
+
+    Attributes:
+        own: tuned copy under its own writer.
+        frozen: the same under the writer before tuning.
+        before: copy of the writer before tuning under itself.
+        tokens, tokens_before: of tuned copy and of copy before tuning, ends included.
+    """
+
+    own: Floats
+    frozen: Floats
+    before: Floats
+    tokens: Floats
+    tokens_before: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +100,23 @@ class Subject:
     def cells(self) -> Cells:
         """Those that are read."""
         return self.reward.cells
+
+    @cached_property
+    def likelihoods(self) -> Likelihoods:
+        """Of first proposals; three forward passes per seed, which several measures share."""
+        briefs, before = self.cells.briefs, self.before
+        pairs = list(zip(self.tuned, self.ours.first, strict=True))
+
+        def tokens(rows: Sequence[Sequence[str]]) -> Floats:
+            return np.array([[len(ids) for ids in before.response_ids(row)] for row in rows], np.float64)
+
+        return Likelihoods(
+            own=np.stack([writer.log_prob(briefs, row) for writer, row in pairs]),
+            frozen=np.stack([before.log_prob(briefs, row) for _, row in pairs]),
+            before=np.stack([before.log_prob(briefs, row) for row in self.theirs.first]),
+            tokens=tokens(self.ours.first),
+            tokens_before=tokens(self.theirs.first),
+        )
 
     def probe(self, cells: Cells | None = None) -> Ints:
         """Rows of whole products, evenly spaced, `PROBED` cells at most but one product at least."""

@@ -13,8 +13,7 @@ from copybandit.evaluation.card import Measure, gate
 from copybandit.evaluation.card_figures import over_seeds, plain
 from copybandit.evaluation.card_subject import Subject
 from copybandit.evaluation.self_bleu import self_bleu, tokens_of
-from copybandit.generators.protocol import Generator
-from copybandit.sim.types import Brief, Ints
+from copybandit.sim.types import Brief, Floats, Ints
 
 SELF_BLEU, UNIQUE = 0.05, 0.9
 """Most that self-BLEU may rise, and least share of the unique texts that must be left."""
@@ -86,34 +85,20 @@ def pattern(brief: Brief, text: str) -> str:
     return _NUMBER.sub("<number>", low)
 
 
-def entropy_of(writer: Generator, briefs: Sequence[Brief], texts: Sequence[str], tokens: Ints) -> float:
-    """Nats per token: mean negative log probability of a writer's own texts."""
-    found = writer.log_prob(briefs, texts)
-    known = np.isfinite(found)
-    return float(-found[known].sum() / max(1, tokens[known].sum()))
+def entropy_of(log_prob: Floats, tokens: Floats) -> float:
+    """Nats per token: mean negative log probability of a writer's own texts, each of shape (seeds, n)."""
+    known = np.isfinite(log_prob)
+    return float(-log_prob[known].sum() / max(1.0, tokens[known].sum()))
 
 
 def variety(subject: Subject) -> Measure:
     """Variety of first proposals, tuned and before."""
-    cells, before = subject.cells, subject.before
+    cells, told = subject.cells, subject.likelihoods
     ours, theirs = (
         [variety_of(cells.briefs, row, cells.product) for row in drafts.first]
         for drafts in (subject.ours, subject.theirs)
     )
-    entropy = [
-        over_seeds(
-            [
-                entropy_of(
-                    writer, cells.briefs, row, np.array([len(ids) for ids in before.response_ids(row)])
-                )
-                for writer, row in zip(writers, drafts.first, strict=True)
-            ]
-        )
-        for writers, drafts in (
-            (subject.tuned, subject.ours),
-            ([before] * len(subject.tuned), subject.theirs),
-        )
-    ]
+    entropy = entropy_of(told.own, told.tokens), entropy_of(told.before, told.tokens_before)
 
     def mean(rows: list[Variety], name: str) -> float:
         return over_seeds([getattr(row, name) for row in rows])

@@ -31,6 +31,7 @@ def asked(shop: Pipeline, **given: object) -> Asked:
         "part": None,
         "budget": None,
         "seed": 0,
+        "products": None,
         "card": False,
         "strict": False,
         "json": False,
