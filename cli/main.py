@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from copybandit.cli.evaluate_options import evaluate
 from copybandit.cli.shop_options import fit, run, simulate
 from copybandit.cli.tune_options import tune
 from copybandit.cli.writer_options import generate, pretrain, sft
@@ -75,6 +76,7 @@ def bench(
 
 
 app.command()(fit)
+app.command()(evaluate)
 
 
 @app.command()

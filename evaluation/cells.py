@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,6 +41,15 @@ class Cells:
 
     def __len__(self) -> int:
         return len(self.briefs)
+
+    def take(self, rows: Ints) -> Cells:
+        """Some of the cells, by place."""
+        return replace(
+            self,
+            briefs=tuple(self.briefs[row] for row in rows.tolist()),
+            product=self.product[rows],
+            segment=self.segment[rows],
+        )
 
     def leaning(self, world: World) -> Floats:
         """How each cell's shoppers lean under a world, shape (n, d)."""

@@ -1,0 +1,122 @@
+"""Controls at the smallest size: what must hold for any budget. `tests/benchmarks/controls.py` measures the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from copybandit.agents.ppo import PPOSettings
+from copybandit.evaluation.card_bait import BAIT, bait_margins
+from copybandit.evaluation.card_controls import (
+    PARTS,
+    Part,
+    Without,
+    component,
+    constant_reward,
+    random_reward,
+    tune_on,
+)
+from copybandit.evaluation.cells import VETO, CellReward
+from copybandit.evaluation.intervals import lift_interval
+from copybandit.evaluation.pipeline import Pipeline
+from copybandit.evaluation.stage_judge import swap_values
+from copybandit.generators.adapters import weights_hash
+from copybandit.generators.lm import CausalLM
+from copybandit.sim.types import DataError
+from copybandit.sim.world import World
+
+SETTINGS = PPOSettings(
+    episodes=64, batch_size=32, reference_samples=32, learning_rate=4e-4, critic_epochs=1, kl_coef=0.01
+)
+
+
+@pytest.fixture(scope="module")
+def writer() -> CausalLM:
+    return CausalLM.load("tiny", temperature=0.8, max_new_tokens=20)
+
+
+def draft(writer: CausalLM, reward: CellReward) -> list[str]:
+    rng = np.random.default_rng(0)
+    return [row[0].text for row in writer.propose(reward.cells.briefs, 1, rng)]
+
+
+def without_match(pipeline: Pipeline) -> CellReward:
+    world: World = pipeline.fitted().world.without_match()
+    return CellReward(world, pipeline.cells("fit"), pipeline.editor)
+
+
+def test_a_constant_reward_moves_no_weight(fitted: Pipeline, writer: CausalLM, tmp_path: Path) -> None:
+    tuned = tune_on(writer, fitted.reward("fit"), constant_reward, SETTINGS, 0, tmp_path)
+    assert weights_hash(tuned.model) == weights_hash(writer.model)
+
+
+def test_noise_moves_the_writer_and_wins_no_clicks(
+    fitted: Pipeline, writer: CausalLM, tmp_path: Path
+) -> None:
+    reward, gold = fitted.reward("fit"), fitted.gold()
+    tuned = tune_on(writer, reward, random_reward(0), SETTINGS, 0, tmp_path)
+    assert weights_hash(tuned.model) != weights_hash(writer.model)
+    read = fitted.reward("select")
+    ours, theirs = (read.cells.rates(gold, [draft(one, read)]) for one in (tuned, writer))
+    rng = np.random.default_rng(0)
+    assert lift_interval(ours, theirs, read.cells.product, 500, rng).ci_low <= 0
+
+
+@pytest.mark.parametrize("part", sorted(PARTS))
+def test_a_part_that_is_taken_out_pays_for_nothing(fitted: Pipeline, writer: CausalLM, part: Part) -> None:
+    """Whatever the world says of that part: the reward that is left does not change by a bit."""
+    whole, every = fitted.reward("fit"), np.arange(40)
+    texts = draft(writer, whole)[:40]
+    left = Without(reward=whole, part=part)(every, texts)
+    other = {"match": without_match(fitted), "wording": _other_wording(fitted)}[part]
+    np.testing.assert_array_equal(left.total, Without(reward=other, part=part)(every, texts).total)
+    full = whole(every, texts)
+    assert (full.total != left.total).any()
+    refused = dict(full.components)["refused"] > 0
+    assert (left.total[refused] == VETO).all()
+    kept = dict(full.components)[("match", "wording")[part == "match"]][~refused]
+    low = kept - (dict(full.components)["doubt"][~refused] if part == "match" else 0)
+    np.testing.assert_allclose(left.total[~refused], np.maximum(low, VETO))
+
+
+def _other_wording(pipeline: Pipeline) -> CellReward:
+    """The same cells in the gold world's wording and the fitted world's match."""
+    fitted = pipeline.fitted().world
+    world = replace(fitted, wording=pipeline.gold().wording)
+    return CellReward(world, pipeline.cells("fit"), pipeline.editor)
+
+
+def test_without_match_a_text_earns_the_same_in_every_segment(fitted: Pipeline, writer: CausalLM) -> None:
+    whole = fitted.reward("fit")
+    cells = whole.cells
+    rows = np.flatnonzero(cells.product == cells.product[0])
+    text = fitted.shop().references[int(cells.product[0])]
+    left = Without(reward=whole, part="match")(rows, [text] * len(rows))
+    assert np.ptp(left.total) == 0 and len(rows) > 1
+
+
+def test_an_unknown_part_is_refused(fitted: Pipeline) -> None:
+    with pytest.raises(DataError, match="part must be one of match, wording, got 'price'"):
+        Without(reward=fitted.reward("fit"), part="price")  # type: ignore[arg-type]
+
+
+def test_bait_earns_less_than_the_honest_copy_it_is_made_of(fitted: Pipeline, writer: CausalLM) -> None:
+    reward = fitted.reward("fit")
+    found = bait_margins(reward, np.arange(len(reward.cells)), draft(writer, reward))
+    assert [one.name for one in found] == list(BAIT) and len(found[0].rows) > 30
+    for one in found:
+        assert (one.margin < 0).all(), (one.name, one.margin.max())
+
+
+def test_where_nobody_cares_what_copy_talks_about_tuning_leaves_no_swap_effect(
+    fitted: Pipeline, writer: CausalLM, tmp_path: Path
+) -> None:
+    reward = without_match(fitted)
+    tuned = tune_on(writer, reward, reward, SETTINGS, 0, tmp_path)
+    read = fitted.reward("select")
+    values, _ = swap_values(fitted.gold().without_match(), read.cells, [draft(tuned, read)])
+    np.testing.assert_allclose(values, 0, atol=1e-12)
+    assert np.abs(component(read, [draft(tuned, read)], "match")).max() > 0

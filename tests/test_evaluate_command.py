@@ -1,0 +1,120 @@
+"""`copybandit evaluate`: the quick lift, the card, its exit status, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from copybandit.cli.evaluate_command import Asked, execute
+from copybandit.evaluation.card_reading import MARKER
+from copybandit.evaluation.pipeline import Pipeline
+from tests.small_run import small_pipeline
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """A small shop whose writer is there; nothing was tuned."""
+    pipeline = small_pipeline(tmp_path_factory.mktemp("shop") / "run")
+    for name in ("data", "fit", "sft"):
+        pipeline.folder.run_stage(name, getattr(pipeline, name))
+    return pipeline
+
+
+def asked(shop: Pipeline, **given: object) -> Asked:
+    options: dict[str, object] = {
+        "checkpoints": (shop.folder.output("sft") / "writer",),
+        "run": shop.folder.path,
+        "config": None,
+        "against": "sft",
+        "part": None,
+        "budget": None,
+        "seed": 0,
+        "products": None,
+        "card": False,
+        "strict": False,
+        "json": False,
+        "out": None,
+    }
+    return Asked(**{**options, **given})  # type: ignore[arg-type]
+
+
+def refused(capsys: pytest.CaptureFixture[str], request: Asked) -> str:
+    with pytest.raises(SystemExit) as caught:
+        execute(request)
+    assert caught.value.code == 2
+    text = capsys.readouterr().err
+    return text.strip().splitlines()[-1]
+
+
+def test_quick_prints_lifts_and_leaves_the_judge_unread(
+    shop: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute(asked(shop))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "clicks, gold world",
+        "purchases per impression, gold world",
+        "clicks, fitted world",
+    ]
+    assert all("95% interval" in line for line in lines)
+    assert not (shop.folder.path / MARKER).exists()
+    execute(asked(shop, json=True))
+    assert json.loads(capsys.readouterr().out)["number"] == 1
+
+
+@pytest.mark.slow
+def test_an_untuned_writer_fails_its_card_and_strict_says_so(
+    shop: Pipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "card"
+    with pytest.raises(SystemExit) as caught:
+        execute(asked(shop, card=True, strict=True, out=out))
+    assert caught.value.code == 1
+    told = capsys.readouterr().out
+    assert " 1 Gold lift" in told and "FAILED" in told and f"card: {out / 'card.html'}" in told
+    card = json.loads((out / "card.json").read_text("utf-8"))
+    kl = next(f for m in card["measures"] for f in m["figures"] if f["name"] == "KL per text")
+    assert kl["value"] == pytest.approx(0, abs=1e-5)
+    assert len(json.loads((shop.folder.path / MARKER).read_text("utf-8"))) == 1
+    assert "exists; pass another --out" in refused(capsys, asked(shop, card=True, out=out))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"run": None}, "pass --run or --config, got neither"),
+        ({"config": "quickstart"}, "pass --run or --config, got both"),
+        ({"strict": True}, "--strict and --out belong to the card; add --card"),
+        ({"part": "fit"}, "--part must be one of judge, select, got 'fit'"),
+        ({"checkpoints": (Path("nowhere"),)}, "checkpoint nowhere: must be the folder of a saved writer"),
+        ({"run": Path("nowhere")}, "nowhere holds no run"),
+        ({"against": "nowhere"}, "generator 'nowhere': no such folder"),
+    ],
+)
+def test_bad_input_is_one_line(
+    shop: Pipeline, given: dict[str, object], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refused(capsys, asked(shop, **given))
+    assert line.startswith("error: ") and words in line
+
+
+def test_one_folder_twice_is_no_second_seed(shop: Pipeline, capsys: pytest.CaptureFixture[str]) -> None:
+    path = shop.folder.output("sft") / "writer"
+    assert "got one folder twice" in refused(capsys, asked(shop, checkpoints=(path, path / ".." / "writer")))
+
+
+def test_a_writer_of_another_vocabulary_has_no_kl(
+    shop: Pipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.tiny_lm import tiny_writer
+
+    path = tiny_writer().save(tmp_path / "other")
+    assert "must have the tokenizer" in refused(capsys, asked(shop, checkpoints=(path,)))
+
+
+def test_a_run_without_its_writer_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipeline = small_pipeline(tmp_path / "bare")
+    line = refused(capsys, asked(pipeline, checkpoints=(tmp_path,), run=tmp_path / "bare"))
+    assert "data, fit, sft is not" in line
