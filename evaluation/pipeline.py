@@ -66,13 +66,9 @@ def run(settings: RunSettings, folder: RunFolder[RunSettings], progress: Progres
     if folder.stage("data"):
         left_out(folder.output("data"))
     for name in ("data", "fit", "sft", "tune", "judge", "bandit"):
-<<<<<<< HEAD
         folder.run_stage(name, getattr(pipeline, name), keep=name == "tune")
-=======
-        folder.run_stage(name, getattr(pipeline, name))
     if settings.weekly.weeks:
         folder.run_stage("weekly", pipeline.weekly)
->>>>>>> w-clicks
     progress.stage("report")
     return pipeline.report()
 
