@@ -17,24 +17,27 @@ from copybandit.agents.policy_module import ChosenTokens, PolicyModule
 from copybandit.agents.trl_guard import importing_trl
 
 with importing_trl():
-    from trl.experimental.ppo import ppo_trainer as loop
+    from trl.experimental.ppo import ppo_trainer
+
+LOOP: Any = ppo_trainer
+"""The module whose names TRL's loop looks up."""
 
 
 @contextmanager
 def lean_loop() -> Iterator[None]:
     """Let TRL's loop roll out by `PolicyModule.rollout`, and take log probabilities that are there already."""
-    theirs = loop.batch_generation, loop.selective_log_softmax
-    log_softmax = loop.selective_log_softmax
+    theirs = LOOP.batch_generation, LOOP.selective_log_softmax
+    log_softmax = LOOP.selective_log_softmax
 
     def chosen(logits: Tensor | ChosenTokens, index: Tensor) -> Tensor:
         found: Tensor = logits.log_prob if isinstance(logits, ChosenTokens) else log_softmax(logits, index)
         return found
 
-    loop.batch_generation, loop.selective_log_softmax = _rolled_out, chosen
+    LOOP.batch_generation, LOOP.selective_log_softmax = _rolled_out, chosen
     try:
         yield
     finally:
-        loop.batch_generation, loop.selective_log_softmax = theirs
+        LOOP.batch_generation, LOOP.selective_log_softmax = theirs
 
 
 def _rolled_out(

@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from copybandit.agents.chosen_tokens import from_logits
-from copybandit.agents.lean_loop import lean_loop, loop
+from copybandit.agents.lean_loop import LOOP, lean_loop
 from copybandit.agents.llama_reader import LlamaReader, readable
 from copybandit.agents.packed_rows import PackedRows, same_rows
 from copybandit.agents.policy_module import ChosenTokens, PolicyModule, PromptWidth, Untuned
@@ -67,7 +67,7 @@ def adapted_model(rank: int | None, *, kv_heads: int = 1) -> tuple[Any, Any]:
 def gradients(model: Any, reader: Reader, rows: PackedRows) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     model.zero_grad()
     log_prob, entropy = reader.read(rows)
-    (log_prob * torch.arange(len(log_prob)).cos()).sum().backward()
+    (log_prob * torch.arange(len(log_prob)).cos()).sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
     found = {
         name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None
     }
@@ -157,16 +157,16 @@ def test_chosen_tokens_stand_for_logits_wherever_trls_loop_looks() -> None:
     answer = torch.randint(11, (3, 4))
     log_prob, entropy = (part.view(3, 4) for part in from_logits(logits.flatten(0, 1), answer.flatten(), 0.5))
     tokens: Any = ChosenTokens(log_prob=log_prob, entropy=entropy, prompt=6, temperature=0.5)
-    theirs = loop.selective_log_softmax
+    theirs = LOOP.selective_log_softmax
     with lean_loop():
         part = tokens[:, 5:-1]
         part /= 0.5 + 1e-7
-        assert torch.equal(loop.selective_log_softmax(part, answer), log_prob)
-        torch.testing.assert_close(loop.selective_log_softmax(logits / 0.5, answer), log_prob)
+        assert torch.equal(LOOP.selective_log_softmax(part, answer), log_prob)
+        torch.testing.assert_close(LOOP.selective_log_softmax(logits / 0.5, answer), log_prob)
         share = torch.nn.functional.softmax(part, dim=-1)
         found = torch.logsumexp(part, dim=-1) - torch.sum(share * part, dim=-1)
         assert torch.equal(found, entropy)
-    assert loop.selective_log_softmax is theirs
+    assert LOOP.selective_log_softmax is theirs
     assert torch.equal(tokens[1:2].log_prob, log_prob[1:2])
     with pytest.raises(IndexError, match=r"\[:, 5:-1\]"):
         tokens[:, 4:-1]
@@ -271,7 +271,7 @@ def test_bfloat16_earns_what_single_precision_earns(rank: int | None, tmp_path: 
     )  # fmt: skip
     earned = {}
     for precision in ("float32", "bfloat16"):
-        rounded = replace(exact, precision=precision)  # type: ignore[arg-type]  # both are of the Literal
+        rounded = replace(exact, precision=precision)
         updates = tune_ppo(
             tiny_writer(spread=0.02 if rank is None else 0.2), PROMPTS, letters, rounded, 0, tmp_path
         ).updates
