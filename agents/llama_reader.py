@@ -128,8 +128,8 @@ class _Turned(torch.autograd.Function):
 
 def _turn(heads: Tensor, turn: Tensor, turned: int) -> Tensor:
     out = torch.empty_like(heads, memory_format=torch.contiguous_format)
-    pairs = heads[:, :turned].float().unflatten(-1, (-1, 2))
-    out[:, :turned] = torch.view_as_real(torch.view_as_complex(pairs.contiguous()) * turn).flatten(-2)
+    pairs = heads[:, :turned].float().reshape(len(heads), turned, -1, 2)
+    out[:, :turned] = torch.view_as_real(torch.view_as_complex(pairs) * turn).flatten(-2)
     out[:, turned:] = heads[:, turned:]
     return out
 

@@ -21,12 +21,11 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -40,6 +39,7 @@ from copybandit.agents.corpus import draw_brief
 from copybandit.agents.ppo import PPOSettings, PPOUpdate, tune_ppo
 from copybandit.agents.reward_seam import Reward
 from copybandit.evaluation import tuning_cost
+from copybandit.evaluation.bench_turns import Asked, turns
 from copybandit.generators.decoding import multiplies_bf16
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt
@@ -140,7 +140,7 @@ def stock(side: Side, told: Callable[[float, float], bool]) -> None:
             args=config, processing_class=writer.tokenizer, model=policy, ref_model=reference, reward_model=scored,
             value_model=value, train_dataset=Dataset.from_dict({"input_ids": rows}), callbacks=[Told()],
         )  # fmt: skip
-        trainer.train()
+        trainer.train()  # type: ignore[no-untyped-call]  # TRL leaves it without annotations
 
 
 def style_judge(writer: CausalLM, side: Side) -> Any:
@@ -178,54 +178,15 @@ def answer(side: Side) -> None:
         (stock if side.who == "stock" else ours)(side, told)
 
 
-class Asked:
-    """A side's process, which waits to be asked."""
-
-    def __init__(self, side: Side) -> None:
-        self.side, self._said = side, tempfile.TemporaryFile("w+")
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", __file__, "--side", json.dumps(vars(side))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, text=True,
-        )  # fmt: skip
-
-    def update(self) -> dict[str, float] | None:
-        """Let it do one update; None where it ended."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
-        try:
-            stdin.write("\n")
-            stdin.flush()
-            found: dict[str, float] = json.loads(stdout.readline())
-        except (BrokenPipeError, json.JSONDecodeError):
-            return None
-        return found
-
-    def close(self) -> str:
-        """End it; the last line it had to say."""
-        self._process.terminate()
-        self._process.communicate()
-        with self._said:
-            self._said.seek(0)
-            return (self._said.read().strip().splitlines() or [""])[-1][:300]
+def asked(side: Side) -> Asked:
+    """A side's process."""
+    return Asked(f"{side.who} of {side.writer}", [__file__, "--side", json.dumps(vars(side))])
 
 
-def turns(sides: list[Side], seconds: float) -> tuple[dict[str, list[dict[str, float]]], list[str]]:
-    """Updates of sides that take turns, until the time is up or there are enough; and why sides dropped out."""
-    asked, found, lost = [Asked(side) for side in sides], dict[str, list[dict[str, float]]](), list[str]()
-    end = time.perf_counter() + seconds
-    for turn in range(TURNS + 1):
-        for one in list(asked):
-            update = one.update()
-            if update is None:
-                asked.remove(one)
-                lost.append(f"{one.side.who} of {one.side.writer}: {one.close()}")
-            elif turn:
-                found.setdefault(one.side.who, []).append(update)
-        if turn and time.perf_counter() > end:
-            break
-    for one in asked:
-        one.close()
-    return found, lost
+def turns_of(sides: list[Side], seconds: float) -> tuple[dict[str, list[dict[str, float]]], list[str]]:
+    """Updates of sides that take turns, by who does them; and why sides dropped out."""
+    found, lost = turns([asked(side) for side in sides], TURNS, seconds)
+    return {side.who: told for side, told in zip(sides, found, strict=True) if told}, lost
 
 
 def speeds(names: list[str], seconds: float) -> dict[str, Any]:
@@ -236,7 +197,7 @@ def speeds(names: list[str], seconds: float) -> dict[str, Any]:
     for name in names:
         rows, epochs = SHAPES[name]
         sides = [Side(who=who, writer=name, rows=rows, epochs=epochs, updates=99) for who in RATES]
-        found, lost = turns(sides, seconds / len(names))
+        found, lost = turns_of(sides, seconds / len(names))
         record["skipped"] += lost
         config = CausalLM.load(name).model.config
         for who, told in found.items():
@@ -254,8 +215,10 @@ def speeds(names: list[str], seconds: float) -> dict[str, Any]:
                 into[f"length_{key}"] = median(one["length"] for one in told)
                 into[f"gigaflop_{key}"] = tuning_cost.operations(config, shape) / 1e9
                 into[f"floor_s_{key}"], into[f"floor_share_{key}"] = floor, floor / wall
-                pairs = zip(told, found.get("stock", []), strict=False)
-                record["ratios"][f"{name}_{who}"] = median(b["wall"] / a["wall"] for a, b in pairs)
+                pairs = list(zip(told, found.get("stock", []), strict=False))
+                record["ratios"] |= (
+                    {f"{name}_{who}": median(b["wall"] / a["wall"] for a, b in pairs)} if pairs else {}
+                )
         rates = [record["ours"].get(f"episodes_per_s_{name}_{who}", 0.0) for who in RATES]
         record["ours"][f"episodes_per_s_{name}"] = max(rates)
     return record
@@ -269,15 +232,11 @@ def on_card(seconds: float) -> dict[str, Any]:
     record: dict[str, Any] = {"ours": {}, "peers": {"trl": {}}, "ratios": {}, "skipped": []}
     record["ours"] |= {"gemm_tflop_per_s": peak / 1e12, "copy_tb_per_s": bandwidth / 1e12}
     end = time.perf_counter() + seconds
-    plan = [
-        (rows, who)
-        for rows in BATCHES
-        for who in ("lora", "full", *(("stock",) if rows == BATCHES[0] else ()))
-    ]
+    plan = [(rows, who) for rows in BATCHES for who in RATES if who != "stock" or rows == BATCHES[0]]
     for place, (rows, who) in enumerate(plan):
         left = (end - time.perf_counter()) / (len(plan) - place)
         side = Side(who=who, writer="smollm2", rows=rows, epochs=4, updates=99, device="cuda")
-        found, lost = turns([side], left)
+        found, lost = turns_of([side], left)
         record["skipped"] += lost
         if who not in found:
             continue
@@ -301,23 +260,22 @@ def curves(name: str, device: str) -> dict[str, Any]:
     earned: dict[str, list[list[float]]] = {}
     for seed in SEEDS:
         for who in RATES:
-            shape = {"rows": rows, "epochs": epochs, "updates": CURVE // rows, "device": device}
-            one = Asked(Side(who=who, writer=name, seed=seed, style=True, **shape))
-            told = [update["reward"] for update in iter(one.update, None)]
+            length = CURVE // rows
+            side = Side(who=who, writer=name, rows=rows, epochs=epochs, updates=length, device=device)
+            one = asked(replace(side, seed=seed, style=True))
+            told = [update["reward"] for update in iter(one.turn, None)]
             print(f"{who} seed {seed}: {told[:1]} -> {told[-1:]} {one.close()}", file=sys.stderr, flush=True)
             earned.setdefault(who, []).append(told)
-    found = {f"curve_{name}_{who}": rows for who, rows in earned.items()}
-    for who, rows_ in earned.items():
-        found[f"mean_{name}_{who}"] = [float(np.mean(told)) for told in rows_]  # type: ignore[assignment]
-        found[f"last_quarter_{name}_{who}"] = [float(np.mean(t[-(len(t) // 4) :])) for t in rows_]  # type: ignore[assignment]
+    found = {f"curve_{name}_{who}": several for who, several in earned.items()}
+    for who, several in earned.items():
+        quarters = [[float(part.mean()) for part in np.array_split(told, 4)] for told in several]
+        found[f"quarters_{name}_{who}"] = quarters
     return {"ours": found, "peers": {}, "ratios": {}, "skipped": []}
 
 
 def main() -> None:
     """Measures and writes the record."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file to write")
     parser.add_argument("--only", choices=sorted(SHAPES), help="one writer only")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
@@ -338,7 +296,8 @@ def main() -> None:
     found["skipped"] += [] if has_smollm2() else ["smollm2: its weights are not installed"]
     machine = {
         "processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),
-        "python": platform.python_version(), "torch": torch.__version__, "load_1_minute": os.getloadavg()[0],
+        "threads": torch.get_num_threads(), "python": platform.python_version(), "torch": torch.__version__,
+        "load_1_minute": os.getloadavg()[0],
     }  # fmt: skip
     if given.device == "cuda":
         machine["card"] = torch.cuda.get_device_name()
