@@ -1,9 +1,9 @@
 """What a written headline earns: how much better it is put than the headlines people wrote for the same lede.
 
-    reward = max(mean(d) - DOUBT * sd(d) - odd, VETO),   d = w(text) - mean of w over the lede's own headlines
+    reward = mean(d) - DOUBT * sd(d) - odd - REFUSED * refused,   d = w(text) - mean of w over the lede's own headlines
     odd = ODD * (share(p) + tanh(excess / WIDTHS))
 
-in log-odds of a click, member by member of the wording ensemble w; VETO where the desk refuses. The reference is a mean over
+in log-odds of a click, member by member of the wording ensemble w. The reference is a mean over
 headlines whatever their clicks, so that a lede's subject cancels. The ensemble is fitted to clicks of the fit part alone.
 `odd` is how unlike human headlines a text is by `copybandit.sim.support`: share grows from 0 to 1 as its p-value falls from
 `SURE` to `ALPHA`, excess is how much odder it is than what is flagged, in widths. It is bounded: what a small writer writes
@@ -34,8 +34,9 @@ ROUNDS = 4
 """Searches for weak places that the guard learns from."""
 PAIRS = 32
 """Half the members of the ensemble."""
-VETO = -0.4
-"""Reward of a headline that is refused, in log-odds: below nearly all that people write."""
+REFUSED = 0.4
+"""What the desk's refusal takes, in log-odds: more than wording can make up for. A floor under the reward would hide what
+wording does wherever a small writer's copy lies below it, and make a refusal worth its while there."""
 ODD, WIDTHS = 0.15, 3.0
 """Most that either part of oddness takes, in log-odds, and its scale in widths; human headlines of a lede differ by .09."""
 
@@ -121,9 +122,8 @@ class HeadlineReward:
         """Reward of each text for its prompt, index of shape (b,)."""
         gain, doubt, odd = self.gains(index, texts)
         refused = np.array([bool(self.desk.refusals(text)) for text in texts])
-        bound = np.maximum(gain - DOUBT * doubt - odd, VETO)
         return Reward(
-            total=np.where(refused, VETO, bound),
+            total=gain - DOUBT * doubt - odd - REFUSED * refused,
             components=(
                 ("wording", gain),
                 ("doubt", DOUBT * doubt),

@@ -17,7 +17,7 @@ from copybandit.evaluation.clicks_gold import GoldHeadlines
 from copybandit.evaluation.clicks_judge import agreement, click_test
 from copybandit.evaluation.clicks_page import page
 from copybandit.evaluation.clicks_report import judge
-from copybandit.evaluation.clicks_reward import VETO, HeadlineModel, HeadlineReward, fit_headlines
+from copybandit.evaluation.clicks_reward import REFUSED, HeadlineModel, HeadlineReward, fit_headlines
 from copybandit.evaluation.clicks_rules import NewsDesk
 from copybandit.evaluation.clicks_tune import teach, tune
 from copybandit.evaluation.fit_wording import NONE
@@ -140,10 +140,11 @@ def test_the_reward_is_relative_and_vetoes(news: dict[str, News], model: Headlin
     parts = dict(found.components)
     mean = np.bincount(index, parts["wording"]) / np.bincount(index)
     np.testing.assert_allclose(mean, 0, atol=1e-9)
-    assert parts["refused"].mean() < 0.05 and (found.total >= VETO).all()
-    assert (found.total <= np.maximum(parts["wording"], VETO) + 1e-12).all()
+    assert parts["refused"].mean() < 0.05
+    assert (found.total <= parts["wording"] - REFUSED * parts["refused"] + 1e-12).all()
     assert click_test(parts["wording"][None], part, 200, np.random.default_rng(0)).accuracy.value > 0.55
-    assert reward(index[:1], ["spam spam spam spam"]).total[0] == VETO
+    spam = dict(reward(index[:1], ["spam spam spam spam"]).components)
+    assert spam["refused"].tolist() == [1.0]
 
 
 def test_a_kept_model_is_the_same_model(model: HeadlineModel, news: dict[str, News], tmp_path: Path) -> None:
