@@ -5,8 +5,8 @@ same code runs in a namespace of its own, in which some names lead here; TRL's m
 
     np.random.permutation       order of rows: a function of the seed, so that a run can be resumed; and `stop_kl`, since a
                                 pass over 0 rows is no pass
-    selective_log_softmax       takes log probabilities that are there already (`ChosenTokens`), and is told every one: metrics
-                                over answer tokens only, where TRL averages padding
+    selective_log_softmax       takes log probabilities that are there already (`ChosenTokens`), and is told every one:
+                                metrics over answer tokens only, where TRL averages padding
     batch_generation            writes the whole batch by `PolicyModule.rollout`, and keeps no scores of tokens not written;
                                 processes draw what one process would have drawn for their rows
     masked_whiten, masked_mean  over all processes, see `copybandit.agents.ppo_processes`

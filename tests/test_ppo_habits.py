@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 
 from copybandit.agents.adapters import AdapterSettings, Choice, attach
 from copybandit.agents.critic import Critic
+from copybandit.agents.policy_module import ChosenTokens
 from copybandit.agents.ppo import PPOSettings, PPOUpdate, TuneResult, tune_ppo
 from copybandit.agents.ppo_loop import Loop, mended_train, trl_names
 from copybandit.agents.ppo_order import RowOrders, epoch_order
@@ -230,14 +231,19 @@ def test_quirk_24_metrics_are_over_answer_tokens_only(
     before, after = torch.randn(2, 4, 4, 9, generator=generator).double()
     loop = Loop(_args(4), PAD, RowOrders(4, seed, 0), None)
     mends = loop.mends()
-    log_probs, permutation = mends["selective_log_softmax"], mends["np"].random.permutation  # type: ignore[attr-defined]
+    told, permutation = mends["selective_log_softmax"], mends["np"].random.permutation  # type: ignore[attr-defined]
+
+    def log_probs(logits: torch.Tensor, tokens: torch.Tensor) -> None:
+        found = logits.log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
+        told(ChosenTokens(log_prob=found, entropy=found, prompt=1, temperature=1.0), tokens)  # type: ignore[operator]
+
     with torch.no_grad():
-        log_probs(before, chosen)  # type: ignore[operator]
-        log_probs(before, chosen)  # type: ignore[operator]  # the reference's: must not count
+        log_probs(before, chosen)
+        log_probs(before, chosen)  # the reference's: must not count
     for _ in range(1 + two_passes):
         order = permutation(4)
         for rows in (order[:2], order[2:]):
-            log_probs(after[rows].requires_grad_(), chosen[rows])  # type: ignore[operator]
+            log_probs(after[rows].requires_grad_(), chosen[rows])
     old = before.log_softmax(-1).gather(-1, chosen[..., None])[..., 0][mask].numpy()
     new = after.log_softmax(-1).gather(-1, chosen[..., None])[..., 0][mask].numpy()
     ratio = np.exp(new - old)

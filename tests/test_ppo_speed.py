@@ -16,7 +16,6 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from copybandit.agents.chosen_tokens import from_logits
-from copybandit.agents.lean_loop import LOOP, lean_loop
 from copybandit.agents.llama_reader import LlamaReader, readable
 from copybandit.agents.packed_rows import PackedRows, same_rows
 from copybandit.agents.policy_module import ChosenTokens, PolicyModule, PromptWidth, Untuned
@@ -157,16 +156,14 @@ def test_chosen_tokens_stand_for_logits_wherever_trls_loop_looks() -> None:
     answer = torch.randint(11, (3, 4))
     log_prob, entropy = (part.view(3, 4) for part in from_logits(logits.flatten(0, 1), answer.flatten(), 0.5))
     tokens: Any = ChosenTokens(log_prob=log_prob, entropy=entropy, prompt=6, temperature=0.5)
-    theirs = LOOP.selective_log_softmax
-    with lean_loop():
-        part = tokens[:, 5:-1]
-        part /= 0.5 + 1e-7
-        assert torch.equal(LOOP.selective_log_softmax(part, answer), log_prob)
-        torch.testing.assert_close(LOOP.selective_log_softmax(logits / 0.5, answer), log_prob)
-        share = torch.nn.functional.softmax(part, dim=-1)
-        found = torch.logsumexp(part, dim=-1) - torch.sum(share * part, dim=-1)
-        assert torch.equal(found, entropy)
-    assert LOOP.selective_log_softmax is theirs
+    part = tokens[:, 5:-1]
+    part /= 0.5 + 1e-7
+    assert torch.equal(part.log_prob, log_prob)
+    plain = (logits / 0.5).log_softmax(-1).gather(-1, answer[..., None])[..., 0]
+    torch.testing.assert_close(plain, log_prob)
+    share = torch.nn.functional.softmax(part, dim=-1)
+    found = torch.logsumexp(part, dim=-1) - torch.sum(share * part, dim=-1)
+    assert torch.equal(found, entropy)
     assert torch.equal(tokens[1:2].log_prob, log_prob[1:2])
     with pytest.raises(IndexError, match=r"\[:, 5:-1\]"):
         tokens[:, 4:-1]
