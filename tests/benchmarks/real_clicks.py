@@ -112,6 +112,7 @@ def options(given: argparse.Namespace) -> PPOSettings:
         target_kl=given.target_kl,
         reference_samples=given.reference_samples,
         lora_rank=given.lora_rank or None,
+        precision=given.precision,
         checkpoint_every=max(1, updates // CHECKPOINTS),
     )
 
@@ -233,6 +234,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--tokens", type=int, help="longest headline that is written")
     parser.add_argument("--lora-rank", type=int, help="0 tunes all weights")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of PPO")
     parser.add_argument("--kl-coef", type=float, default=0.05)
     parser.add_argument("--target-kl", type=float, default=10.0, help="nats a headline")
     parser.add_argument("--reference-samples", type=int, default=512)
