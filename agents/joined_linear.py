@@ -10,6 +10,7 @@ and so do the gradients' sums; only what is multiplied is rounded.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -34,7 +35,7 @@ class JoinedLinear:
             dtype: what is multiplied is rounded to.
             order: shape (out,), which output stands where; None for as they come.
         """
-        self._weights = [getattr(layer, "base_layer", layer).weight for layer in layers]
+        self._weights: list[Tensor] = [_weight(layer) for layer in layers]
         self._lora = [_low_rank(layer) for layer in layers if hasattr(layer, "base_layer")]
         self._dtype, self._order = dtype, order
         self._inverse = None if order is None else order.argsort()
@@ -85,7 +86,7 @@ class JoinedLinear:
             matrix = (joined if self._order is None else joined[self._order]).to(self._dtype)
         if self.trained:
             # Soon to be laid out again: that would take longer than it saves.
-            self._there, self._back = (lambda x: x @ matrix.t()), (lambda slope: slope @ matrix)
+            self._there, self._back = partial(_times, matrix.t()), partial(_times, matrix)
         else:
             self._there, self._back = matrix_product(matrix), matrix_product(matrix.t())
         self._marks = marks
@@ -107,7 +108,18 @@ class JoinedLinear:
         """Return dW of each layer in single precision, of dy, shape (n, out), and x, shape (n, in)."""
         whole = (slope.t() @ x).float()
         whole = whole if self._inverse is None else whole[self._inverse]
-        return whole.split([len(weight) for weight in self._weights])
+        parts: tuple[Tensor, ...] = whole.split([len(weight) for weight in self._weights])
+        return parts
+
+
+def _times(matrix: Tensor, x: Tensor) -> Tensor:
+    return x @ matrix
+
+
+def _weight(layer: Any) -> Tensor:
+    """W of a layer, under its adapter if it has one."""
+    weight: Tensor = getattr(layer, "base_layer", layer).weight
+    return weight
 
 
 def _low_rank(layer: Any) -> tuple[Tensor, Tensor, float]:

@@ -96,7 +96,8 @@ def operations(config: Any, update: Update) -> int:
 
 def weight_count(config: Any) -> int:
     """Weights of layers and output layer."""
-    return sum(k * m * layers for k, m, layers in _layers(config)) + config.hidden_size * config.vocab_size
+    head: int = config.hidden_size * config.vocab_size
+    return sum(k * m * layers for k, m, layers in _layers(config)) + head
 
 
 def traffic(config: Any, update: Update, width: int) -> int:
@@ -105,7 +106,7 @@ def traffic(config: Any, update: Update, width: int) -> int:
     Activations are left out. Trained weights are read and written in single precision with their gradient and two
     moments: 7 numbers a weight and step.
     """
-    weights = weight_count(config)
+    weights: int = weight_count(config)
     passes = update.answer + 1 + update.epochs * (2 if update.adapter else 3)
     optimizer = 0 if update.adapter else 28 * weights * update.epochs
     return passes * weights * width + optimizer

@@ -140,7 +140,7 @@ def test_a_model_of_another_family_or_with_other_hooks_is_read_by_its_own_forwar
     config = GPT2Config(
         vocab_size=200, n_embd=32, n_layer=1, n_head=2, n_positions=64, bos_token_id=1, eos_token_id=1
     )
-    other = GPT2LMHeadModel(config).eval()
+    other: Any = GPT2LMHeadModel(config).eval()  # type: ignore[no-untyped-call]  # transformers leaves it so
     forbid_token(other, PAD)
     assert isinstance(reader_for(other, "float32", 1.0), PlainReader)
     log_prob, entropy = reader_for(other, "float32", 1.0).read(PackedRows.of(*rows_of(0), PROMPT))
@@ -233,7 +233,7 @@ def test_weights_that_a_step_changed_are_noticed(rank: int | None) -> None:
     reader, rows = reader_for(model, "float32", 1.0, adapter), PackedRows.of(*rows_of(0), PROMPT)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     before = reader.read(rows)[0]
-    before.sum().backward()
+    before.sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
     ClippedAdamW([{"params": weights, "lr": 1e-2}], 1.0, lambda: False).step()
     with torch.no_grad():
         after = reader.read(rows)[0]
