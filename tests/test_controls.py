@@ -67,12 +67,13 @@ def test_noise_moves_the_writer_and_wins_no_clicks(
 
 @pytest.mark.parametrize("part", sorted(PARTS))
 def test_a_part_that_is_taken_out_pays_for_nothing(fitted: Pipeline, writer: CausalLM, part: Part) -> None:
-    """Whatever the world says of that part: the reward that is left does not change by a bit."""
+    """Whatever the world says of that part: the reward that is left stays what it was."""
     whole, every = fitted.reward("fit"), np.arange(40)
     texts = draft(writer, whole)[:40]
     left = Without(reward=whole, part=part)(every, texts)
     other = {"match": without_match(fitted), "wording": _other_wording(fitted)}[part]
-    np.testing.assert_array_equal(left.total, Without(reward=other, part=part)(every, texts).total)
+    again = Without(reward=other, part=part)(every, texts)
+    np.testing.assert_allclose(left.total, again.total, rtol=0, atol=1e-14)  # the match is a difference
     full = whole(every, texts)
     assert (full.total != left.total).any()
     refused = dict(full.components)["refused"] > 0
