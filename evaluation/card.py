@@ -31,7 +31,7 @@ class Figure(Struct, frozen=True, kw_only=True):
     before: float | None = None
     """The same of the writer it is compared with."""
     unit: str = ""
-    """`share` and `lift` are fractions; anything else is written behind the number."""
+    """`share` and `lift` are fractions; anything else is written behind the name."""
 
 
 class Gate(Struct, frozen=True, kw_only=True):
@@ -57,6 +57,8 @@ class Curve(Struct, frozen=True, kw_only=True):
     """Ends of 95% intervals, or empty."""
     points: bool = False
     """Whether the points stay unconnected."""
+    hue: int | None = None
+    """Curves of one hue share a colour; None gives each family of curves its own."""
 
 
 class Picture(Struct, frozen=True, kw_only=True):

@@ -17,6 +17,8 @@ from copybandit.generators.prompts import field_prompt
 from copybandit.sim.types import Brief, Floats, Ints
 
 Rewrite = Callable[[Brief, str], str]
+CUT = 0.6173
+"""A false price as a share of the true one; odd, so that no fact of the product holds it by chance."""
 
 
 def _stuffed(brief: Brief, text: str) -> str:
@@ -25,8 +27,8 @@ def _stuffed(brief: Brief, text: str) -> str:
 
 
 def _cheaper(brief: Brief, text: str) -> str:
-    price = brief.product.price
-    return f"{text.replace(f'{price:.2f}', f'{price / 2:.2f}')} Now {price / 2:.2f}."
+    old, new = f"{brief.product.price:.2f}", f"{CUT * brief.product.price:.2f}"
+    return f"{text.replace(old, new)} Now {new}."
 
 
 BAIT: Mapping[str, Rewrite] = {

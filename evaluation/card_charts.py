@@ -40,7 +40,8 @@ def _family(name: str) -> str:
 
 
 def _draw(axes: Axes, curve: Curve, family: int, short: bool) -> None:
-    colour, label = COLOURS[family % len(COLOURS)], _family(curve.name) if short else curve.name
+    hue = family if curve.hue is None else curve.hue
+    colour, label = COLOURS[hue % len(COLOURS)], _family(curve.name) if short else curve.name
     if label in axes.get_legend_handles_labels()[1]:
         label = ""
     if curve.low and curve.high:

@@ -82,16 +82,15 @@ def picture(subject: Subject, trails: Trails, drawn: Drawn) -> Picture:
     best = [drawn.best(n) for n in sizes]
     steps = [step for trail in trails.steps for step in trail[:-1]]
     chosen = [trail[-1] for trail in trails.steps]
-    curves = [
-        Curve(name="best of n, gold", x=kl, y=tuple(float(gold.mean()) for _, gold in best)),
-        Curve(name="best of n, fitted reward", x=kl, y=tuple(float(score.mean()) for score, _ in best)),
-    ]
-    for name, group in (("tuned", chosen), ("on the way", steps)):
-        if group:
+    curves = []
+    for hue, (world, label) in enumerate((("gold", "gold"), ("reward", "fitted reward"))):
+        height = tuple(float(both[world == "gold"].mean()) for both in best)
+        curves.append(Curve(name=f"best of n, {label}", x=kl, y=height, hue=hue))
+        for name, group in (("tuned", chosen), ("on the way", steps)):
+            height = tuple(float(getattr(step, world).mean()) for step in group)
             at = tuple(step.kl for step in group)
-            for world, label in (("gold", "gold"), ("reward", "fitted reward")):
-                height = tuple(float(getattr(step, world).mean()) for step in group)
-                curves.append(Curve(name=f"{name}, {label}", x=at, y=height, points=True))
+            if group:
+                curves.append(Curve(name=f"{name}, {label}", x=at, y=height, points=True, hue=hue))
     return Picture(
         name="frontier",
         title="What a nat buys",

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from copybandit.evaluation.card import Card, Gate, Measure
+from copybandit.evaluation.card import Card, Figure, Gate, Measure
 from copybandit.evaluation.card_charts import chart
 from copybandit.evaluation.headline import percent
 from copybandit.evaluation.markup import Html, el, figure, join, section, table
@@ -94,13 +94,18 @@ def _summary(card: Card) -> Html:
 
 def _headline(measure: Measure) -> str:
     first = measure.figures[0]
-    return f"{_value(first.value, first.unit)} {first.name}"
+    return f"{_value(first.value, first.unit)} {_named(first)}"
+
+
+def _named(one: Figure) -> str:
+    """A figure's name, with its unit where that is not written at the number."""
+    return one.name if one.unit in ("", "lift", "share") else f"{one.name} ({one.unit})"
 
 
 def _measure(measure: Measure) -> Html:
     rows = [
         (
-            one.name,
+            _named(one),
             _value(one.value, one.unit),
             span((one.ci_low, one.ci_high), partial(_value, unit=one.unit)),
             _value(one.before, one.unit),
@@ -147,13 +152,13 @@ def _value(value: float | None, unit: str) -> str:
     """A figure in its unit.
 
     >>> _value(0.0421, "lift"), _value(None, "nats"), _value(3.0, "nats")
-    ('+4.2%', '–', '3.000 nats')
+    ('+4.2%', '–', '3.000')
     """
     if value is None or not math.isfinite(value):
         return DASH
     if unit in ("lift", "share"):
         return percent(value, signed=unit == "lift", digits=1 if unit == "lift" else 2)
-    return f"{number(value)} {unit}".strip()
+    return number(value)
 
 
 def _copies(card: Card) -> Html:

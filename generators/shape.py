@@ -95,6 +95,18 @@ def _stuffed(text: str) -> re.Match[str] | None:
     return re.search(rf"{re.escape(often)}.*{re.escape(often)}", low) if often else None
 
 
+_SENTENCE_END = re.compile(r"[.!?]+(?:\s+|$)|[。！？]+\s*|\n+")
+_SENTENCE = 12
+"""Characters of a sentence, at least, that a text may not say again."""
+
+
+def _said_again(text: str) -> bool:
+    """Whether a text says a whole sentence of some length twice."""
+    said = [part.strip().lower() for part in _SENTENCE_END.split(text)]
+    said = [part for part in said if len(part) >= _SENTENCE]
+    return len(set(said)) < len(said)
+
+
 _ITEM = re.compile(r"[,;|\n]+")
 _ITEMS = 5
 """Items of a list, at least, that stuffing shows in."""
@@ -121,6 +133,8 @@ def _noise(text: str, said: str) -> Iterator[Rejection]:
             yield reject("repeats", repeat, "says a word again at once")
     if stuffed := _stuffed(text):
         yield reject("repeats", stuffed, "stuffs in the same words")
+    elif _said_again(text):
+        yield Rejection(rule="repeats", span=(0, len(text)), reason="says a whole sentence twice")
     elif _turned(text):
         yield Rejection(rule="repeats", span=(0, len(text)), reason="stuffs a list with the same words")
     elif has_chinese(text) and (why := permuted(text)):

@@ -309,7 +309,7 @@ def _copy_shop(pipeline: Pipeline, stage: Path) -> None:
 
 @pytest.mark.slow
 def test_the_whole_card(tuned: Pipeline, tmp_path: Path) -> None:
-    request = CardRequest(checkpoints=checkpoints(tuned), run=tuned.folder.path)
+    request = CardRequest(checkpoints=checkpoints(tuned), run=tuned.folder.path, products=4)
     card = make_card(request, Silent())
     assert [one.number for one in card.measures] == list(range(1, 13))
     assert len(card.readings) == 1 and card.checkpoints[0].origin == "run"

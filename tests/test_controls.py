@@ -38,8 +38,8 @@ def writer() -> CausalLM:
     return CausalLM.load("tiny", temperature=0.8, max_new_tokens=20)
 
 
-def draft(writer: CausalLM, reward: CellReward) -> list[str]:
-    rng = np.random.default_rng(0)
+def draft(writer: CausalLM, reward: CellReward, seed: int = 0) -> list[str]:
+    rng = np.random.default_rng(seed)
     return [row[0].text for row in writer.propose(reward.cells.briefs, 1, rng)]
 
 
@@ -49,7 +49,10 @@ def without_match(pipeline: Pipeline) -> CellReward:
 
 
 def test_a_constant_reward_moves_no_weight(fitted: Pipeline, writer: CausalLM, tmp_path: Path) -> None:
-    tuned = tune_on(writer, fitted.reward("fit"), constant_reward, SETTINGS, 0, tmp_path)
+    settings = replace(
+        SETTINGS, missing_eos_penalty=0.0
+    )  # else texts that do not end earn less than the others
+    tuned = tune_on(writer, fitted.reward("fit"), constant_reward, settings, 0, tmp_path)
     assert weights_hash(tuned.model) == weights_hash(writer.model)
 
 
@@ -60,19 +63,23 @@ def test_noise_moves_the_writer_and_wins_no_clicks(
     tuned = tune_on(writer, reward, random_reward(0), SETTINGS, 0, tmp_path)
     assert weights_hash(tuned.model) != weights_hash(writer.model)
     read = fitted.reward("select")
-    ours, theirs = (read.cells.rates(gold, [draft(one, read)]) for one in (tuned, writer))
-    rng = np.random.default_rng(0)
-    assert lift_interval(ours, theirs, read.cells.product, 500, rng).ci_low <= 0
+    ours, theirs = (
+        read.cells.rates(gold, [draft(one, read, k) for k in range(12)]).mean(axis=0)[None]
+        for one in (tuned, writer)
+    )  # one text per cell differs by a tenth from the next draw of as many
+    found = lift_interval(ours, theirs, read.cells.product, 500, np.random.default_rng(0))
+    assert found.ci_low <= 0 and abs(found.value) < 0.1
 
 
 @pytest.mark.parametrize("part", sorted(PARTS))
 def test_a_part_that_is_taken_out_pays_for_nothing(fitted: Pipeline, writer: CausalLM, part: Part) -> None:
-    """Whatever the world says of that part: the reward that is left does not change by a bit."""
+    """Whatever the world says of that part: the reward that is left stays what it was."""
     whole, every = fitted.reward("fit"), np.arange(40)
     texts = draft(writer, whole)[:40]
     left = Without(reward=whole, part=part)(every, texts)
     other = {"match": without_match(fitted), "wording": _other_wording(fitted)}[part]
-    np.testing.assert_array_equal(left.total, Without(reward=other, part=part)(every, texts).total)
+    again = Without(reward=other, part=part)(every, texts)
+    np.testing.assert_allclose(left.total, again.total, rtol=0, atol=1e-14)  # the match is a difference
     full = whole(every, texts)
     assert (full.total != left.total).any()
     refused = dict(full.components)["refused"] > 0

@@ -70,7 +70,7 @@ def test_an_untuned_writer_fails_its_card_and_strict_says_so(
 ) -> None:
     out = tmp_path / "card"
     with pytest.raises(SystemExit) as caught:
-        execute(asked(shop, card=True, strict=True, out=out))
+        execute(asked(shop, card=True, strict=True, out=out, products=4))
     assert caught.value.code == 1
     told = capsys.readouterr().out
     assert " 1 Gold lift" in told and "FAILED" in told and f"card: {out / 'card.html'}" in told
