@@ -38,6 +38,7 @@ class Asked:
     seeds: tuple[int, ...] = ()
     report_to: str = "tensorboard"
     judge: bool = False
+    feedback: tuple[Path, ...] = ()
     retail: Path | None = None
     ab_tests: Path | None = None
     sets: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class Asked:
             shop=str(self.shop.absolute()) if self.shop else None,
             report_to=check_reporter(self.report_to),
             judge=self.judge,
+            feedback=_logs(self.feedback),
         )
         request.check()
         return request
@@ -77,6 +79,16 @@ class Asked:
             return load_settings(self.config or DEFAULT_CONFIG, given)
         shop_settings(self.shop)
         return _of_shop(self.shop, given)
+
+
+def _logs(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Where the logs lie, whatever folder the run goes on from."""
+    for path in paths:
+        if not path.exists():
+            raise DataError(
+                f"--from-feedback {path}: must be a log, got nothing there; name the folder that copybandit simulate wrote"
+            )
+    return tuple(str(path.absolute()) for path in paths)
 
 
 def _of_shop(shop: Path, given: Mapping[str, object]) -> RunSettings:

@@ -41,6 +41,13 @@ def tune(
     judge: Annotated[
         bool, typer.Option("--judge", help="At the end read the judge split, in the gold world, once.")
     ] = False,
+    from_feedback: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from-feedback",
+            help="Log with propensities that the fitted world learns from first; may be repeated.",
+        ),
+    ] = None,
     retail: Annotated[
         Path | None, typer.Option(help="Online Retail purchase log: csv, xlsx or parquet.")
     ] = None,
@@ -66,7 +73,8 @@ def tune(
         else:
             asked = Asked(
                 folder=folder, config=config, algorithms=tuple(algorithm or ()), writer=writer, shop=shop,
-                seeds=tuple(seed or ()), report_to=report_to, judge=judge, retail=retail, ab_tests=ab_tests,
+                seeds=tuple(seed or ()), report_to=report_to, judge=judge,
+                feedback=tuple(from_feedback or ()), retail=retail, ab_tests=ab_tests,
                 sets=tuple(set_ or ()),
             )  # fmt: skip
             opened = new_folder(asked, out)

@@ -78,6 +78,8 @@ class Pipeline:
 
     def __init__(self, settings: RunSettings, folder: RunFolder[Any], progress: Progress) -> None:
         self.settings, self.folder, self.progress = settings, folder, progress
+        self.believed = "fit"
+        """The stage whose fitted world is believed."""
 
     def data(self, stage: Path) -> None:
         """Make up or read the shop."""
@@ -258,8 +260,8 @@ class Pipeline:
         return editor_of(self.settings.editor, tuple(sorted(brands)))
 
     def fitted(self) -> FittedShop:
-        """What the fit stage saved."""
-        return load_fit(self.folder.output("fit"))
+        """What the shop believes."""
+        return load_fit(self.folder.output(self.believed))
 
     def gold(self) -> World:
         """The truth."""

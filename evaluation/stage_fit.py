@@ -57,9 +57,7 @@ def fit_shop(settings: RunSettings, shop: ShopData, gold: World | None, stage: P
         world, response, ledger, gold = worlds_from_tests(settings, shop, taste, kept, rng)
         save_record(stage / "gold", gold)
     response |= _agreement(world, gold, shop.sample)
-    save_record(stage / "fitted", world)
-    save_arrays(stage / "label.safetensors", label=label)
-    save_json(stage / "segments.json", [asdict(segment) for segment in segments])
+    save_fit(stage, FittedShop(world=world, segments=tuple(segments), label=label))
     save_json(
         stage / "report.json",
         {
@@ -73,6 +71,13 @@ def fit_shop(settings: RunSettings, shop: ShopData, gold: World | None, stage: P
             "ledger": [asdict(row) for row in ledger],
         },
     )
+
+
+def save_fit(stage: Path, fitted: FittedShop) -> None:
+    """Write what `load_fit` reads."""
+    save_record(stage / "fitted", fitted.world)
+    save_arrays(stage / "label.safetensors", label=fitted.label)
+    save_json(stage / "segments.json", [asdict(segment) for segment in fitted.segments])
 
 
 def load_fit(stage: Path) -> FittedShop:

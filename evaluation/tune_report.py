@@ -31,7 +31,7 @@ def render_tune(report: Mapping[str, Any]) -> str:
     """The page as text; equal reports give equal bytes."""
     report = plain(report)
     data = report["data"]
-    parts = (_compared, _judged, _curves, _steps, cost)
+    parts = (_compared, _judged, _learned, _curves, _steps, cost)
     return Template(_resource("report.html")).substitute(
         title="Ways of tuning, side by side",
         subtitle=escape(
@@ -70,6 +70,25 @@ def _judged(report: Report) -> Html:
         ),
         table("Gold world, judge split", HEAD, map(_cells, report["judged"]), numeric=range(1, 12)),
         anchor="judged",
+    )
+
+
+def _learned(report: Report) -> Html:
+    found = report.get("feedback")
+    if not found:
+        return Html()
+    text = (
+        f"Before tuning the fitted world learned from {found['rows']:,} logged decisions with {found['clicks']:,} clicks, "
+        f"weighted by inverse propensity and worth {found['weights']['effective']:,.0f} of them. Doubt of wording fell from "
+        f"{found['doubt_before']:.3f} to {found['doubt_after']:.3f} log-odds."
+    )
+    rows = [
+        (row["term"], number(row["value"]), span(row["interval"]) if row["interval"] else DASH, row["source"])
+        for row in found["ledger"]
+    ]
+    head = ("term", "value", "95% interval", "source")
+    return section(
+        "Learned from feedback", el("p", text), table("Ledger", head, rows, numeric=(1, 2)), anchor="feedback"
     )
 
 

@@ -3,6 +3,7 @@
 RUN/
 config.yaml  versions.json  metrics.jsonl
 stages/data, fit, sft                     as those of `copybandit run`, or copied from such a run
+stages/feedback                           where logs are learned from: the fitted world after them
 stages/tune-ALGORITHM/seed-SEED/writer    the step that the select split chose
 stages/compare                            all writers on the select split
 stages/judge                              and on the judge split, where asked for: it is read once
@@ -20,15 +21,19 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from copybandit.evaluation.feedback_refit import refit_shop
 from copybandit.evaluation.load_settings import flatten
 from copybandit.evaluation.pipeline import SOURCES, Pipeline
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder, stored
 from copybandit.evaluation.settings import AlgorithmName, RunSettings, TuneSettings
+from copybandit.evaluation.stage_fit import save_fit
 from copybandit.evaluation.storage import load_json, save_json
 from copybandit.evaluation.tune_log import ReportTo, reporter
 from copybandit.evaluation.tune_options import budget, total_episodes, tuner_settings
+from copybandit.sim.refit import RefitSettings
 from copybandit.sim.types import DataError
 
 SHARED = ("data", "fit", "sft")
@@ -47,6 +52,7 @@ class TuneRequest:
         shop: run folder that data, fit and, where it fits, sft were copied from.
         report_to: who receives the curves.
         judge: read the judge split at the end.
+        feedback: logs of what shoppers did; the fitted world learns from them before anything is tuned on it.
     """
 
     run: RunSettings
@@ -54,6 +60,7 @@ class TuneRequest:
     shop: str | None = None
     report_to: ReportTo = "tensorboard"
     judge: bool = False
+    feedback: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.algorithms or len(set(self.algorithms)) < len(self.algorithms):
@@ -146,6 +153,9 @@ class _Tuning:
     def run(self) -> Mapping[str, Any]:
         for name in SHARED:
             self.folder.run_stage(name, getattr(self.pipeline, name))
+        if self.request.feedback:
+            self.folder.run_stage("feedback", self.feedback)
+            self.pipeline.believed = "feedback"
         for algorithm in self.request.algorithms:
             self.folder.run_stage(f"tune-{algorithm}", partial(self.tune, algorithm), keep=True)
         self.folder.run_stage("compare", lambda stage: self.compare("select", stage))
@@ -153,6 +163,17 @@ class _Tuning:
             self.folder.run_stage("judge", lambda stage: self.compare("judge", stage))
         self.progress.stage("report")
         return self.report()
+
+    def feedback(self, stage: Path) -> None:
+        """Let the fitted world learn from the logs."""
+        self.progress.stage("feedback")
+        logs, rng = (
+            [Path(log) for log in self.request.feedback],
+            np.random.default_rng([self.request.run.seed, 13]),
+        )
+        found = refit_shop(self.pipeline.fitted(), self.pipeline.shop().products, logs, RefitSettings(), rng)
+        save_fit(stage, found.shop)
+        save_json(stage / "report.json", found.report())
 
     def tune(self, algorithm: AlgorithmName, stage: Path) -> None:
         from copybandit.evaluation.tune_job import told_to, tune_stage, with_costs
@@ -212,6 +233,9 @@ class _Tuning:
                 "seed": run.seed,
                 "semi_synthetic": run.world != "synthetic",
             },
+            "feedback": load_json(self.folder.output("feedback") / "report.json")
+            if self.request.feedback
+            else None,
             "budget": budget(run.tune) * run.tune.restarts,
             "algorithms": {
                 name: load_json(self.folder.output(f"tune-{name}") / "report.json")

@@ -18,6 +18,7 @@ from copybandit.evaluation.load_settings import load_settings
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.run_folder import RunFolder, stored_settings
 from copybandit.evaluation.settings import AlgorithmName
+from copybandit.evaluation.simulate import simulate
 from copybandit.evaluation.tune_log import scalars
 from copybandit.evaluation.tune_options import budget, tuner_settings
 from copybandit.evaluation.tune_shop import TuneRequest
@@ -218,3 +219,34 @@ def test_numbers_of_a_row_have_one_name_each() -> None:
         "components": {"match": 1},
     }
     assert scalars(row) == {"kl": 0.5, "cost/longer": 0.1, "component/match": 1.0}
+
+
+def test_the_fitted_world_learns_from_logs_before_anything_is_tuned_on_it(shop: Path, tmp_path: Path) -> None:
+    settings = stored_settings(shop)
+    folder = RunFolder.create(tmp_path / "season", settings)
+    for name in ("data", "fit"):
+        shutil.copytree(shop / "stages" / name, folder.output(name))
+    log = simulate(folder, "thompson", "parquet", _Quiet())
+    options = (
+        "--shop",
+        str(shop),
+        "--report-to",
+        "none",
+        *FAST,
+        "--out",
+        "learned",
+        "--from-feedback",
+        str(log),
+    )
+    done = command(*options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "learned" / "report.json").read_text("utf-8"))
+    learned = report["feedback"]
+    assert learned["rows"] > 0 and learned["doubt_after"] < learned["doubt_before"]
+    assert "Learned from feedback" in (tmp_path / "learned" / "report.html").read_text("utf-8")
+    before = json.loads((shop / "stages" / "fit" / "fitted.json").read_text("utf-8"))
+    after = json.loads((tmp_path / "learned" / "stages" / "feedback" / "fitted.json").read_text("utf-8"))
+    assert before != after
+    missing = command("--shop", str(shop), "--from-feedback", "nothing", "--out", "none", cwd=tmp_path)
+    assert missing.returncode == 2 and "--from-feedback nothing: must be a log" in missing.stderr
+    assert not (tmp_path / "none").exists()
