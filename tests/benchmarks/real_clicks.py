@@ -47,7 +47,7 @@ DEFAULTS = {
     "smollm2": {
         "sft_learning_rate": 1e-4,
         "sft_epochs": 2,
-        "learning_rate": 2e-4,
+        "learning_rate": 1e-3,
         "lora_rank": 16,
         "tokens": HEADLINE_TOKENS,
     },
