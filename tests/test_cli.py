@@ -171,7 +171,7 @@ def test_a_defect_keeps_its_traceback() -> None:
         (["--config", "quikstart"], "one of online-retail, quickstart"),
         (["--config", "broken.yaml"], "broken.yaml line 3: "),
         (["--config", "latin.yaml"], "byte 9 is not UTF-8"),
-        (["--set", "tune.epsiodes=3"], "unknown key tune.epsiodes; allowed here: model"),
+        (["--set", "tune.epsiodes=3"], "unknown key tune.epsiodes; allowed here: algorithm"),
         (["--set", "nothing"], "--set needs key=value, got 'nothing'"),
         (["--seed", "-1"], "seed must be int >= 0, got -1"),
         (["--config", "online-retail"], "pass --retail FILE"),

@@ -179,7 +179,13 @@ with one_line("tune again with resume=True"):
 
 def _started(out: Path, sleep: float) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", RUN, str(out), str(sleep)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+    )
 
 
 def test_ctrl_c_leaves_a_state_that_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:

@@ -100,7 +100,13 @@ def test_an_interrupted_run_goes_on_and_comes_to_the_same(name: str, shop: Path,
     assert whole.returncode == 0, whole.stderr
     start = "from copybandit.cli.main import main; main()"
     program = [sys.executable, "-c", start, "tune", *options, "--out", "cut"]
-    with subprocess.Popen(program, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        program,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+    ) as running:
         first = tmp_path / "cut" / "stages" / f".tune-{name}.partial" / "seed-0" / "run-0.json"
         while not first.is_file() and running.poll() is None:
             time.sleep(0.02)

@@ -118,7 +118,8 @@ def implementations() -> Iterator[type]:
     for package in (generators, agents, evaluation):
         for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             for _, kind in inspect.getmembers(import_module(found.name), inspect.isclass):
-                own = kind.__module__ == found.name and Protocol not in kind.__bases__
+                public = not kind.__name__.startswith("_")  # what only listens to a writer is none
+                own = public and kind.__module__ == found.name and Protocol not in kind.__bases__
                 if own and hasattr(kind, "propose") and hasattr(kind, "log_prob"):
                     yield kind
 
