@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -115,13 +116,7 @@ def reference_sample(
     written = tuple(text for text in texts if text)
     raw = evaluate_reward(reward, cells[kept], list(written), "the reference sample")
     total = raw.total
-    sd = float(total.std()) if len(total) else 0.0
-    scale = RewardScale(
-        mean=float(total.mean()) if len(total) else 0.0,
-        sd=sd if sd > 1e-9 else 1.0,
-        clip=settings.reward_clip,
-        missing_eos_penalty=settings.missing_eos_penalty,
-    )
+    scale = RewardScale.of(total, settings.reward_clip, settings.missing_eos_penalty)
     costs = raw.costs if written else tuple((name, np.zeros(0)) for name, _ in settings.limits)
     return ReferenceSample(
         scale=scale,
@@ -143,6 +138,15 @@ def with_adapter(model: Any, rank: int | None) -> Any | None:
         # peft asks transformers 5.23 for an attribute by its old name.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         return get_peft_model(model, config).eval()
+
+
+def snapshot(tuned: CausalLM, adapter: Any | None) -> CausalLM:
+    """Return a writer as it is now, its adapter merged, with weights of its own."""
+    if adapter is None:
+        return tuned.clone(tuned.generator_id, lineage=tuned.lineage)
+    writer = copy.copy(tuned)
+    writer.model = copy.deepcopy(adapter).merge_and_unload().requires_grad_(True).eval()
+    return writer
 
 
 def make_optimizer(

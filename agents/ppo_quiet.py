@@ -7,7 +7,6 @@ saved; a loader with fewer rows than a batch loops for ever. What had to be chan
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import shutil
@@ -25,7 +24,7 @@ from copybandit.agents.ppo import EndedBy, PPOUpdate, TuneResult
 from copybandit.agents.ppo_interrupt import Interrupted, Wish, patient_interrupt
 from copybandit.agents.ppo_loop import Loop, mended_train
 from copybandit.agents.ppo_order import PromptLoader, RowOrders
-from copybandit.agents.ppo_parts import Parts, next_kl_coef
+from copybandit.agents.ppo_parts import Parts, next_kl_coef, snapshot
 from copybandit.agents.ppo_processes import decided, gathered, processes, rows_of
 from copybandit.agents.ppo_state import Progress, StateFolder, state_tensors
 from copybandit.agents.reward_seam import RewardBatch
@@ -239,12 +238,7 @@ class QuietPPOTrainer(PPOTrainer):
 
     def snapshot(self) -> CausalLM:
         """Return the policy as it is now, adapters merged, with weights of its own."""
-        tuned, adapter = self.parts.tuned, self.parts.adapter
-        if adapter is None:
-            return tuned.clone(tuned.generator_id, lineage=tuned.lineage)
-        writer = copy.copy(tuned)
-        writer.model = copy.deepcopy(adapter).merge_and_unload().requires_grad_(True)
-        return writer
+        return snapshot(self.parts.tuned, self.parts.adapter)
 
     def result(self) -> TuneResult:
         """What came of it."""

@@ -60,6 +60,17 @@ class RewardScale:
                 f"reward scale: sd must be above 0 and finite, got {self.sd}; use 1 for a constant"
             )
 
+    @classmethod
+    def of(cls, total: Floats, clip: float, missing_eos_penalty: float) -> RewardScale:
+        """That of raw rewards, shape (b,); sd 1 where they do not differ, mean 0 where there are none."""
+        sd = float(total.std()) if len(total) else 0.0
+        return cls(
+            mean=_mean(total),
+            sd=sd if sd > 1e-9 else 1.0,
+            clip=clip,
+            missing_eos_penalty=missing_eos_penalty,
+        )
+
     def standardised(self, total: Floats) -> Floats:
         """(total - mean) / sd, within +-clip, shape (b,)."""
         return np.asarray(np.clip((total - self.mean) / self.sd, -self.clip, self.clip))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ import torch
 from torch import nn
 
 from copybandit.agents.constraints import Constraint, constraints_for, penalty
-from copybandit.agents.ppo_parts import ADAM_EPSILON, with_adapter
+from copybandit.agents.ppo_parts import ADAM_EPSILON, snapshot, with_adapter
 from copybandit.agents.reward_seam import PromptIndex, RewardScale, evaluate_reward
 from copybandit.agents.tune import STOPPED, Task, TuneUpdate
 from copybandit.agents.tune_settings import TunerSettings
@@ -110,7 +109,9 @@ class Bench:
         raw = evaluate_reward(self.task.reward, cells[written], [text for text in texts if text], place)
         self._batches += 1
         if self.scale is None:
-            self.scale = _scale(raw.total, self.settings)
+            self.scale = RewardScale.of(
+                raw.total, self.settings.reward_clip, self.settings.missing_eos_penalty
+            )
             self.constraints = constraints_for(self.settings.limits, raw.costs) if raw.costs else ()
         ended = np.array([answer[-1:] == [self.tuned.eos_id] for answer in answers])
         limits = self.constraints
@@ -154,11 +155,7 @@ class Bench:
 
     def snapshot(self) -> CausalLM:
         """The tuned writer as it is now, adapters merged, with weights of its own."""
-        if self.adapter is None:
-            return self.tuned.clone(self.tuned.generator_id, lineage=self.tuned.lineage)
-        writer = copy.copy(self.tuned)
-        writer.model = copy.deepcopy(self.adapter).merge_and_unload().requires_grad_(True).eval()
-        return writer
+        return snapshot(self.tuned, self.adapter)
 
 
 class Journal:
@@ -247,16 +244,6 @@ def without_dropout(model: Any) -> None:
             module.p = 0.0
         if isinstance(getattr(module, "attention_dropout", None), float):
             module.attention_dropout = 0.0
-
-
-def _scale(total: Floats, settings: TunerSettings) -> RewardScale:
-    sd = float(total.std()) if len(total) else 0.0
-    return RewardScale(
-        mean=_mean(total),
-        sd=sd if sd > 1e-9 else 1.0,
-        clip=settings.reward_clip,
-        missing_eos_penalty=settings.missing_eos_penalty,
-    )
 
 
 def _mean(values: Floats) -> float:
