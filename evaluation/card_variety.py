@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from copybandit.evaluation.card import Measure, gate
 from copybandit.evaluation.card_figures import over_seeds, plain
 from copybandit.evaluation.card_subject import Subject
+from copybandit.evaluation.patterns import pattern
 from copybandit.evaluation.self_bleu import self_bleu, tokens_of
 from copybandit.sim.types import Brief, Floats, Ints
 
@@ -19,7 +19,6 @@ SELF_BLEU, UNIQUE = 0.05, 0.9
 """Most that self-BLEU may rise, and least share of the unique texts that must be left."""
 OPENING = 4
 """Words of an opening."""
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,23 +65,6 @@ def _distinct(words: Sequence[Sequence[str]], n: int) -> float:
     """Different n-grams per n-gram (Li et al., arXiv 1510.03055)."""
     grams = [tuple(row[i : i + n]) for row in words for i in range(len(row) - n + 1)]
     return len(set(grams)) / len(grams) if grams else 0.0
-
-
-def pattern(brief: Brief, text: str) -> str:
-    """A text without what its brief gave it: name, interests, facts and numbers become marks.
-
-    >>> from copybandit.sim.types import Product
-    >>> mug = Product(product_id="m", name="mug", title="mug", category="c", brand="", price=8.5, facts=("blue",))
-    >>> pattern(Brief(product=mug), "The blue mug for 8.50.")
-    'the <fact> <name> for <number>.'
-    """
-    low = text.lower()
-    interests = brief.segment.interests if brief.segment else ()
-    told = [(brief.product.name, "<name>"), *((fact, "<fact>") for fact in brief.product.facts)]
-    told += [(word, "<interest>") for word in interests]
-    for words, mark in sorted(told, key=lambda pair: -len(pair[0])):
-        low = re.sub(rf"(?<!\w){re.escape(words.lower())}(?!\w)", mark, low)
-    return _NUMBER.sub("<number>", low)
 
 
 def entropy_of(log_prob: Floats, tokens: Floats) -> float:

@@ -1,4 +1,4 @@
-"""What tuning may cost besides reward: copy longer or shorter, unlike the untuned writer's, or repetitive.
+"""What tuning may cost besides reward: copy longer or shorter, unlike the untuned writer's, repetitive, or the same everywhere.
 
 Each cost is how far a text is from what the untuned writer writes, so that 0 is no change and its mean over texts is a gate:
 
@@ -7,6 +7,11 @@ Each cost is how far a text is from what the untuned writer writes, so that 0 is
     fluency      nats per token under the untuned writer, less their mean before tuning: at most log(1 + fluency), that is a
                  perplexity at most that much higher
     repetition   share of words that repeat an earlier one, less its mean before tuning: at most repetition
+    sameness     share of its phrases that another text of the batch has (see `copybandit.evaluation.patterns`), less its mean
+                 before tuning: at most sameness
+
+All but the last look at a text alone. Sameness makes a pattern dearer the more often it is written, so that what is written
+spreads over the patterns that earn most.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copybandit.evaluation.patterns import sameness
 from copybandit.evaluation.settings import LimitSettings
 from copybandit.generators.prompts import field_prompt
 from copybandit.sim.types import Brief, DataError, Floats
@@ -37,6 +43,7 @@ class Traits:
     log_length: Floats
     surprise: Floats
     repetition: Floats
+    sameness: Floats
 
 
 def traits(writer: CausalLM, briefs: Sequence[Brief], texts: Sequence[str]) -> Traits:
@@ -48,6 +55,7 @@ def traits(writer: CausalLM, briefs: Sequence[Brief], texts: Sequence[str]) -> T
         log_length=np.log([max(NO_WORD, len(text)) for text in texts]),
         surprise=-log_prob / np.maximum(tokens, NO_WORD),
         repetition=np.array([repeated(text) for text in texts]),
+        sameness=sameness(briefs, texts),
     )
 
 
@@ -67,7 +75,7 @@ class CopyCosts:
 
     Attributes:
         writer: the untuned one.
-        length, surprise, repetition: means of its own copy.
+        length, surprise, repetition, sameness: means of its own copy.
         limits: how far a mean may go.
     """
 
@@ -75,6 +83,7 @@ class CopyCosts:
     length: float
     surprise: float
     repetition: float
+    sameness: float
     limits: LimitSettings
 
     @classmethod
@@ -103,6 +112,7 @@ class CopyCosts:
             length=float(found.log_length.mean()),
             surprise=float(found.surprise.mean()),
             repetition=float(found.repetition.mean()),
+            sameness=float(found.sameness.mean()),
             limits=limits,
         )
 
@@ -115,6 +125,7 @@ class CopyCosts:
             "shorter": -growth,
             "fluency": found.surprise - self.surprise,
             "repetition": found.repetition - self.repetition,
+            "sameness": found.sameness - self.sameness,
         }
         return tuple((name, costs[name]) for name, _ in self.caps)
 
@@ -128,4 +139,6 @@ class CopyCosts:
             found.append(("fluency", math.log1p(limits.fluency)))
         if limits.repetition is not None:
             found.append(("repetition", limits.repetition))
+        if limits.sameness is not None:
+            found.append(("sameness", limits.sameness))
         return tuple(found)

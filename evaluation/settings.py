@@ -69,6 +69,8 @@ class LimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Share by which its perplexity under the untuned writer may be higher."""
     repetition: Positive | None = None
     """By how much the share of words that repeat an earlier one may be higher."""
+    sameness: Positive | None = None
+    """By how much the share of a text's phrases that another text has, too, may be higher."""
 
 
 class TuneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
