@@ -72,13 +72,31 @@ class Constraint:
         return replace(self, memory=memory, multiplier=float(np.clip(memory + DAMPING * step, 0.0, cap)))
 
 
-def constraints_for(limits: Sequence[tuple[str, float]], costs: NamedCosts) -> tuple[Constraint, ...]:
-    """Constraints whose scales are those of costs of reference texts; multipliers start at 0.
+def check_limits(algorithm: str, limits: Sequence[tuple[str, float]], rate: float, cap: float) -> None:
+    """Raise DataError where limits are not finite or name a cost twice, or their multipliers may become negative."""
+    names = [name for name, _ in limits]
+    if len(set(names)) < len(names) or not all(np.isfinite(limit) for _, limit in limits):
+        raise DataError(
+            f"{algorithm}: limits must be finite and one per cost, got {limits}; drop what is too many"
+        )
+    if not min(rate, cap) >= 0:
+        raise DataError(
+            f"{algorithm}: multiplier_rate and multiplier_cap must be >= 0, got {rate} and {cap}; 0 leaves limits "
+            "without force"
+        )
+
+
+def constraints_for(
+    limits: Sequence[tuple[str, float]], costs: NamedCosts, texts: int
+) -> tuple[Constraint, ...]:
+    """Constraints whose scales are those of costs of so many reference texts; multipliers start at 0.
+
+    Where every reference text was empty no cost is known, and a limit's own size is its scale.
 
     Raises:
         DataError: a limit names a cost that is not there.
     """
-    known = dict(costs)
+    known = dict(costs) if texts else {name: np.zeros(0) for name, _ in limits}
     return tuple(
         Constraint(name=name, limit=limit, scale=_scale(_named(known, name), limit)) for name, limit in limits
     )

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from copybandit.agents.discriminator import Discriminator, accuracy, discriminator_loss
 from copybandit.agents.gan import Beside, GANResult, GANRound, GANSettings, Shown
-from copybandit.agents.token_rows import TokenRows, answer_log_pmf, entropy_of, log_prob_of
+from copybandit.agents.token_rows import TokenRows, answer_log_pmf, draw_answers, entropy_of, log_prob_of
 from copybandit.agents.trl_guard import isolated_randomness
 from copybandit.generators.lm import CausalLM
-from copybandit.generators.sampling import SamplingSettings, left_pad, sample_tokens
 from copybandit.sim.types import Ints
 
 Pair = tuple[list[int], list[int]]
@@ -24,15 +23,16 @@ Pair = tuple[list[int], list[int]]
 ADAM_EPSILON = 1e-5
 
 
-class _Diverged(Exception):
+class Ended(Exception):
     """Training must end; the message says why."""
 
 
 @dataclass(kw_only=True)
-class _Game:
+class Game:
     """What one run is made of and what it remembers.
 
     Attributes:
+        rounds: played so far.
         writer: trained in place.
         real: the real pairs.
         product: shape (n,), whose copy each real pair is.
@@ -55,6 +55,7 @@ class _Game:
     adversarial: torch.optim.AdamW
     likelihood: torch.optim.AdamW
     judging: torch.optim.AdamW
+    rounds: list[GANRound] = field(default_factory=list)
     replay: list[Pair] = field(default_factory=list)
     baseline: Tensor | None = None
 
@@ -78,28 +79,26 @@ def run_gan(
     settings: GANSettings,
     seed: int,
     on_round: Callable[[GANRound], bool],
-    beside: Beside | None = None,
 ) -> GANResult:
     """Run the loop; `copybandit.agents.gan.train_gan` says what each argument means."""
-    rounds: list[GANRound] = []
     stopped = ""
     with isolated_randomness(seed):
-        game = _set_up(writer, shown, settings, seed, beside)
+        game = begin(writer, shown, settings, seed)
         try:
-            _warm_up(game)
-            while len(rounds) < settings.rounds:
-                rounds.append(_round(game, len(rounds) + 1))
-                _check_entropy(rounds, settings)
-                if not on_round(rounds[-1]):
-                    stopped = f"stopped by the caller after round {len(rounds)}"
+            while len(game.rounds) < settings.rounds:
+                if not on_round(play_round(game)):
+                    stopped = f"stopped by the caller after round {len(game.rounds)}"
                     break
-        except _Diverged as reason:
+        except Ended as reason:
             stopped = str(reason)
     game.writer.model.eval()
-    return GANResult(writer=game.writer, rounds=tuple(rounds), stopped=stopped)
+    return GANResult(writer=game.writer, rounds=tuple(game.rounds), stopped=stopped)
 
 
-def _set_up(writer: CausalLM, shown: Shown, settings: GANSettings, seed: int, beside: Beside | None) -> _Game:
+def begin(
+    writer: CausalLM, shown: Shown, settings: GANSettings, seed: int, beside: Beside | None = None
+) -> Game:
+    """Set up a game on a copy of `writer`; called where the global random state is isolated."""
     student = writer.clone("gan")
     weights = list(student.model.requires_grad_(True).parameters())
     options = settings.discriminator
@@ -108,7 +107,7 @@ def _set_up(writer: CausalLM, shown: Shown, settings: GANSettings, seed: int, be
     )
     trained = [weight for weight in judge.parameters() if weight.requires_grad]
     heads = student.prompt_ids(shown.prompts)
-    return _Game(
+    return Game(
         settings=settings,
         writer=student,
         real=list(zip(heads, student.response_ids(shown.texts), strict=True)),
@@ -129,7 +128,21 @@ def _adam(weights: list[Any], learning_rate: float, decay: float) -> torch.optim
     return torch.optim.AdamW(weights, lr=learning_rate, weight_decay=decay, eps=ADAM_EPSILON)
 
 
-def _warm_up(game: _Game) -> None:
+def play_round(game: Game) -> GANRound:
+    """Play one round and remember it; the first begins with what the discriminator learns before.
+
+    Raises:
+        Ended: training diverged, or the round before collapsed.
+    """
+    if game.rounds:
+        _check_entropy(game.rounds, game.settings)
+    else:
+        _warm_up(game)
+    game.rounds.append(_round(game, len(game.rounds) + 1))
+    return game.rounds[-1]
+
+
+def _warm_up(game: Game) -> None:
     """Let the discriminator learn from copy of the untrained writer."""
     for step in range(game.settings.discriminator.warm_up):
         if step % 4 == 0:
@@ -137,7 +150,7 @@ def _warm_up(game: _Game) -> None:
         _teach_judge(game, fresh)
 
 
-def _round(game: _Game, number: int) -> GANRound:
+def _round(game: Game, number: int) -> GANRound:
     cells = game.cells()
     fresh = _write(game, cells)
     written = game.rows(fresh)
@@ -160,7 +173,7 @@ def _round(game: _Game, number: int) -> GANRound:
     )
 
 
-def _pay(game: _Game, cells: Ints, fresh: Sequence[Pair]) -> Tensor:
+def _pay(game: Game, cells: Ints, fresh: Sequence[Pair]) -> Tensor:
     """What each text earns beside the discriminator's verdict, shape (b,)."""
     if game.beside is None:
         return torch.zeros(len(fresh), device=game.writer.device)
@@ -168,23 +181,14 @@ def _pay(game: _Game, cells: Ints, fresh: Sequence[Pair]) -> Tensor:
     return torch.as_tensor(pay, dtype=torch.float32, device=game.writer.device)
 
 
-def _write(game: _Game, cells: Ints) -> list[Pair]:
+def _write(game: Game, cells: Ints) -> list[Pair]:
     """One answer of the writer to each prompt."""
-    writer = game.writer
     heads = [game.asked[cell] for cell in cells]
-    options = SamplingSettings(
-        max_new_tokens=writer.max_new_tokens,
-        temperature=game.settings.temperature,
-        eos_id=writer.eos_id,
-        pad_id=writer.pad_id,
-    )
-    ids, mask = left_pad(heads, writer.pad_id, writer.device)
-    drawn = sample_tokens(writer.model, ids, mask, options, game.draws).tokens.tolist()
-    answers = [[token for token in row if token != writer.pad_id] for row in drawn]
+    answers = draw_answers(game.writer, heads, game.settings.temperature, game.draws)
     return list(zip(heads, answers, strict=True))
 
 
-def _teach_judge(game: _Game, fresh: Sequence[Pair]) -> float:
+def _teach_judge(game: Game, fresh: Sequence[Pair]) -> float:
     """One step of the discriminator; returns its loss."""
     real, fake = game.rows(game.batch()), game.rows(_fakes(game, fresh))
     loss = discriminator_loss(game.judge, real, fake, game.settings.discriminator.smoothing)
@@ -192,7 +196,7 @@ def _teach_judge(game: _Game, fresh: Sequence[Pair]) -> float:
     return loss.item()
 
 
-def _fakes(game: _Game, fresh: Sequence[Pair]) -> list[Pair]:
+def _fakes(game: Game, fresh: Sequence[Pair]) -> list[Pair]:
     """A batch of fresh copy, of copy of earlier rounds, and of real copy of other products."""
     options, n = game.settings.discriminator, game.settings.batch_size
     old = round(options.replayed * n) if game.replay else 0
@@ -202,14 +206,14 @@ def _fakes(game: _Game, fresh: Sequence[Pair]) -> list[Pair]:
     return [*kept, *replayed, *_mismatched(game, swapped)]
 
 
-def _mismatched(game: _Game, n: int) -> list[Pair]:
+def _mismatched(game: Game, n: int) -> list[Pair]:
     """Prompts with real copy of another product."""
     one, other = game.rng.integers(len(game.real), size=(2, 4 * n))
     apart = np.flatnonzero(game.product[one] != game.product[other])[:n]
     return [(game.real[one[k]][0], game.real[other[k]][1]) for k in apart]
 
 
-def _remember(game: _Game, fresh: Sequence[Pair]) -> None:
+def _remember(game: Game, fresh: Sequence[Pair]) -> None:
     game.replay.extend(fresh)
     del game.replay[: -game.settings.discriminator.replay_size]
 
@@ -224,14 +228,14 @@ def discounted(reward: Tensor, mask: Tensor, discount: float) -> Tensor:
     return torch.stack(columns[::-1], 1)
 
 
-def _log_pmf(game: _Game, rows: TokenRows) -> Tensor:
+def _log_pmf(game: Game, rows: TokenRows) -> Tensor:
     """Log probabilities at the temperature of the game, shape (b, t, v)."""
     log_pmf = answer_log_pmf(game.writer.model, rows)
     temperature = game.settings.temperature
     return log_pmf if temperature == 1 else (log_pmf / temperature).log_softmax(-1)
 
 
-def _adversarial_step(game: _Game, written: TokenRows, reward: Tensor, pay: Tensor) -> float:
+def _adversarial_step(game: Game, written: TokenRows, reward: Tensor, pay: Tensor) -> float:
     """One policy-gradient step; returns the writer's entropy before it, nats per token."""
     settings = game.settings
     returns = discounted(reward, written.answer_mask, settings.discount) + pay[:, None] * written.answer_mask
@@ -243,7 +247,7 @@ def _adversarial_step(game: _Game, written: TokenRows, reward: Tensor, pay: Tens
     return entropy.item()
 
 
-def _moved_baseline(game: _Game, returns: Tensor, mask: Tensor) -> Tensor:
+def _moved_baseline(game: Game, returns: Tensor, mask: Tensor) -> Tensor:
     """Mean return at each place, moved towards this batch's; returned as it was before, shape (t,).
 
     The first batch has nothing before it and is its own baseline.
@@ -260,7 +264,7 @@ def _moved_baseline(game: _Game, returns: Tensor, mask: Tensor) -> Tensor:
     return before
 
 
-def _likelihood_step(game: _Game) -> float:
+def _likelihood_step(game: Game) -> float:
     """One maximum-likelihood step on real copy; returns its loss, nats per token."""
     if game.settings.mle_learning_rate == 0:
         return math.nan
@@ -276,14 +280,14 @@ def _step(optimizer: torch.optim.AdamW, loss: Tensor, max_norm: float, whose: st
     loss.backward()  # type: ignore[no-untyped-call]  # torch's own
     norm = nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], max_norm)
     if not (math.isfinite(loss.item()) and math.isfinite(float(norm))):
-        raise _Diverged(f"diverged: loss {loss.item()} and gradient norm {float(norm)} of {whose}")
+        raise Ended(f"diverged: loss {loss.item()} and gradient norm {float(norm)} of {whose}")
     optimizer.step()
 
 
 def _check_entropy(rounds: Sequence[GANRound], settings: GANSettings) -> None:
     first, last = rounds[0].entropy, rounds[-1].entropy
     if last < settings.entropy_floor * first:
-        raise _Diverged(
+        raise Ended(
             f"entropy collapsed: {last:.3f} nats per token in round {len(rounds)}, {first:.3f} in the first; lower "
             "learning_rate or raise entropy_bonus"
         )

@@ -7,18 +7,19 @@ clipped steps on  reward - kl_coef * KL(policy || untuned writer).  TRL's PPOTra
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from copybandit.agents.adapters import check_plain
+from copybandit.agents.constraints import check_limits
+from copybandit.agents.tunable import check_numbers, check_tunable
 from copybandit.sim.types import DataError
 
 if TYPE_CHECKING:
-    from copybandit.agents.reward_seam import RewardFn, RewardScale
+    from copybandit.agents.reward_scale import RewardScale
+    from copybandit.agents.reward_seam import RewardFn
     from copybandit.generators.lm import CausalLM
 
 EndedBy = Literal["episodes", "on_update", "max_kl"]
@@ -100,6 +101,10 @@ class PPOSettings:
         for name in counts:
             if getattr(self, name) < 1:
                 raise DataError(f"ppo: {name} must be >= 1, got {getattr(self, name)}; raise it")
+        rates = (self.learning_rate, self.critic_learning_rate)
+        check_numbers("ppo", rates, self.reward_clip, self.checkpoint_every, self.lora_rank)
+        if not self.kl_coef >= 0:
+            raise DataError(f"ppo: kl_coef must be >= 0, got {self.kl_coef}; 0 lets KL cost nothing")
         if self.kl_anneal < 1 or not 0 <= self.kl_anneal_share <= 1:
             raise DataError(
                 f"ppo: kl_anneal must be >= 1 and kl_anneal_share in [0, 1], got {self.kl_anneal} and "
@@ -108,7 +113,7 @@ class PPOSettings:
         for name in ("target_kl", "max_kl", "stop_kl"):
             if (value := getattr(self, name)) is not None and not value > 0:
                 raise DataError(f"ppo: {name} must be above 0, got {value}; leave it out to set none")
-        self._check_limits()
+        check_limits("ppo", self.limits, self.multiplier_rate, self.multiplier_cap)
         if self.critic_epochs < 0:
             raise DataError(f"ppo: critic_epochs must be >= 0, got {self.critic_epochs}; 0 skips the warm-up")
         if self.precision not in ("float32", "bfloat16"):
@@ -121,18 +126,6 @@ class PPOSettings:
         if unknown := set(self.trl) - set(TRL_OPTIONS):
             raise DataError(
                 f"ppo: unknown trl options {sorted(unknown)}; allowed are {', '.join(TRL_OPTIONS)}"
-            )
-
-    def _check_limits(self) -> None:
-        names = [name for name, _ in self.limits]
-        if len(set(names)) < len(names) or not all(math.isfinite(limit) for _, limit in self.limits):
-            raise DataError(
-                f"ppo: limits must be finite and one per cost, got {self.limits}; drop what is too many"
-            )
-        if min(self.multiplier_rate, self.multiplier_cap) < 0:
-            raise DataError(
-                f"ppo: multiplier_rate and multiplier_cap must be >= 0, got {self.multiplier_rate} and "
-                f"{self.multiplier_cap}; 0 leaves limits without force"
             )
 
     @property
@@ -253,7 +246,7 @@ def tune_ppo(
             state to resume from of another run.
         OSError: a writer or state could not be saved; the states before are kept.
     """
-    _check_inputs(writer, prompts, settings)
+    check_tunable("ppo", writer, len(prompts), settings.batch_size)
     # Torch and TRL take seconds to import; a command that only reads settings must not wait for them.
     from copybandit.agents.ppo_quiet import Reporting
     from copybandit.agents.ppo_trainer import run_ppo
@@ -264,21 +257,3 @@ def tune_ppo(
 
 def _go_on(update: PPOUpdate) -> bool:
     return True
-
-
-def _check_inputs(writer: CausalLM, prompts: Sequence[str], settings: PPOSettings) -> None:
-    check_plain(writer)
-    if len(prompts) < settings.batch_size:
-        raise DataError(
-            f"ppo: needs a batch of prompts, got {len(prompts)} for batch_size {settings.batch_size}; "
-            "add prompts or lower batch_size"
-        )
-    if writer.temperature <= 0:
-        raise DataError(
-            f"ppo: temperature must be above 0, got {writer.temperature}; load the writer with 1.0"
-        )
-    if writer.tokenizer.pad_token_id in (None, writer.tokenizer.eos_token_id):
-        raise DataError(
-            f"ppo: pad token must differ from eos token {writer.tokenizer.eos_token!r}, got "
-            f"{writer.tokenizer.pad_token!r}; set tokenizer.pad_token to another token"
-        )

@@ -16,7 +16,8 @@ from copybandit.agents.constraints import Constraint, constraints_for
 from copybandit.agents.critic import Critic
 from copybandit.agents.policy_module import PolicyModule, Untuned
 from copybandit.agents.ppo import PPOSettings
-from copybandit.agents.reward_seam import ProgrammaticReward, RewardFn, RewardScale, evaluate_reward
+from copybandit.agents.reward_scale import RewardScale, reference_cells
+from copybandit.agents.reward_seam import ProgrammaticReward, RewardFn, evaluate_reward
 from copybandit.generators.lm import CausalLM
 from copybandit.sim.types import Floats, Ints
 
@@ -110,17 +111,16 @@ def reference_sample(
     rng: np.random.Generator,
 ) -> ReferenceSample:
     """Let the untuned writer write, and measure the raw reward."""
-    cells = rng.permutation(np.resize(np.arange(len(prompts)), settings.reference_samples))
+    cells = reference_cells(len(prompts), settings.reference_samples, rng)
     texts = [text for (text,) in writer.write([prompts[cell] for cell in cells], 1, rng)]
     kept = np.array([bool(text) for text in texts])
     written = tuple(text for text in texts if text)
     raw = evaluate_reward(reward, cells[kept], list(written), "the reference sample")
     total = raw.total
     scale = RewardScale.of(total, settings.reward_clip, settings.missing_eos_penalty)
-    costs = raw.costs if written else tuple((name, np.zeros(0)) for name, _ in settings.limits)
     return ReferenceSample(
         scale=scale,
-        constraints=constraints_for(settings.limits, costs),
+        constraints=constraints_for(settings.limits, raw.costs, len(written)),
         prompt=cells[kept],
         texts=written,
         scores=scale.standardised(total),

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from copybandit.agents.constraints import Constraint
 from copybandit.agents.ppo import PPOSettings, PPOUpdate
-from copybandit.agents.reward_seam import RewardScale
+from copybandit.agents.reward_scale import RewardScale
 from copybandit.generators.adapters import weights_hash
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.lm_card import whole_folder

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from copybandit.agents.constraints import Constraint, penalty
+from copybandit.agents.constraints import Constraint
+from copybandit.agents.reward_scale import RewardScale
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 
@@ -37,43 +38,6 @@ class Reward:
 
 RewardFn = Callable[[Ints, list[str]], Reward]
 """Index of each row's prompt, shape (b,), and its text, never empty -> reward."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RewardScale:
-    """How a raw reward becomes the number PPO sees: (total - mean) / sd, within +-clip.
-
-    Attributes:
-        mean, sd: of the raw reward on texts of the untuned writer.
-        clip: in sd; an empty text gets -clip, or less where a text of its batch does.
-        missing_eos_penalty: in sd, taken from a text that did not end by itself.
-    """
-
-    mean: float
-    sd: float
-    clip: float = 5.0
-    missing_eos_penalty: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not (self.sd > 0 and np.isfinite([self.mean, self.sd]).all()):
-            raise DataError(
-                f"reward scale: sd must be above 0 and finite, got {self.sd}; use 1 for a constant"
-            )
-
-    @classmethod
-    def of(cls, total: Floats, clip: float, missing_eos_penalty: float) -> RewardScale:
-        """That of raw rewards, shape (b,); sd 1 where they do not differ, mean 0 where there are none."""
-        sd = float(total.std()) if len(total) else 0.0
-        return cls(
-            mean=_mean(total),
-            sd=sd if sd > 1e-9 else 1.0,
-            clip=clip,
-            missing_eos_penalty=missing_eos_penalty,
-        )
-
-    def standardised(self, total: Floats) -> Floats:
-        """(total - mean) / sd, within +-clip, shape (b,)."""
-        return np.asarray(np.clip((total - self.mean) / self.sd, -self.clip, self.clip))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +188,7 @@ class ProgrammaticReward(nn.Module):
         written = np.array([bool(text) for text in texts])
         place = f"update {self.update}"
         raw = evaluate_reward(self._reward, cells[written], [text for text in texts if text], place)
-        scores = self._standardise(raw, written, ended)
+        scores = self._scale.scores(raw.total, raw.costs, self.constraints, written, ended)
         lengths = np.array([len(answer) for answer in answers], dtype=np.float64)
         self.last = together(self.gather(self._batch(raw, scores, lengths, ended)))
         return scores
@@ -243,15 +207,6 @@ class ProgrammaticReward(nn.Module):
             lowest=float(scores.min()),
             highest=float(scores.max()),
         )
-
-    def _standardise(self, raw: Reward, written: Bools, ended: Bools) -> Floats:
-        scale = self._scale
-        scores = np.full(len(written), -scale.clip)
-        if written.any():
-            taken = penalty(self.constraints, raw.costs, len(raw.total))
-            scores[written] = scale.standardised(raw.total) - taken
-        scores[~written] = scores.min()
-        return scores - scale.missing_eos_penalty * ~ended
 
 
 def evaluate_reward(reward: RewardFn, cells: Ints, texts: list[str], place: str) -> Reward:

@@ -1,4 +1,4 @@
-"""Prompts and answers side by side as tensors, and how likely a causal language model finds each answer token."""
+"""Prompts and answers: drawn, side by side as tensors, and how likely a causal language model finds each token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from copybandit.generators.sampling import left_pad
+from copybandit.generators.lm import CausalLM
+from copybandit.generators.sampling import SamplingSettings, left_pad, sample_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,25 @@ class TokenRows:
     def mean(self, values: Tensor) -> Tensor:
         """Mean over answer tokens of values of shape (b, t)."""
         return (values * self.answer_mask).sum() / self.answer_mask.sum()
+
+
+def draw_answers(
+    writer: CausalLM,
+    prompts: Sequence[Sequence[int]],
+    temperature: float,
+    draws: torch.Generator,
+    copies: int = 1,
+) -> list[list[int]]:
+    """Tokens of `copies` answers to each prompt, side by side, the end included where one was written."""
+    options = SamplingSettings(
+        max_new_tokens=writer.max_new_tokens,
+        temperature=temperature,
+        eos_id=writer.eos_id,
+        pad_id=writer.pad_id,
+    )
+    ids, mask = left_pad(prompts, writer.pad_id, writer.device)
+    drawn = sample_tokens(writer.model, ids, mask, options, draws, copies=copies).tokens.tolist()
+    return [[token for token in row if token != writer.pad_id] for row in drawn]
 
 
 def answer_log_pmf(model: Any, rows: TokenRows) -> Tensor:

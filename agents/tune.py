@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from copybandit.agents.adapters import check_plain
 from copybandit.agents.ppo import PPOSettings, PPOUpdate, tune_ppo
+from copybandit.agents.tunable import check_tunable
 from copybandit.agents.tune_settings import (
     BestOfNSettings,
     DPOSettings,
@@ -26,16 +26,18 @@ from copybandit.agents.tune_settings import (
     GRPOSettings,
     TunerSettings,
 )
-from copybandit.sim.types import DataError, Ints
 
 if TYPE_CHECKING:
-    from copybandit.agents.reward_seam import Reward, RewardFn
+    from copybandit.agents.reward_seam import RewardFn
     from copybandit.generators.lm import CausalLM
 
 Algorithm = Literal["ppo", "grpo", "dpo", "best-of-n", "gan"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
-STOPPED = "stopped by the caller"
-REASONS = {"episodes": "", "on_update": STOPPED, "max_kl": "KL to the untuned writer passed max_kl"}
+REASONS = {
+    "episodes": "",
+    "on_update": "stopped by the caller",
+    "max_kl": "KL to the untuned writer passed max_kl",
+}
 Settings = PPOSettings | GRPOSettings | DPOSettings | BestOfNSettings | GANTuneSettings
 
 
@@ -93,7 +95,7 @@ class Tuned:
         writer: as it was after the last update.
         updates: one record per update.
         checkpoints: (update, folder) of each saved writer.
-        calls: texts that the reward was asked about; all that were written, the empty ones too, where a run was resumed.
+        calls: texts written to be scored, those before the first update too; the reward is asked about all but empty ones.
         stopped: why tuning ended early; empty where it did not.
     """
 
@@ -129,34 +131,16 @@ def tune(
 
     Raises:
         DataError: a writer with an adapter, too few prompts, temperature 0, an unfit tokenizer or TRL, a reward that is not
-            finite, or a policy that diverged.
+            finite, a policy that diverged, or, for the GAN, real copy of fewer than two products.
     """
-    counted = _Counted(task.reward)
-    task = Task(prompts=task.prompts, reward=counted, real=task.real)
     on_update = on_update or _go_on
     if isinstance(settings, PPOSettings):
-        return _ppo(writer, task, counted, settings, seed, Path(out_dir), on_update, clock, resume)
-    _check_inputs(writer, task, settings)
-    writer_, updates, checkpoints, stopped = _runner(settings)(
-        writer, task, settings, seed, Path(out_dir), on_update, clock
-    )
-    return Tuned(
-        writer=writer_, updates=updates, checkpoints=checkpoints, calls=counted.calls, stopped=stopped
-    )
+        return _ppo(writer, task, settings, seed, Path(out_dir), on_update, clock, resume)
+    check_tunable(settings.algorithm, writer, len(task.prompts), settings.prompts_per_update)
+    return _runner(settings)(writer, task, settings, seed, Path(out_dir), on_update, clock)
 
 
-class _Counted:
-    """A reward that counts the texts it is asked about."""
-
-    def __init__(self, reward: RewardFn) -> None:
-        self._reward, self.calls = reward, 0
-
-    def __call__(self, index: Ints, texts: list[str]) -> Reward:
-        self.calls += len(texts)
-        return self._reward(index, texts)
-
-
-def _runner(settings: TunerSettings) -> Callable[..., Any]:
+def _runner(settings: TunerSettings) -> Callable[..., Tuned]:
     """The loop of an algorithm; torch and TRL take seconds to import, so only its own module is loaded."""
     if isinstance(settings, GRPOSettings):
         from copybandit.agents.tune_grpo import run_grpo
@@ -178,7 +162,6 @@ def _runner(settings: TunerSettings) -> Callable[..., Any]:
 def _ppo(
     writer: CausalLM,
     task: Task,
-    counted: _Counted,
     settings: PPOSettings,
     seed: int,
     out_dir: Path,
@@ -197,13 +180,11 @@ def _ppo(
         clock,
         resume,
     )
-    # What an interrupted run had asked before is in its records alone.
-    asked = settings.reference_samples + (result.updates[-1].episodes if result.updates else 0)
     return Tuned(
         writer=result.writer,
         updates=tuple(map(of_ppo, result.updates)),
         checkpoints=result.checkpoints,
-        calls=asked if resume else counted.calls,
+        calls=settings.reference_samples + result.updates[-1].episodes,
         stopped=REASONS[result.ended_by],
     )
 
@@ -223,27 +204,3 @@ def of_ppo(update: PPOUpdate) -> TuneUpdate:
 
 def _go_on(update: TuneUpdate) -> bool:
     return True
-
-
-def _check_inputs(writer: CausalLM, task: Task, settings: TunerSettings) -> None:
-    check_plain(writer)
-    name = settings.algorithm
-    if len(task.prompts) < settings.prompts_per_update:
-        raise DataError(
-            f"{name}: needs {settings.prompts_per_update} prompts for an update, got {len(task.prompts)}; add prompts or "
-            "lower batch_size"
-        )
-    if writer.temperature <= 0:
-        raise DataError(
-            f"{name}: temperature must be above 0, got {writer.temperature}; load the writer with 1.0"
-        )
-    if writer.tokenizer.pad_token_id in (None, writer.tokenizer.eos_token_id):
-        raise DataError(
-            f"{name}: pad token must differ from eos token {writer.tokenizer.eos_token!r}, got "
-            f"{writer.tokenizer.pad_token!r}; set tokenizer.pad_token to another token"
-        )
-    if isinstance(settings, GANTuneSettings) and len({cell for cell, _ in task.real}) < 2:
-        raise DataError(
-            f"gan: needs real copy for at least 2 prompts, got {len({cell for cell, _ in task.real})}; "
-            "give Task.real, or use another algorithm"
-        )

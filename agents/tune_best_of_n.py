@@ -11,8 +11,10 @@ from torch import nn
 
 from copybandit.agents.token_rows import TokenRows, answer_log_pmf, log_prob_of
 from copybandit.agents.trl_guard import isolated_randomness
-from copybandit.agents.tune import Task, TuneUpdate
-from copybandit.agents.tune_rollout import STOPPED, Answers, Bench, Found, Journal, Scored
+from copybandit.agents.tune import Task, Tuned, TuneUpdate
+from copybandit.agents.tune_group import Batch, Learned, run_groups
+from copybandit.agents.tune_journal import Journal
+from copybandit.agents.tune_rollout import Answers, Bench, Scored
 from copybandit.agents.tune_settings import BestOfNSettings
 from copybandit.generators.lm import CausalLM
 from copybandit.sim.types import Ints
@@ -33,25 +35,19 @@ def run_best_of_n(
     out_dir: Path,
     on_update: Callable[[TuneUpdate], bool],
     clock: Callable[[], float],
-) -> Found:
+) -> Tuned:
     """Run the loop; `copybandit.agents.tune.tune` says what each argument means."""
     with isolated_randomness(seed):
         bench = Bench(writer, task, settings, seed)
-        journal = Journal(settings, out_dir, on_update, clock)
         optimizer, decay = bench.optimizer(settings.updates)
-        stopped = ""
-        while len(journal.updates) < settings.updates and not stopped:
-            cells = np.repeat(bench.prompts(settings.prompts_per_update), settings.group)
-            answers = bench.write(cells[:: settings.group], settings.group)
-            scored = bench.score(cells, answers)
-            log_probs = bench.log_probs(cells, answers)
-            best = best_rows(scored, settings.group)
-            loss = learn(bench, cells[best], [answers[row] for row in best], settings, optimizer)
+
+        def keep(batch: Batch) -> Learned:
+            best = best_rows(batch.scored, settings.group)
+            loss = learn(bench, batch.cells[best], [batch.answers[row] for row in best], settings, optimizer)
             decay.step()
-            more = (("kept", len(best) / settings.prompts_per_update), ("loss", loss))
-            if not journal.tell(scored, log_probs, bench.snapshot, more):
-                stopped = STOPPED if len(journal.updates) < settings.updates else ""
-        return journal.found(bench.snapshot(), stopped)
+            return ("kept", len(best) / settings.prompts_per_update), ("loss", loss)
+
+        return run_groups(bench, settings, Journal(settings, out_dir, on_update, clock), keep)
 
 
 def learn(

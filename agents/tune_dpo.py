@@ -19,12 +19,14 @@ from datasets import Dataset
 from transformers import PrinterCallback
 
 from copybandit.agents.trl_guard import cheap_collection, importing_trl, isolated_randomness, quiet_arguments
-from copybandit.agents.tune import Task, TuneUpdate
-from copybandit.agents.tune_rollout import STOPPED, Answers, Bench, Found, Journal, Scored
+from copybandit.agents.tune import Task, Tuned, TuneUpdate
+from copybandit.agents.tune_group import Batch, Learned, run_groups
+from copybandit.agents.tune_journal import Journal
+from copybandit.agents.tune_rollout import Bench, Scored
 from copybandit.agents.tune_settings import DPOSettings
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.lm_files import quiet_transformers
-from copybandit.sim.types import Floats, Ints
+from copybandit.sim.types import Ints
 
 with importing_trl():
     from trl.trainer.dpo_config import DPOConfig
@@ -73,37 +75,29 @@ def run_dpo(
     out_dir: Path,
     on_update: Callable[[TuneUpdate], bool],
     clock: Callable[[], float],
-) -> Found:
+) -> Tuned:
     """Run the loop; `copybandit.agents.tune.tune` says what each argument means."""
     with isolated_randomness(seed), quiet_transformers(), cheap_collection():
         bench = Bench(writer, task, settings, seed)
-        journal = Journal(settings, out_dir, on_update, clock)
         schedule = bench.optimizer(settings.updates * settings.minibatches * settings.epochs)
-        stopped = ""
-        while len(journal.updates) < settings.updates and not stopped:
-            cells = np.repeat(bench.prompts(settings.prompts_per_update), settings.group)
-            answers = bench.write(cells[:: settings.group], settings.group)
-            scored = bench.score(cells, answers)
-            log_probs = bench.log_probs(cells, answers)
-            pairs = ranked(scored, settings.group)
+
+        def prefer(batch: Batch) -> Learned:
+            pairs = ranked(batch.scored, settings.group)
             if len(pairs.chosen):
-                _prefer(
-                    bench, _dataset(bench, cells, answers, pairs, log_probs[1]), settings, schedule, out_dir
-                )
-            more = (("pairs", float(len(pairs.chosen))),)
-            if not journal.tell(scored, log_probs, bench.snapshot, more):
-                stopped = STOPPED if len(journal.updates) < settings.updates else ""
-        return journal.found(bench.snapshot(), stopped)
+                _prefer(bench, _dataset(bench, batch, pairs), settings, schedule, out_dir)
+            return (("pairs", float(len(pairs.chosen))),)
+
+        return run_groups(bench, settings, Journal(settings, out_dir, on_update, clock), prefer)
 
 
-def _dataset(bench: Bench, cells: Ints, answers: Answers, pairs: Pairs, reference: Floats) -> Dataset:
+def _dataset(bench: Bench, batch: Batch, pairs: Pairs) -> Dataset:
     return Dataset.from_dict(
         {
-            "prompt_ids": [bench.heads[cell] for cell in cells[pairs.chosen]],
-            "chosen_ids": [answers[row] for row in pairs.chosen],
-            "rejected_ids": [answers[row] for row in pairs.rejected],
-            "ref_chosen_logps": reference[pairs.chosen],
-            "ref_rejected_logps": reference[pairs.rejected],
+            "prompt_ids": [bench.heads[cell] for cell in batch.cells[pairs.chosen]],
+            "chosen_ids": [batch.answers[row] for row in pairs.chosen],
+            "rejected_ids": [batch.answers[row] for row in pairs.rejected],
+            "ref_chosen_logps": batch.untuned[pairs.chosen],
+            "ref_rejected_logps": batch.untuned[pairs.rejected],
         }
     )
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from copybandit.agents.gan import Beside, GANRound, Shown
-from copybandit.agents.gan_loop import run_gan
-from copybandit.agents.tune import Task, TuneUpdate
-from copybandit.agents.tune_rollout import STOPPED, Answers, Bench, Found, Journal, Scored, answer_log_prob
+from copybandit.agents.gan import Beside, Shown
+from copybandit.agents.gan_loop import Ended, Game, begin, play_round
+from copybandit.agents.trl_guard import isolated_randomness
+from copybandit.agents.tune import Task, Tuned, TuneUpdate
+from copybandit.agents.tune_journal import Journal, Told, run_updates
+from copybandit.agents.tune_rollout import Answers, Bench, Scored, answer_log_prob
 from copybandit.agents.tune_settings import GANTuneSettings
 from copybandit.generators.lm import CausalLM
 from copybandit.sim.types import DataError, Floats, Ints
@@ -25,18 +27,14 @@ class _Pay:
 
     def __init__(self, bench: Bench, weight: float) -> None:
         self._bench, self._weight = bench, weight
-        self.writer = bench.tuned
-        self.scored: Scored | None = None
-        self.log_probs: tuple[Floats, Floats] | None = None
+        self.last: tuple[Scored, Floats, Floats] | None = None
 
     def __call__(self, writer: CausalLM, cells: Ints, answers: Answers) -> Floats:
         bench, heads = self._bench, [self._bench.heads[cell] for cell in cells]
-        self.writer, self.scored = writer, bench.score(cells, answers)
-        self.log_probs = (
-            answer_log_prob(writer, heads, answers),
-            answer_log_prob(bench.untuned, heads, answers),
-        )
-        return self._weight * self.scored.score
+        scored = bench.score(cells, answers)
+        own, untuned = (answer_log_prob(one, heads, answers) for one in (writer, bench.untuned))
+        self.last = scored, own, untuned
+        return self._weight * scored.score
 
 
 def run_gan_tuner(
@@ -47,37 +45,47 @@ def run_gan_tuner(
     out_dir: Path,
     on_update: Callable[[TuneUpdate], bool],
     clock: Callable[[], float],
-) -> Found:
+) -> Tuned:
     """Run the loop; `copybandit.agents.tune.tune` says what each argument means."""
-    if settings.lora_rank is not None:
-        raise DataError(
-            f"gan: trains all weights, got lora_rank {settings.lora_rank}; drop it, or use another algorithm"
-        )
-    bench = Bench(writer, task, settings, seed)
-    pay = _Pay(bench, settings.reward_weight)
-    journal = Journal(settings, out_dir, on_update, clock)
+    shown = _shown(task)
+    with isolated_randomness(seed):
+        bench = Bench(writer, task, settings, seed)
+        pay, journal = _Pay(bench, settings.reward_weight), Journal(settings, out_dir, on_update, clock)
+        beside = Beside(prompts=list(task.prompts), pay=pay)
+        game = begin(writer, shown, settings.game(writer.temperature), seed, beside)
+        try:
+            return run_updates(journal, lambda: _update(game, pay), lambda: game.writer)
+        except Ended as reason:
+            journal.stopped = str(reason)
+            return journal.found(game.writer)
 
-    def on_round(done: GANRound) -> bool:
-        assert pay.scored is not None and pay.log_probs is not None
-        more = (
-            ("discriminator_accuracy", done.accuracy),
-            ("discriminator_loss", done.discriminator_loss),
-            ("discriminator_reward", done.reward),
-        )
-        return journal.tell(pay.scored, pay.log_probs, lambda: pay.writer, more)
 
-    prompts = list(task.prompts)
-    shown = Shown(
-        prompts=[prompts[cell] for cell, _ in task.real],
-        product=[_product(prompts[cell]) for cell, _ in task.real],
-        texts=[text for _, text in task.real],
+def _update(game: Game, pay: _Pay) -> Told:
+    done = play_round(game)
+    assert pay.last is not None
+    scored, own, untuned = pay.last
+    more = (
+        ("discriminator_accuracy", done.accuracy),
+        ("discriminator_loss", done.discriminator_loss),
+        ("discriminator_reward", done.reward),
     )
-    beside = Beside(prompts=prompts, pay=pay)
-    found = run_gan(writer, shown, settings.game(writer.temperature), seed, on_round, beside)
-    stopped = found.stopped
-    if stopped.startswith("stopped by the caller"):
-        stopped = STOPPED if len(journal.updates) < settings.updates else ""
-    return journal.found(found.writer, stopped)
+    return Told(scored=scored, own=own, untuned=untuned, more=more)
+
+
+def _shown(task: Task) -> Shown:
+    """The real copy of a task.
+
+    Raises:
+        DataError: it is of fewer than two products, so that there is no copy of another one.
+    """
+    prompts = [task.prompts[cell] for cell, _ in task.real]
+    products = [_product(prompt) for prompt in prompts]
+    if len(set(products)) < 2:
+        raise DataError(
+            f"gan: needs real copy of at least 2 products, got {len(set(products))}; give Task.real, or use another "
+            "algorithm"
+        )
+    return Shown(prompts=prompts, product=products, texts=[text for _, text in task.real])
 
 
 def _product(prompt: str) -> str:

@@ -23,8 +23,9 @@ from transformers import PrinterCallback, TrainerCallback
 
 from copybandit.agents.ppo_parts import next_kl_coef, scheduled_kl_coef
 from copybandit.agents.trl_guard import cheap_collection, importing_trl, isolated_randomness, quiet_arguments
-from copybandit.agents.tune import Task, TuneUpdate
-from copybandit.agents.tune_rollout import STOPPED, Bench, Found, Journal, Scored
+from copybandit.agents.tune import Task, Tuned, TuneUpdate
+from copybandit.agents.tune_journal import Journal, Told
+from copybandit.agents.tune_rollout import Bench, Scored
 from copybandit.agents.tune_settings import GRPOSettings
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.lm_files import quiet_transformers
@@ -53,7 +54,6 @@ class _QuietGRPOTrainer(GRPOTrainer):
         self.bench, self.settings, self.journal = bench, settings, journal
         self.cells = {prompt: cell for cell, prompt in enumerate(bench.task.prompts)}
         self.last: tuple[Scored, tuple[Floats, Floats]] | None = None
-        self.stopped = ""
         super().__init__(
             model=bench.tuned.model,
             reward_funcs=self._earned,
@@ -153,12 +153,11 @@ class _QuietGRPOTrainer(GRPOTrainer):
         clipped = self._metrics["train"].pop("clip_ratio/region_mean", [0.0])
         self._metrics["train"].clear()
         more = (("kl_coef", self.beta), ("clip_fraction", float(np.mean(clipped))))
-        go_on = self.journal.tell(*self.last, self.bench.snapshot, more)
+        scored, (own, untuned) = self.last
+        self.journal.tell(Told(scored=scored, own=own, untuned=untuned, more=more), self.bench.snapshot)
         update = self.journal.updates[-1]
         self.beta = next_kl_coef(update.update, self.beta, update.kl, self.settings.price())
-        if not go_on and update.update < self.settings.updates:
-            self.stopped = STOPPED
-        return go_on
+        return not self.journal.over
 
 
 def _summed(found: dict[str, Any], name: str) -> Floats:
@@ -186,7 +185,7 @@ def run_grpo(
     out_dir: Path,
     on_update: Callable[[TuneUpdate], bool],
     clock: Callable[[], float],
-) -> Found:
+) -> Tuned:
     """Run TRL's loop; `copybandit.agents.tune.tune` says what each argument means."""
     with isolated_randomness(seed), quiet_transformers(), _quiet_rollouts(), cheap_collection():
         bench = Bench(writer, task, settings, seed)
@@ -194,7 +193,7 @@ def run_grpo(
         trainer = _QuietGRPOTrainer(bench, settings, _arguments(settings, writer, seed, out_dir), journal)
         trainer.train()
         bench.tuned.model.eval()
-        return journal.found(bench.snapshot(), trainer.stopped)
+        return journal.found(bench.snapshot())
 
 
 def _arguments(settings: GRPOSettings, writer: CausalLM, seed: int, out_dir: Path) -> GRPOConfig:

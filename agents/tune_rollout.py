@@ -1,34 +1,29 @@
-"""What all tuners but PPO share: a writer that writes, texts that are scored, records of it, saved writers."""
+"""What all tuners but PPO share: a writer that writes, texts that are scored, how likely they were."""
 
 from __future__ import annotations
 
-import math
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from copybandit.agents.constraints import Constraint, constraints_for, penalty
+from copybandit.agents.constraints import Constraint, constraints_for
 from copybandit.agents.ppo_parts import ADAM_EPSILON, snapshot, with_adapter
-from copybandit.agents.reward_seam import PromptIndex, RewardScale, evaluate_reward
-from copybandit.agents.tune import STOPPED, Task, TuneUpdate
+from copybandit.agents.reward_scale import RewardScale, reference_cells
+from copybandit.agents.reward_seam import PromptIndex, Reward, evaluate_reward
+from copybandit.agents.token_rows import draw_answers
+from copybandit.agents.tune import Task
 from copybandit.agents.tune_settings import TunerSettings
 from copybandit.generators.lm import CausalLM
-from copybandit.generators.sampling import SamplingSettings, left_pad, sample_tokens
-from copybandit.sim.types import Bools, DataError, Floats, Ints
+from copybandit.sim.types import Bools, Floats, Ints
 
 REFUSED = "refused"
 """Component of a reward that is above 0 where the text may not be shown."""
 Answers = list[list[int]]
 """Tokens of answers, the end included where one was written."""
-__all__ = ["STOPPED", "Answers", "Bench", "Found", "Journal", "Scored", "answer_log_prob"]
-Found = tuple[CausalLM, tuple[TuneUpdate, ...], tuple[tuple[int, Path], ...], str]
-"""What a tuner comes to: writer, updates, checkpoints, why it ended early."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +72,8 @@ class Bench:
         self._batches = 0
         self._waiting: list[int] = []
         if settings.reference_samples:
-            cells = self.rng.permutation(np.resize(np.arange(len(self.heads)), settings.reference_samples))
-            self.score(cells, self.write(cells, 1))
+            cells = reference_cells(len(self.heads), settings.reference_samples, self.rng)
+            self._fix_scale(self._asked(cells, self.tuned.decode(self.write(cells, 1))))
 
     def prompts(self, n: int) -> Ints:
         """The next `n` prompts, all different: every one has its turn before any comes again."""
@@ -90,41 +85,37 @@ class Bench:
 
     def write(self, cells: Ints, copies: int) -> Answers:
         """`copies` answers of the tuned writer to each prompt, in its order, at the writer's temperature."""
-        writer = self.tuned
-        options = SamplingSettings(
-            max_new_tokens=writer.max_new_tokens,
-            temperature=writer.temperature,
-            eos_id=writer.eos_id,
-            pad_id=writer.pad_id,
-        )
-        ids, mask = left_pad([self.heads[cell] for cell in cells], writer.pad_id, writer.device)
-        drawn = sample_tokens(writer.model, ids, mask, options, self.draws, copies=copies).tokens.tolist()
-        return [[token for token in row if token != writer.pad_id] for row in drawn]
+        heads = [self.heads[cell] for cell in cells]
+        return draw_answers(self.tuned, heads, self.tuned.temperature, self.draws, copies)
 
-    def score(self, cells: Ints, answers: Answers) -> Scored:
-        """Ask the reward, then let multipliers follow the costs; the first texts that are scored fix means and sds."""
-        texts = self.tuned.decode(answers)
+    def _asked(self, cells: Ints, texts: Sequence[str]) -> Reward:
+        """What the texts that are not empty earn."""
         written = np.array([bool(text) for text in texts])
         place = f"batch {self._batches}"
-        raw = evaluate_reward(self.task.reward, cells[written], [text for text in texts if text], place)
         self._batches += 1
-        if self.scale is None:
-            self.scale = RewardScale.of(
-                raw.total, self.settings.reward_clip, self.settings.missing_eos_penalty
-            )
-            self.constraints = constraints_for(self.settings.limits, raw.costs) if raw.costs else ()
+        return evaluate_reward(self.task.reward, cells[written], [text for text in texts if text], place)
+
+    def _fix_scale(self, raw: Reward) -> RewardScale:
+        """Take mean and sd of the reward, and the scales of limits, from texts of the untuned writer."""
+        settings = self.settings
+        self.scale = RewardScale.of(raw.total, settings.reward_clip, settings.missing_eos_penalty)
+        self.constraints = constraints_for(settings.limits, raw.costs, len(raw.total))
+        return self.scale
+
+    def score(self, cells: Ints, answers: Answers) -> Scored:
+        """Ask the reward about a batch, then let multipliers follow its costs."""
+        texts = self.tuned.decode(answers)
+        raw = self._asked(cells, texts)
+        scale = self.scale or self._fix_scale(raw)
+        written = np.array([bool(text) for text in texts])
         ended = np.array([answer[-1:] == [self.tuned.eos_id] for answer in answers])
         limits = self.constraints
-        score = np.full(len(texts), -self.scale.clip)
-        if written.any():
-            score[written] = self.scale.standardised(raw.total) - penalty(limits, raw.costs, len(raw.total))
-        score[~written] = score.min()
         self.constraints = tuple(self._ascended(limit, dict(raw.costs)) for limit in limits)
         approved = written.copy()
         approved[written] = dict(raw.components).get(REFUSED, np.zeros(len(raw.total))) <= 0
         return Scored(
             texts=tuple(texts),
-            score=score - self.scale.missing_eos_penalty * ~ended,
+            score=scale.scores(raw.total, raw.costs, limits, written, ended),
             approved=approved,
             reward=_mean(raw.total),
             components=tuple((name, _mean(values)) for name, values in raw.components),
@@ -156,69 +147,6 @@ class Bench:
     def snapshot(self) -> CausalLM:
         """The tuned writer as it is now, adapters merged, with weights of its own."""
         return snapshot(self.tuned, self.adapter)
-
-
-class Journal:
-    """Keeps the records of a run, saves its writers, and asks whether to go on."""
-
-    def __init__(
-        self,
-        settings: TunerSettings,
-        out_dir: Path,
-        on_update: Callable[[TuneUpdate], bool],
-        clock: Callable[[], float],
-    ) -> None:
-        """Begin with the first update."""
-        self.updates: list[TuneUpdate] = []
-        self.checkpoints: list[tuple[int, Path]] = []
-        self._settings, self._out_dir, self._on_update, self._clock = settings, out_dir, on_update, clock
-        self._since = clock()
-
-    def tell(
-        self,
-        scored: Scored,
-        log_probs: tuple[Floats, Floats],
-        snapshot: Callable[[], CausalLM],
-        more: tuple[tuple[str, float], ...] = (),
-    ) -> bool:
-        """Record an update whose steps are done; returns whether to go on.
-
-        Raises:
-            DataError: the policy diverged.
-        """
-        own, untuned = log_probs
-        number = len(self.updates) + 1
-        kl = float((own - untuned).mean())
-        if not math.isfinite(kl):
-            raise DataError(
-                f"{self._settings.algorithm}: policy diverged at update {number} (KL {kl}); lower learning_rate"
-            )
-        update = TuneUpdate(
-            update=number,
-            episodes=number * self._settings.batch_size,
-            reward=scored.reward,
-            components=scored.components,
-            costs=scored.costs,
-            kl=kl,
-            entropy=float(-own.mean()),
-            length=scored.length,
-            ended=scored.ended,
-            seconds=self._clock() - self._since,
-            more=(*more, *((f"multipliers/{name}", value) for name, value in scored.multipliers)),
-        )
-        self.updates.append(update)
-        every = self._settings.checkpoint_every
-        if every and number % every == 0:
-            folder = self._out_dir / f"update-{number:04d}"
-            shutil.rmtree(folder, ignore_errors=True)  # left by an interrupted run
-            self.checkpoints.append((number, snapshot().save(folder)))
-        go_on = self._on_update(update)
-        self._since = self._clock()
-        return go_on
-
-    def found(self, writer: CausalLM, stopped: str) -> Found:
-        """What the run came to."""
-        return writer, tuple(self.updates), tuple(self.checkpoints), stopped
 
 
 @torch.no_grad()

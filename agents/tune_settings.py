@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from copybandit.agents.constraints import check_limits
 from copybandit.agents.gan import GANSettings
 from copybandit.agents.ppo import PPOSettings
+from copybandit.agents.tunable import check_numbers
 from copybandit.sim.types import DataError
 
 
@@ -50,6 +52,10 @@ class TunerSettings:
                 f"{self.algorithm}: episodes and batch_size must be >= 1 and reference_samples >= 0, got "
                 f"{self.episodes}, {self.batch_size} and {self.reference_samples}; raise the one below"
             )
+        check_numbers(
+            self.algorithm, (self.learning_rate,), self.reward_clip, self.checkpoint_every, self.lora_rank
+        )
+        check_limits(self.algorithm, self.limits, self.multiplier_rate, self.multiplier_cap)
 
     @property
     def algorithm(self) -> str:
@@ -189,6 +195,18 @@ class GANTuneSettings(TunerSettings):
 
     reward_weight: float = 0.5
     loop: GANSettings = field(default_factory=GANSettings)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.reward_weight >= 0 or (self.limits and not self.reward_weight):
+            raise DataError(
+                f"gan: reward_weight must be >= 0, and above 0 where there are limits, got {self.reward_weight}; limits "
+                "are kept by what the reward loses"
+            )
+        if self.lora_rank is not None:
+            raise DataError(
+                f"gan: trains all weights, got lora_rank {self.lora_rank}; drop it, or use another algorithm"
+            )
 
     @property
     def algorithm(self) -> str:

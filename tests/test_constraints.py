@@ -55,7 +55,7 @@ def test_the_penalty_rises_with_the_cost_and_is_bounded(
 
 def test_scales_are_those_of_reference_texts() -> None:
     costs = (("length", np.array([8.0, 12.0])), ("rude", np.array([0.0, 0.0])))
-    found = constraints_for((("length", 9.0), ("rude", 0.1)), costs)
+    found = constraints_for((("length", 9.0), ("rude", 0.1)), costs, 2)
     assert [(one.name, one.scale, one.multiplier) for one in found] == [
         ("length", 2.0, 0.0),
         ("rude", 0.1, 0.0),
@@ -65,7 +65,7 @@ def test_scales_are_those_of_reference_texts() -> None:
 
 def test_limits_that_mean_nothing_are_refused() -> None:
     with pytest.raises(DataError, match="limit lenght: the reward must tell a cost of that name, got length"):
-        constraints_for((("lenght", 9.0),), (("length", np.ones(2)),))
+        constraints_for((("lenght", 9.0),), (("length", np.ones(2)),), 2)
     with pytest.raises(DataError, match="limits must be finite and one per cost"):
         PPOSettings(limits=(("length", 1.0), ("length", 2.0)))
     with pytest.raises(DataError, match="limits must be finite and one per cost"):

@@ -25,7 +25,8 @@ from copybandit.agents.ppo import PPOSettings, PPOUpdate, TuneResult, tune_ppo
 from copybandit.agents.ppo_loop import Loop, mended_train, trl_names
 from copybandit.agents.ppo_order import RowOrders, epoch_order
 from copybandit.agents.ppo_parts import make_optimizer, with_adapter
-from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, Reward, RewardFn, RewardScale
+from copybandit.agents.reward_scale import RewardScale
+from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, Reward, RewardFn
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt
 from copybandit.sim.types import DataError, Ints

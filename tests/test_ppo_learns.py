@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from copybandit.agents.ppo import PPOSettings, tune_ppo
-from copybandit.agents.reward_seam import Reward, RewardScale
+from copybandit.agents.reward_scale import RewardScale
+from copybandit.agents.reward_seam import Reward
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt
 from copybandit.sim.types import DataError, Ints

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from copybandit.agents.critic import Critic
 from copybandit.agents.ppo import PPOSettings, PPOUpdate, TuneResult, tune_ppo
 from copybandit.agents.ppo_parts import ClippedAdamW, next_kl_coef, scheduled_kl_coef
-from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, Reward, RewardFn, RewardScale
+from copybandit.agents.reward_scale import RewardScale
+from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, Reward, RewardFn
 from copybandit.agents.trl_guard import check_trl_version
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt

@@ -246,7 +246,7 @@ def test_senseless_settings_are_refused() -> None:
         DPOSettings(group=1)
     with pytest.raises(DataError, match="gan: episodes and batch_size must be >= 1"):
         GANTuneSettings(episodes=0)
-    with pytest.raises(DataError, match="gan: needs real copy for at least 2 prompts, got 0"):
+    with pytest.raises(DataError, match="gan: needs real copy of at least 2 products, got 0"):
         tune(tiny_writer(), Task(prompts=PROMPTS, reward=share_of_a), TUNERS["gan"], 0, "never-made")
 
 
