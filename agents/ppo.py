@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from copybandit.agents.constraints import check_limits
+from copybandit.agents.kl_price import KLPrice
 from copybandit.agents.tunable import check_numbers, check_tunable
 from copybandit.sim.types import DataError
 
@@ -41,8 +42,8 @@ class PPOSettings:
         kl_coef: price of one nat of KL to the untuned writer, in sd of the reward, once annealed.
         kl_anneal: how many times dearer KL is at first; 1 leaves the price as it is.
         kl_anneal_share: share of the updates in which the price falls to `kl_coef`.
-        target_kl: nats per answer; when given, the price is raised where KL is above it.
-        kl_gain: most that the price is raised in one update, as a share.
+        target_kl: nats per answer; when given, a limit on the mean KL, whose multiplier is added to the price (see
+            `copybandit.agents.kl_price`).
         max_kl: nats per answer; when given, tuning ends at the first update that finds KL to the untuned writer above it.
         stop_kl: nats per token; when given, an update makes no further pass over its batch once a pass has found the policy
             further than this from the one that wrote the batch (as in CleanRL; .01 to .02 is usual).
@@ -77,7 +78,6 @@ class PPOSettings:
     kl_anneal: float = 1.0
     kl_anneal_share: float = 0.6
     target_kl: float | None = None
-    kl_gain: float = 0.2
     max_kl: float | None = None
     stop_kl: float | None = None
     limits: tuple[tuple[str, float], ...] = ()
@@ -132,6 +132,11 @@ class PPOSettings:
     def updates(self) -> int:
         """Batches written in all."""
         return -(-self.episodes // self.batch_size)
+
+    def price(self) -> KLPrice:
+        """Of KL, before the first update."""
+        annealed = self.kl_anneal_share * self.updates
+        return KLPrice.of(self.kl_coef, self.kl_anneal, annealed, self.target_kl)
 
 
 @dataclass(frozen=True, kw_only=True)

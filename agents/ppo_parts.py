@@ -61,29 +61,6 @@ class Parts:
     optimizer: ClippedAdamW
 
 
-def scheduled_kl_coef(update: int, settings: PPOSettings) -> float:
-    """Price of KL in an update (1 is the first) before it is steered: falls to `kl_coef` by a constant factor.
-
-    Deterministic annealing (Rose, Proceedings of the IEEE 86(11), 1998): while KL is dear the best policy spreads over all
-    that pays, and the writer can compare; at the final price alone it settles on what it happened to try first.
-    """
-    left = max(0.0, 1 - (update - 1) / max(1.0, settings.kl_anneal_share * settings.updates))
-    return settings.kl_coef * float(settings.kl_anneal**left)
-
-
-def next_kl_coef(update: int, kl_coef: float, kl: float, settings: PPOSettings) -> float:
-    """Price of KL in the next update: its schedule, times a factor that steers KL below `target_kl`.
-
-    The factor is multiplied by 1 + gain * clip(kl / target - 1, -1, 1), the control of arXiv 1909.08593, 2.2, and never
-    falls below 1: KL starts at 0, and a price let down meanwhile would be gone when it counts.
-    """
-    coming, now = scheduled_kl_coef(update + 1, settings), scheduled_kl_coef(update, settings)
-    if settings.target_kl is None or now == 0:
-        return coming
-    steered = kl_coef / now * (1 + settings.kl_gain * float(np.clip(kl / settings.target_kl - 1, -1, 1)))
-    return coming * max(steered, 1.0)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ReferenceSample:
     """What the untuned writer wrote before tuning, and what it earned.

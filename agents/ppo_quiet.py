@@ -24,7 +24,7 @@ from copybandit.agents.ppo import EndedBy, PPOUpdate, TuneResult
 from copybandit.agents.ppo_interrupt import Interrupted, Wish, patient_interrupt
 from copybandit.agents.ppo_loop import Loop, mended_train
 from copybandit.agents.ppo_order import PromptLoader, RowOrders
-from copybandit.agents.ppo_parts import Parts, next_kl_coef, snapshot
+from copybandit.agents.ppo_parts import Parts, snapshot
 from copybandit.agents.ppo_processes import decided, gathered, processes, rows_of
 from copybandit.agents.ppo_state import Progress, StateFolder, state_tensors
 from copybandit.agents.reward_seam import RewardBatch
@@ -117,7 +117,11 @@ class QuietPPOTrainer(PPOTrainer):
         self.loop = Loop(args, pad_id, orders, settings.stop_kl)
         parts.reward.update, parts.reward.gather = done + 1, _from_all
         self.parts, self.report, self.states = parts, report, states
-        self.updates, self.checkpoints = list(begun.updates), list(begun.checkpoints)
+        self.updates, self.checkpoints, self.price = (
+            list(begun.updates),
+            list(begun.checkpoints),
+            begun.price,
+        )
         self.ended_by: EndedBy = "episodes"
         self.wish = Wish()
         self.since = report.clock()
@@ -176,11 +180,13 @@ class QuietPPOTrainer(PPOTrainer):
     def _steer(self, update: PPOUpdate) -> None:
         """Set the price of KL and the multipliers of the next update."""
         settings, reward = self.parts.settings, self.parts.reward
-        self.args.kl_coef = next_kl_coef(update.update, update.kl_coef, update.kl, settings)
+        rate, cap = settings.multiplier_rate, settings.multiplier_cap
+        self.price = self.price.after(update.kl, rate, cap)
+        self.args.kl_coef = self.price.at(update.update + 1)
         # Where no text was written, there is nothing to judge limits by.
         excess = reward.last.excess if reward.last.texts else [0.0] * len(reward.constraints)
         reward.constraints = tuple(
-            constraint.ascended(over, settings.multiplier_rate, settings.multiplier_cap)
+            constraint.ascended(over, rate, cap)
             for constraint, over in zip(reward.constraints, excess, strict=True)
         )
         reward.update = update.update + 1
@@ -228,7 +234,7 @@ class QuietPPOTrainer(PPOTrainer):
         progress = Progress(
             updates=tuple(self.updates),
             checkpoints=tuple(self.checkpoints),
-            kl_coef=self.args.kl_coef,
+            price=self.price,
             scale=parts.scale,
             constraints=parts.reward.constraints,
         )

@@ -28,6 +28,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from copybandit.agents.constraints import Constraint
+from copybandit.agents.kl_price import KLPrice
 from copybandit.agents.ppo import PPOSettings, PPOUpdate
 from copybandit.agents.reward_scale import RewardScale
 from copybandit.generators.adapters import weights_hash
@@ -67,14 +68,14 @@ class Progress:
     Attributes:
         updates: one record per update.
         checkpoints: updates whose writers were saved.
-        kl_coef: price of KL in the next update.
+        price: of KL, as it is in the next update.
         scale: of the reward.
         constraints: with their multipliers in the next update.
     """
 
     updates: tuple[PPOUpdate, ...]
     checkpoints: tuple[int, ...]
-    kl_coef: float
+    price: KLPrice
     scale: RewardScale
     constraints: tuple[Constraint, ...]
 

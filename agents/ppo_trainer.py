@@ -21,7 +21,6 @@ from copybandit.agents.ppo_parts import (
     ReferenceSample,
     make_optimizer,
     reference_sample,
-    scheduled_kl_coef,
     with_adapter,
 )
 from copybandit.agents.ppo_processes import processes, rows_of
@@ -56,7 +55,7 @@ def _args(settings: PPOSettings, writer: CausalLM, seed: int, out_dir: Path) -> 
             temperature=writer.temperature,
             stop_token="eos",
             missing_eos_penalty=None,  # the reward seam takes it, in units of the standardised reward
-            kl_coef=scheduled_kl_coef(1, settings),
+            kl_coef=settings.price().at(1),
             lam=settings.gae_lambda,
             num_sample_generations=0,
             learning_rate=settings.learning_rate,
@@ -129,7 +128,7 @@ def _not_begun(sample: ReferenceSample, settings: PPOSettings) -> Progress:
     return Progress(
         updates=(),
         checkpoints=(),
-        kl_coef=scheduled_kl_coef(1, settings),
+        price=settings.price(),
         scale=sample.scale,
         constraints=sample.constraints,
     )
@@ -163,7 +162,7 @@ def run_ppo(
     with isolated_randomness(seed), cheap_collection(), own_precision():
         parts = _assemble(writer, index, reward, begun, settings, int(rng.integers(2**62)))
         args = _args(settings, writer, seed, report.out_dir)
-        args.kl_coef = begun.kl_coef
+        args.kl_coef = begun.price.at(len(begun.updates) + 1)
         if saved is None:
             _warm_up(parts, prompt_ids, sample, rng)
         trainer = QuietPPOTrainer(parts, report, prompt_ids, args, states, begun)

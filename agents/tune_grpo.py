@@ -21,7 +21,6 @@ from datasets import Dataset
 from torch import Tensor
 from transformers import PrinterCallback, TrainerCallback
 
-from copybandit.agents.ppo_parts import next_kl_coef, scheduled_kl_coef
 from copybandit.agents.trl_guard import cheap_collection, importing_trl, isolated_randomness, quiet_arguments
 from copybandit.agents.tune import Task, Tuned, TuneUpdate
 from copybandit.agents.tune_journal import Journal, Told
@@ -67,7 +66,8 @@ class _QuietGRPOTrainer(GRPOTrainer):
         self.remove_callback(PrinterCallback)
         # Set only now: with a price in its arguments TRL would load a reference by name.
         self.ref_model = bench.untuned.model
-        self.beta = scheduled_kl_coef(1, settings.price())
+        self.price = settings.price()
+        self.beta = self.price.at(1)
 
     def _send_telemetry(self) -> None:
         """Send nothing: what is tuned here is nobody else's business."""
@@ -156,7 +156,8 @@ class _QuietGRPOTrainer(GRPOTrainer):
         scored, (own, untuned) = self.last
         self.journal.tell(Told(scored=scored, own=own, untuned=untuned, more=more), self.bench.snapshot)
         update = self.journal.updates[-1]
-        self.beta = next_kl_coef(update.update, self.beta, update.kl, self.settings.price())
+        self.price = self.price.after(update.kl, self.settings.multiplier_rate, self.settings.multiplier_cap)
+        self.beta = self.price.at(update.update + 1)
         return not self.journal.over
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from copybandit.agents.constraints import check_limits
 from copybandit.agents.gan import GANSettings
-from copybandit.agents.ppo import PPOSettings
+from copybandit.agents.kl_price import KLPrice
 from copybandit.agents.tunable import check_numbers
 from copybandit.sim.types import DataError
 
@@ -115,7 +115,7 @@ class GRPOSettings(GroupSettings):
 
     Attributes:
         beta: price of a nat, once annealed.
-        kl_anneal, kl_anneal_share, target_kl, kl_gain: as in `PPOSettings`.
+        kl_anneal, kl_anneal_share, target_kl: as in `PPOSettings`.
         cliprange: of the probability ratio.
     """
 
@@ -125,7 +125,6 @@ class GRPOSettings(GroupSettings):
     kl_anneal: float = 1.0
     kl_anneal_share: float = 0.6
     target_kl: float | None = None
-    kl_gain: float = 0.2
     cliprange: float = 0.2
 
     @property
@@ -133,18 +132,10 @@ class GRPOSettings(GroupSettings):
         """Name of the algorithm."""
         return "grpo"
 
-    def price(self) -> PPOSettings:
-        """PPO's settings with the same price of KL, for PPO's schedule and steering of it."""
-        return PPOSettings(
-            episodes=self.episodes,
-            batch_size=self.batch_size,
-            minibatches=1,
-            kl_coef=self.beta,
-            kl_anneal=self.kl_anneal,
-            kl_anneal_share=self.kl_anneal_share,
-            target_kl=self.target_kl,
-            kl_gain=self.kl_gain,
-        )
+    def price(self) -> KLPrice:
+        """Of KL, before the first update."""
+        annealed = self.kl_anneal_share * self.updates
+        return KLPrice.of(self.beta, self.kl_anneal, annealed, self.target_kl)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What tuning may cost besides reward: copy longer or shorter, unlike the untuned writer's, repetitive, or the same everywhere.
+"""What tuning may cost besides reward: copy longer, shorter, repetitive, unlike the untuned writer's, the same everywhere.
 
 Each cost is how far a text is from what the untuned writer writes, so that 0 is no change and its mean over texts is a gate:
 
@@ -7,8 +7,8 @@ Each cost is how far a text is from what the untuned writer writes, so that 0 is
     fluency      nats per token under the untuned writer, less their mean before tuning: at most log(1 + fluency), that is a
                  perplexity at most that much higher
     repetition   share of words that repeat an earlier one, less its mean before tuning: at most repetition
-    sameness     share of its phrases that another text of the batch has (see `copybandit.evaluation.patterns`), less its mean
-                 before tuning: at most sameness
+    sameness     share of its phrases that another text of the batch has, see `copybandit.evaluation.patterns`, less its
+                 mean before tuning: at most sameness
 
 All but the last look at a text alone. Sameness makes a pattern dearer the more often it is written, so that what is written
 spreads over the patterns that earn most.

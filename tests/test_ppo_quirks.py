@@ -5,7 +5,6 @@ The numbers are those of the list in the project's notes; each test says what go
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +14,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from copybandit.agents.constraints import DAMPING
 from copybandit.agents.critic import Critic
+from copybandit.agents.kl_price import KLPrice
 from copybandit.agents.ppo import PPOSettings, PPOUpdate, TuneResult, tune_ppo
-from copybandit.agents.ppo_parts import ClippedAdamW, next_kl_coef, scheduled_kl_coef
+from copybandit.agents.ppo_parts import ClippedAdamW
 from copybandit.agents.reward_scale import RewardScale
 from copybandit.agents.reward_seam import ProgrammaticReward, PromptIndex, Reward, RewardFn
 from copybandit.agents.trl_guard import check_trl_version
@@ -266,11 +267,11 @@ def test_quirk_8_returning_false_stops(tmp_path: Path) -> None:
 
 
 def test_quirk_8_kl_coef_is_steered_and_honoured(tmp_path: Path) -> None:
-    result = tune(tmp_path, changed(SMALL, target_kl=1e-9, kl_coef=0.1))
-    steered = [0.1]
-    for update in result.updates[:-1]:
-        options = changed(SMALL, target_kl=1e-9, kl_coef=0.1)
-        steered.append(next_kl_coef(update.update, steered[-1], update.kl, options))
+    options = changed(SMALL, target_kl=1e-9, kl_coef=0.1)
+    result, price, steered = tune(tmp_path, options), options.price(), []
+    for update in result.updates:
+        steered.append(price.at(update.update))
+        price = price.after(update.kl, options.multiplier_rate, options.multiplier_cap)
     coefs = [update.kl_coef for update in result.updates]
     assert coefs == pytest.approx(steered) and max(coefs) > 0.1
 
@@ -280,27 +281,44 @@ def test_the_price_of_kl_never_falls_below_where_it_began(tmp_path: Path) -> Non
     assert [update.kl_coef for update in result.updates] == pytest.approx([0.1, 0.1, 0.1])
 
 
-@given(st.floats(1e-4, 10), st.floats(-5, 100), st.floats(0.1, 20))
-def test_kl_control_moves_the_right_way_by_a_bounded_share(coef: float, kl: float, target: float) -> None:
-    after = next_kl_coef(1, coef, kl, changed(SMALL, target_kl=target, kl_coef=1e-9))
-    assert 0.8 * coef - 1e-12 <= after <= 1.2 * coef + 1e-12
-    assert math.copysign(1, after - coef) == math.copysign(1, kl - target) or after == pytest.approx(coef)
+def test_kl_is_held_at_its_target_where_tuning_would_go_beyond(tmp_path: Path) -> None:
+    free = changed(SMALL, episodes=16 * 80, batch_size=16, learning_rate=1e-2, kl_coef=0.0, lora_rank=None)
+    late = {
+        target: np.mean(
+            [update.kl for update in tune(tmp_path / name, changed(free, target_kl=target)).updates[-20:]]
+        )
+        for name, target in (("free", None), ("held", 0.5))
+    }
+    assert late[None] > 1.0
+    assert late[0.5] == pytest.approx(0.5, abs=0.2)
+
+
+@given(st.floats(0, 5), st.floats(-5, 100), st.floats(0.1, 20), st.integers(1, 40))
+def test_the_price_of_kl_moves_the_right_way_by_a_bounded_step(
+    coef: float, kl: float, target: float, update: int
+) -> None:
+    before = KLPrice.of(coef, 1.0, 0.0, target)
+    after = before.after(kl, 0.1, 10.0)
+    moved = after.at(update) - before.at(update)
+    assert 0 <= moved <= 0.1 * (1 + DAMPING) + 1e-12 and (moved > 0) == (kl > target)
+    relaxed = after.after(0.0, 0.1, 10.0).after(0.0, 0.1, 10.0)
+    assert relaxed.at(update) <= after.at(update) and relaxed.at(update) >= coef
 
 
 def test_the_price_of_kl_is_annealed_and_steering_is_on_top(tmp_path: Path) -> None:
     options = changed(SMALL, kl_coef=0.1, kl_anneal=4.0, kl_anneal_share=0.6, episodes=160, batch_size=16)
-    price = [scheduled_kl_coef(update, options) for update in range(1, 11)]
+    price = [options.price().at(update) for update in range(1, 11)]
     assert price[0] == pytest.approx(0.4) and price[6:] == pytest.approx([0.1] * 4)
     np.testing.assert_allclose(np.diff(np.log(price[:7])), np.log(0.1 / 0.4) / 6)
-    assert next_kl_coef(1, price[0], 3.0, options) == pytest.approx(price[1])
-    steered = changed(options, target_kl=2.0)
-    assert next_kl_coef(1, price[0], 1.0, steered) == pytest.approx(price[1])
-    assert next_kl_coef(1, price[0], 9.0, steered) == pytest.approx(1.2 * price[1])
-    assert next_kl_coef(2, 1.2 * price[1], 1.0, steered) == pytest.approx(1.2 * 0.9 * price[2])
+    assert options.price().after(3.0, 0.1, 10.0).at(2) == pytest.approx(price[1])
+    steered = changed(options, target_kl=2.0).price()
+    assert steered.after(1.0, 0.1, 10.0).at(2) == pytest.approx(price[1])
+    assert steered.after(9.0, 0.1, 10.0).at(2) == pytest.approx(price[1] + 0.1 * (1 + DAMPING))
+    assert steered.after(9.0, 0.1, 10.0).after(2.0, 0.1, 10.0).at(3) == pytest.approx(price[2] + 0.1)
     result = tune(tmp_path, changed(SMALL, kl_coef=0.1, kl_anneal=4.0))
     found = [update.kl_coef for update in result.updates]
     settings = changed(SMALL, kl_coef=0.1, kl_anneal=4.0)
-    assert found == pytest.approx([scheduled_kl_coef(row + 1, settings) for row in range(len(found))])
+    assert found == pytest.approx([settings.price().at(row + 1) for row in range(len(found))])
     with pytest.raises(DataError, match="kl_anneal must be >= 1"):
         changed(SMALL, kl_anneal=0.5)
 
