@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -132,7 +133,9 @@ class QuietPPOTrainer(PPOTrainer):
             self.ended_by = "max_kl"
             return
         try:
-            with patient_interrupt() as self.wish:
+            with patient_interrupt() as self.wish, warnings.catch_warnings():
+                # TRL logs the variance of the ratio over steps, of which there may be one.
+                warnings.filterwarnings("ignore", message=r"var\(\): degrees of freedom")
                 mended_train(self.loop.mends())(self)
             if self.wish.asked:  # behind the last update
                 raise KeyboardInterrupt

@@ -155,18 +155,24 @@ class StateFolder:
         """The newest whole state; None where there is none.
 
         Raises:
-            DataError: it belongs to another run.
+            DataError: it belongs to another run, or none of those that are there can be read.
         """
-        for path in sorted(_states(self._out), reverse=True):
+        there, told = sorted(_states(self._out), key=lambda path: (len(path.name), path.name)), ""
+        for path in reversed(there):
             try:
                 record = json.loads((path / RECORD).read_text(encoding="utf-8"))
                 tensors = load_file(path / WEIGHTS)
                 progress = msgspec.convert(record["progress"], Progress)
-            except (OSError, ValueError, KeyError, SafetensorError):
+            except (OSError, ValueError, KeyError, SafetensorError) as error:
+                told = told or f"{path}: {' '.join(str(error).split())}"
                 continue  # damaged: the one before it is as good
             self._check(path, record.get("identity", {}))
             self._own = [path]
             return progress, tensors
+        if there:
+            raise DataError(
+                f"{self._out}: a state must be readable to go on from, got {told}; remove the states to begin anew"
+            )
         return None
 
     def _check(self, path: Path, found: dict[str, Any]) -> None:
@@ -182,6 +188,12 @@ class StateFolder:
                 raise DataError(
                     f"{path}: {name} must be {before!r}, as the run began, got {now!r}; {_REMEDY}"
                 )
+
+
+def remove_states(out_dir: Path) -> None:
+    """Remove the states of a run that nothing will go on from: two times three copies of all weights."""
+    for path in _states(out_dir):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _states(out_dir: Path) -> Iterator[Path]:

@@ -65,10 +65,19 @@ def run(settings: RunSettings, folder: RunFolder[RunSettings], progress: Progres
         progress.note(line)
     if folder.stage("data"):
         left_out(folder.output("data"))
-    for name in ("data", "fit", "sft", "tune", "judge", "bandit"):
+    stages = (
+        "data",
+        "fit",
+        "sft",
+        "tune",
+        "judge",
+        "bandit",
+        *(("weekly",) if settings.weekly.weeks else ()),
+    )
+    for line in folder.finished(stages):
+        progress.note(line)
+    for name in stages:
         folder.run_stage(name, getattr(pipeline, name), keep=name == "tune")
-    if settings.weekly.weeks:
-        folder.run_stage("weekly", pipeline.weekly)
     progress.stage("report")
     return pipeline.report()
 

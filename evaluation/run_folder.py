@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,6 +100,12 @@ class RunFolder(Generic[Settings]):
     def stage(self, name: str) -> bool:
         """Whether the stage is done."""
         return self.output(name).is_dir()
+
+    def finished(self, names: Sequence[str]) -> tuple[str, ...]:
+        """A line that says so where all these stages are done, and report.json is written; no line otherwise."""
+        if all(map(self.stage, names)) and (self.path / "report.json").is_file():
+            return (f"{self.path} is finished: no stage is left to do, its report is written again",)
+        return ()
 
     def output(self, name: str) -> Path:
         """Folder of a finished stage's outputs."""

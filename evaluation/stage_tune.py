@@ -90,7 +90,8 @@ def tune_seed(
         on_update: told the restart and every update of it; False stops.
         on_select: told what the select split says of a step, as soon as it is known.
         real: copy that people wrote for cells of `fit`; only the GAN reads it.
-        resume: use the runs that are done in `out`, and go on inside the one that was interrupted where it can.
+        resume: use the runs that are done in `out`, and go on inside the one that was interrupted where it can; the states
+            that this needs are there until the writer is chosen.
     """
     tell = on_select or _ignore
     start = SelectRow(seed=seed, restart=0, update=0, reward=select_reward(writer, select, seed))
@@ -113,7 +114,16 @@ def tune_seed(
     shutil.rmtree(out / "writer", ignore_errors=True)
     best = chosen.best
     shutil.copytree(out / f"{settings.algorithm}-{best.restart}" / _step(best.update), out / "writer")
+    _clear(out)
     return chosen
+
+
+def _clear(out: Path) -> None:
+    """Drop the states of the runs: their writer is chosen, so nothing goes on from them."""
+    from copybandit.agents.ppo_state import remove_states
+
+    for run in filter(Path.is_dir, out.iterdir()):
+        remove_states(run)
 
 
 @dataclass(kw_only=True)
@@ -166,8 +176,6 @@ class _Run:
             if step not in self.rows:
                 self._judge(step)
         self._keep(found)
-        for state in self.folder.glob("state-*"):  # of a run that is done nothing goes on
-            shutil.rmtree(state, ignore_errors=True)
 
     def _judge(self, step: int) -> None:
         """Ask the select split about the writer that was saved at a step."""

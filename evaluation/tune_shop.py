@@ -14,7 +14,7 @@ report.json  report.html                  written last
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -150,17 +150,24 @@ class _Tuning:
         self.folder, self.request, self.progress = folder, folder.settings, progress
         self.pipeline = Pipeline(self.request.run, folder, progress)
 
+    def stages(self) -> dict[str, Callable[[Path], object]]:
+        """What is to be done, in order, by name."""
+        request, pipeline = self.request, self.pipeline
+        found: dict[str, Callable[[Path], object]] = {name: getattr(pipeline, name) for name in SHARED}
+        if request.feedback:
+            found["feedback"] = self.feedback
+        found |= {f"tune-{name}": partial(self.tune, name) for name in request.algorithms}
+        found |= {"compare": partial(self.compare, "select")}
+        return found | ({"judge": partial(self.compare, "judge")} if request.judge else {})
+
     def run(self) -> Mapping[str, Any]:
-        for name in SHARED:
-            self.folder.run_stage(name, getattr(self.pipeline, name))
-        if self.request.feedback:
-            self.folder.run_stage("feedback", self.feedback)
-            self.pipeline.believed = "feedback"
-        for algorithm in self.request.algorithms:
-            self.folder.run_stage(f"tune-{algorithm}", partial(self.tune, algorithm), keep=True)
-        self.folder.run_stage("compare", lambda stage: self.compare("select", stage))
-        if self.request.judge:
-            self.folder.run_stage("judge", lambda stage: self.compare("judge", stage))
+        stages = self.stages()
+        for line in self.folder.finished(tuple(stages)):
+            self.progress.note(line)
+        for name, work in stages.items():
+            self.folder.run_stage(name, work, keep=name.startswith("tune-"))
+            if name == "feedback":
+                self.pipeline.believed = name
         self.progress.stage("report")
         return self.report()
 

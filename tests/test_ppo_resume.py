@@ -138,6 +138,31 @@ def test_a_damaged_state_gives_way_to_the_one_before(tmp_path: Path) -> None:
     assert resumed.updates == whole.updates and same_weights(resumed.writer, whole.writer)
 
 
+def test_where_every_state_is_damaged_a_run_does_not_begin_anew_unasked(tmp_path: Path) -> None:
+    tune(tmp_path, replace(SETTINGS, checkpoint_every=1), until=3)
+    for state in tmp_path.glob("state-*"):
+        (state / "state.json").write_text("{}", "utf-8")
+    with pytest.raises(
+        DataError, match=r"a state must be readable .*state-0003.*; remove the states"
+    ) as told:
+        tune(tmp_path, replace(SETTINGS, checkpoint_every=1), resume=True)
+    assert "\n" not in str(told.value) and len(list(tmp_path.glob("state-*"))) == 2
+
+
+def test_the_newest_state_is_that_of_the_latest_update_whatever_its_digits(tmp_path: Path) -> None:
+    tune(tmp_path, replace(SETTINGS, checkpoint_every=1), until=4)
+    (tmp_path / "state-0003").rename(tmp_path / "state-9999")
+    (tmp_path / "state-0004").rename(tmp_path / "state-10000")
+    asked: list[int] = []
+
+    def counted(cells: Ints, texts: list[str]) -> Reward:
+        asked.append(len(texts))
+        return share_of_a(cells, texts)
+
+    tune_ppo(tiny_writer(), PROMPTS, counted, SETTINGS, 3, tmp_path, clock=lambda: 0.0, resume=True)
+    assert len(asked) == 1, "of five updates four are in the newest state"
+
+
 def test_a_state_of_another_run_is_refused_in_one_line(tmp_path: Path) -> None:
     tune(tmp_path, until=3)
     writer = tiny_writer()
