@@ -5,8 +5,8 @@
 The schedule is deterministic annealing (Rose, Proceedings of the IEEE 86(11), 1998): while KL is dear the best policy
 spreads over all that pays, and the writer can compare; at the final price alone it settles on what it happened to try
 first. The multiplier is that of the limit  KL <= target,  one nat its unit, which rises and falls like those of all limits
-(see `copybandit.agents.constraints`). Multiplying the price by a bounded share each update, as arXiv 1909.08593 does, comes too
-late here: within the ten updates that it takes to triple, a writer of short copy has settled on one sentence.
+(see `copybandit.agents.constraints`). Multiplying the price by a bounded share each update, as arXiv 1909.08593 does, comes
+too late here: within the ten updates that it takes to triple, a writer of short copy has settled on one sentence.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from copybandit.evaluation.charts import tuning_chart, writers_chart
 from copybandit.evaluation.headline import Number, headline, percent, verdict
 from copybandit.evaluation.markup import Html, el, figure, join, section, table
 from copybandit.evaluation.report_format import DASH, Report, number, share, span
+from copybandit.evaluation.select_step import SelectRow, best_step
 
 
 def banners(report: Report) -> Html:
@@ -163,8 +164,8 @@ def _kept(rows: Sequence[Mapping[str, Any]], select: Sequence[Mapping[str, Any]]
     """The rows of the run of PPO that the select split liked best."""
     if not select:
         return list(rows)
-    best = max(select, key=lambda row: (row["reward"], row["update"]))
-    runs = [row for row in rows if all(row.get(key) == best.get(key) for key in ("seed", "restart"))]
+    best = best_step([SelectRow.read(row) for row in select])
+    runs = [row for row in rows if (row.get("seed"), row.get("restart")) == (best.seed, best.restart)]
     return runs or list(rows)
 
 

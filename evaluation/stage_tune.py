@@ -13,33 +13,23 @@ import numpy as np
 
 from copybandit.agents.tune import Task, Tuned, TuneUpdate, tune
 from copybandit.evaluation.cells import CellReward
+from copybandit.evaluation.select_step import Selection, SelectRow, best_step
 from copybandit.evaluation.settings import TuneSettings
 from copybandit.evaluation.storage import load_json, save_json
 from copybandit.evaluation.tune_options import CHECKPOINTS, tuner_settings
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt
-from copybandit.sim.types import Floats, Ints
+from copybandit.sim.types import Ints
 
 if TYPE_CHECKING:
     from copybandit.agents.reward_seam import RewardFn
 
-__all__ = ["CHECKPOINTS", "Chosen", "SelectRow", "select_reward", "tune_seed"]
+__all__ = ["CHECKPOINTS", "Chosen", "SelectRow", "tune_seed"]
 
-SELECT_CELLS = 256
 RESTART_STRIDE = 10_000
 """Between the seeds of the runs that stand behind one tuning seed."""
 Real = Sequence[tuple[int, str]]
 """Approved copy that people wrote: index of a cell, and a text."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SelectRow:
-    """Select-split reward of one step of one run; update 0 is the writer before tuning."""
-
-    seed: int
-    restart: int
-    update: int
-    reward: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +52,8 @@ class Chosen:
 
     @property
     def best(self) -> SelectRow:
-        """The step that was kept: the last of the best tuned ones."""
-        return max(self.select[1:], key=lambda row: (row.reward, self.select.index(row)))
+        """The step that was kept."""
+        return best_step(self.select[1:])
 
 
 def tune_seed(
@@ -94,16 +84,17 @@ def tune_seed(
             that this needs are there until the writer is chosen.
     """
     tell = on_select or _ignore
-    start = SelectRow(seed=seed, restart=0, update=0, reward=select_reward(writer, select, seed))
+    judge = Selection(untuned=writer, reward=select, costs=fit.costs, max_kl=settings.kl_target, seed=seed)
+    start = judge(writer, 0, 0)
     tell(start)
     rows, done = [start], []
     for restart in range(settings.restarts):
-        run = _Run(settings=settings, select=select, seed=seed, restart=restart, out=out, tell=tell)
+        run = _Run(settings=settings, judge=judge, seed=seed, restart=restart, out=out, tell=tell)
         if not (resume and run.marker.is_file()):
             run.tune(writer, fit, real, partial(on_update, restart), resume)
         record = load_json(run.marker)
         done.append(record)
-        rows += [SelectRow(**row) for row in record["select"]]
+        rows += [SelectRow.read(row) for row in record["select"]]
     chosen = Chosen(
         select=tuple(rows),
         updates=tuple(row for record in done for row in record["updates"]),
@@ -131,7 +122,7 @@ class _Run:
     """One run of a tuner and the steps that it leaves to choose from."""
 
     settings: TuneSettings
-    select: CellReward
+    judge: Selection
     seed: int
     restart: int
     out: Path
@@ -183,8 +174,7 @@ class _Run:
 
         with isolated_randomness(0):  # a tuner that is under way must not feel it
             candidate = CausalLM.load(str(self.folder / _step(step)))
-            reward = select_reward(candidate, self.select, self.seed)
-        self.rows[step] = SelectRow(seed=self.seed, restart=self.restart, update=step, reward=reward)
+            self.rows[step] = self.judge(candidate, self.restart, step)
         self.tell(self.rows[step])
 
     def _keep(self, found: Tuned) -> None:
@@ -228,12 +218,3 @@ def distinct_task(fit: CellReward, real: Real) -> Task:
         reward=reward,
         real=[(int(index_of[cell]), text) for cell, text in real],
     )
-
-
-def select_reward(writer: CausalLM, reward: CellReward, seed: int) -> float:
-    """Mean reward of one text per cell on a fixed draw of the reward's cells."""
-    rng, briefs = np.random.default_rng([seed, 77]), reward.cells.briefs
-    rows = np.sort(rng.permutation(len(briefs))[:SELECT_CELLS])
-    proposals = writer.propose([briefs[row] for row in rows], 1, rng)
-    total: Floats = reward(rows, [variants[0].text for variants in proposals]).total
-    return float(total.mean())

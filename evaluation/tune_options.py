@@ -14,7 +14,7 @@ from copybandit.agents.tune_settings import (
 )
 from copybandit.evaluation.settings import TuneSettings
 
-CHECKPOINTS = 4
+CHECKPOINTS = 8
 """Steps of a run among which the select split chooses."""
 RATES = {"grpo": 1.0, "dpo": 0.5, "best-of-n": 1.0, "gan": 0.5}
 """Learning rate of each over that of PPO: set by hand, never searched, so a comparison is of these defaults."""

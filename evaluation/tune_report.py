@@ -134,15 +134,16 @@ def _steps(report: Report) -> Html:
     rows: list[Sequence[object]] = []
     for name, found in _found(report).items():
         for row in found["select"]:
-            rows.append((name, *(number(row[key]) for key in ("seed", "restart", "update", "reward"))))
+            told = (number(row[key]) for key in ("seed", "restart", "update", "reward", "kl"))
+            rows.append((name, *told, ", ".join(row["broken"]) or "none"))
     notes = [
         el("p", f"{name} ended early: {reason}.")
         for name, found in _found(report).items()
         for reason in found["stopped"]
     ]
-    head = ("algorithm", "seed", "run", "update", "reward on the select split")
+    head = ("algorithm", "seed", "run", "update", "reward on the select split", "KL", "limits broken")
     return section(
-        "What was chosen from", join(notes), table("Steps", head, rows, numeric=range(1, 5)), anchor="steps"
+        "What was chosen from", join(notes), table("Steps", head, rows, numeric=range(1, 6)), anchor="steps"
     )
 
 

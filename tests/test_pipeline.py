@@ -16,8 +16,8 @@ from copybandit.evaluation.load_settings import load_settings
 from copybandit.evaluation.pipeline import Pipeline, run
 from copybandit.evaluation.progress import Silent
 from copybandit.evaluation.run_folder import RunFolder
+from copybandit.evaluation.select_step import Selection, SelectRow, best_step
 from copybandit.evaluation.settings import RunSettings
-from copybandit.evaluation.stage_tune import select_reward
 from copybandit.generators.lm import CausalLM
 from copybandit.sim.types import Brief
 from tests.slices import write_retail, write_upworthy
@@ -96,8 +96,13 @@ def test_the_select_split_keeps_the_best_step_of_all_restarts(finished: Path) ->
         settings := load_settings("quickstart", SMALL), RunFolder.resume(finished, settings), Silent()
     )
     kept = CausalLM.load(str(pipeline.folder.output("tune") / "seed-0" / "writer"))
-    again = select_reward(kept, pipeline.reward("select"), 0)
-    assert again == pytest.approx(max(row["reward"] for row in rows if row["update"] > 0), abs=1e-6)
+    best = best_step([SelectRow.read(row) for row in rows if row["update"] > 0])
+    sft = CausalLM.load(str(pipeline.folder.output("sft") / "writer"))
+    reward, limit = pipeline.reward("select"), settings.tune.kl_target
+    judge = Selection(untuned=sft, reward=reward, costs=None, max_kl=limit, seed=0)
+    again = judge(kept, best.restart, best.update)
+    assert again.reward == pytest.approx(best.reward, abs=1e-6)
+    assert again.kl == pytest.approx(best.kl, abs=1e-4)
     runs = json.loads((finished / "report.json").read_text("utf-8"))["generator"]["tuning"]
     first, second = ([row["reward"] for row in runs if row["restart"] == k] for k in (0, 1))
     assert len(first) == len(second) and first != second
