@@ -10,13 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copybandit.evaluation.patterns import pattern, sameness
+from copybandit.sim.types import Brief
 from tests.tiny_lm import brief
 
 WORDS = st.lists(st.sampled_from("meet our very new mug for you now".split()), max_size=9).map(" ".join)
 
 
+NAMES = ("oak lamp", "mug", "steel pan", "wool rug", "tin box", "desk")
+
+
+def about(name: str) -> Brief:
+    return Brief(product=replace(brief(0).product, name=name, facts=()))
+
+
 def test_one_sentence_for_all_products_is_the_same_whatever_they_are_called() -> None:
-    briefs = [brief(i) for i in range(6)]
+    briefs = [about(name) for name in NAMES]
     one = [f"See what the {b.product.name} can do for only 9.50." for b in briefs]
     np.testing.assert_array_equal(sameness(briefs, one), np.ones(6))
     other = [*one[:5], "Nothing of that kind stands in this text."]
