@@ -23,7 +23,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from copybandit.evaluation.feedback_refit import refit_shop
+from copybandit.evaluation.feedback_logs import read_logs
+from copybandit.evaluation.feedback_refit import refit_rounds
 from copybandit.evaluation.load_settings import flatten
 from copybandit.evaluation.pipeline import SOURCES, Pipeline
 from copybandit.evaluation.progress import Progress
@@ -174,13 +175,13 @@ class _Tuning:
     def feedback(self, stage: Path) -> None:
         """Let the fitted world learn from the logs."""
         self.progress.stage("feedback")
-        logs, rng = (
-            [Path(log) for log in self.request.feedback],
-            np.random.default_rng([self.request.run.seed, 13]),
-        )
-        found = refit_shop(self.pipeline.fitted(), self.pipeline.shop().products, logs, RefitSettings(), rng)
+        products, rng = self.pipeline.shop().products, np.random.default_rng([self.request.run.seed, 13])
+        rounds = read_logs([Path(log) for log in self.request.feedback], [one.product_id for one in products])
+        judged = np.unique(self.pipeline.cells("judge").product)
+        found = refit_rounds(self.pipeline.fitted(), rounds, RefitSettings(), rng)
         save_fit(stage, found.shop)
-        save_json(stage / "report.json", found.report())
+        seen = {"judged": len(judged), "judged_shown": int(np.isin(judged, rounds.feedback.product).sum())}
+        save_json(stage / "report.json", found.report() | seen)
 
     def tune(self, algorithm: AlgorithmName, stage: Path) -> None:
         from copybandit.evaluation.tune_job import told_to, tune_stage, with_costs

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from copybandit.evaluation.feedback_logs import read_logs
-from copybandit.evaluation.feedback_refit import refit_rounds, refit_shop
+from copybandit.evaluation.feedback_logs import read_logs, write_items
+from copybandit.evaluation.feedback_refit import refit_rounds
 from copybandit.evaluation.stage_fit import FittedShop
 from copybandit.evaluation.weekly_loop import agreement
 from copybandit.sim.exposures import Exposures
@@ -229,9 +229,7 @@ def test_a_policy_that_never_draws_is_refused() -> None:
 def saved(folder: Path, log: LoggedFeedback, texts: tuple[str, ...], product: np.ndarray) -> Path:
     folder.mkdir()
     write_feedback(log, folder / "log.parquet")
-    ids = [small_world().products[index].product_id for index in product.tolist()]
-    items = {"item_id": np.arange(len(texts)), "product_id": ids, "text": list(texts)}
-    write_table(pa.table(items), folder / "items.parquet")
+    write_items(folder, texts, product, small_world().products)
     return folder
 
 
@@ -249,6 +247,20 @@ def test_logs_in_files_are_one_log(tmp_path: Path) -> None:
     shown = [read.texts[item] for item in read.feedback.item_id.tolist()]
     assert shown == [texts[item] for item in log.item_id[:900].tolist()]
     np.testing.assert_array_equal(read.product[read.feedback.item_id], log.product[:900])
+
+
+def test_a_folder_with_the_logs_of_several_policies_is_asked_which(tmp_path: Path) -> None:
+    one, ids = case(0), [item.product_id for item in small_world().products]
+    few = _rows(one.rounds.feedback, np.arange(50))
+    folder = saved(tmp_path / "log", few, one.rounds.texts, one.rounds.product)
+    (folder / "log.parquet").rename(folder / "log-leaning.parquet")
+    assert len(read_logs([folder], ids).feedback) == 50
+    write_feedback(few, folder / "log-uniform.parquet")
+    with pytest.raises(
+        DataError, match=r"one log, got log-leaning.parquet, log-uniform.parquet, .*; name one"
+    ):
+        read_logs([folder], ids)
+    assert len(read_logs([folder / "log-uniform.parquet"], ids).feedback) == 50
 
 
 @pytest.mark.parametrize(
@@ -278,7 +290,8 @@ def test_a_shop_learns_from_a_file_and_its_ledger_says_so(tmp_path: Path) -> Non
     fitted = FittedShop(world=one.before, segments=(), label=label)
     few = _rows(one.rounds.feedback, np.arange(20_000))
     folder = saved(tmp_path / "log", few, one.rounds.texts, one.rounds.product)
-    learned = refit_shop(fitted, shop.products, [folder], RefitSettings(), np.random.default_rng(0))
+    rounds = read_logs([folder], [one.product_id for one in shop.products])
+    learned = refit_rounds(fitted, rounds, RefitSettings(), np.random.default_rng(0))
     again = refit_rounds(fitted, replace(one.rounds, feedback=few), RefitSettings(), np.random.default_rng(0))
     texts = list(one.rounds.texts[:5])
     np.testing.assert_allclose(learned.world.wording.members(texts), again.world.wording.members(texts))
