@@ -14,11 +14,14 @@ from copybandit.evaluation.feedback_logs import read_logs, write_items
 from copybandit.evaluation.feedback_refit import refit_rounds
 from copybandit.evaluation.stage_fit import FittedShop
 from copybandit.evaluation.weekly_loop import agreement
+from copybandit.sim.encoders import CharGrams
 from copybandit.sim.exposures import Exposures
 from copybandit.sim.feedback import LoggedFeedback
+from copybandit.sim.guarded import LOW, Guarded, lower_bound
 from copybandit.sim.refit import SHARED, Refit, RefitSettings, believed, refit
 from copybandit.sim.refit_log import stocks, weights_of
 from copybandit.sim.schema import feedback_to_arrow, write_feedback, write_table
+from copybandit.sim.support import ALPHA, Support
 from copybandit.sim.synthetic import Rounds, at_day, log_rounds
 from copybandit.sim.truth_drift import drifted
 from copybandit.sim.types import DataError, Floats
@@ -300,6 +303,61 @@ def test_a_shop_learns_from_a_file_and_its_ledger_says_so(tmp_path: Path) -> Non
     assert "worth" in learned.ledger[0].source and learned.report()["rows"] == 20_000
 
 
+@cache
+def guard() -> Guarded:
+    """The belief of `case`, guarded."""
+    shop = small_world()
+    support = Support.fit(shop.sample.texts, [CharGrams(size=128)], np.random.default_rng(0))
+    inner = shop.fitted.wording
+    ceiling = float(np.quantile(inner.members(shop.sample.texts).mean(axis=0), LOW))
+    return Guarded(inner=inner, support=support, ceiling=ceiling)
+
+
+def test_a_guarded_wording_is_refitted_inside_its_guard() -> None:
+    one, told = case(0), found(0)
+    world = replace(one.before, wording=guard())
+    guarded = refit(world, one.rounds, RefitSettings(match_sd=0.15), np.random.default_rng(0)).world.wording
+    assert isinstance(guarded, Guarded) and guarded.support is guard().support
+    texts = list(one.rounds.texts)
+    np.testing.assert_allclose(
+        guarded.inner.members(texts[:9]), told.world.wording.members(texts[:9]), atol=1e-9
+    )
+    known = [*texts, *one.before.references]
+    below = [
+        float((wording.inner.members(known).mean(axis=0) < wording.ceiling).mean())
+        for wording in (guard(), guarded)
+    ]
+    assert below[1] == pytest.approx(below[0], abs=0.1)
+    odd = [text.upper() * 3 for text in texts[:20]]
+    flagged = guarded.support.p_value(odd) < ALPHA
+    assert flagged.any() and (lower_bound(guarded, odd)[flagged] <= guarded.ceiling + 1e-9).all()
+
+
+def test_what_every_text_has_of_its_own_does_not_pass_for_what_they_share() -> None:
+    """A truth with effects of single texts: coefficients that know of them are wrong by no more than they say."""
+    sd = 0.5
+    scores: dict[float, list[Floats]] = {0.0: [], sd: []}
+    for seed in range(2):
+        one, rng = case(seed), np.random.default_rng([seed, 9])
+        log = one.rounds.feedback
+        terms = one.truth.terms(
+            log.shopper, one.truth.encode(one.rounds.texts, one.rounds.product).take(log.item_id),
+            position=log.position,
+        )  # fmt: skip
+        odds = terms.log_odds + (sd * rng.standard_normal(len(one.rounds.texts)))[log.item_id]
+        click = (rng.random(len(log)) < terms.examine / (1 + np.exp(-odds))).astype(np.float64)
+        rested = replace(one.before, coefficients=replace(one.before.coefficients, fatigue=0.0))
+        rounds = replace(one.rounds, feedback=replace(log, click=click, reward=click))
+        for own in scores:
+            world = replace(rested, wording=replace(guard(), own=own))
+            told = refit(world, rounds, RefitSettings(), np.random.default_rng(seed))
+            scores[own].append((told.coefficients - one.effects) / np.sqrt(np.diag(told.covariance)))
+    blind, wise = (float(np.mean(np.concatenate(scores[own]) ** 2)) for own in (0.0, sd))
+    assert wise < 1.4 and blind > 1.25 * wise, (blind, wise)
+
+
 def test_another_kind_of_wording_is_refused() -> None:
     with pytest.raises(DataError, match="must be a linear ensemble, got Idiosyncratic"):
         believed(small_world().gold.wording)
+    with pytest.raises(DataError, match="must be a linear ensemble, got Idiosyncratic"):
+        believed(replace(guard(), inner=small_world().gold.wording))
