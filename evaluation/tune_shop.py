@@ -33,7 +33,7 @@ from copybandit.evaluation.settings import AlgorithmName, RunSettings, TuneSetti
 from copybandit.evaluation.stage_fit import save_fit
 from copybandit.evaluation.storage import load_json, save_json
 from copybandit.evaluation.tune_log import ReportTo, reporter
-from copybandit.evaluation.tune_options import budget, total_episodes, tuner_settings
+from copybandit.evaluation.tune_options import budget, tuner_settings
 from copybandit.sim.refit import RefitSettings
 from copybandit.sim.types import DataError
 
@@ -123,8 +123,14 @@ def borrow(source: Path, request: TuneRequest, folder: RunFolder[TuneRequest]) -
     """Copy the stages of another run that a new one may start from.
 
     Raises:
-        DataError: the settings of the shop differ, so that it would be another one.
+        DataError: the settings of the shop differ, so that it would be another one, or it learned from logs and this run
+            would not.
     """
+    if (source / "stages" / "feedback").is_dir() and not request.feedback:
+        raise DataError(
+            f"--shop {source}: what is believed there was learned from logs, got no --from-feedback here; name the logs "
+            "again, or the run that it began from"
+        )
     before, now = flatten(shop_settings(source)), flatten(request.run)
     for key, value in before.items():
         if not key.startswith(("tune.", "bandit.", "name", "description")) and value != now.get(key):
@@ -184,32 +190,17 @@ class _Tuning:
         save_json(stage / "report.json", found.report() | seen)
 
     def tune(self, algorithm: AlgorithmName, stage: Path) -> None:
-        from copybandit.evaluation.tune_job import told_to, tune_stage, with_costs
-        from copybandit.evaluation.tune_real import real_copy
+        from copybandit.evaluation.tune_job import tune_algorithm
 
-        options, name = self.request.options(algorithm), f"tune-{algorithm}"
-        self.progress.stage(name, total=total_episodes(options))
-        sft, pipeline = self.sft(), self.pipeline
-        fit = with_costs(pipeline.reward("fit"), sft, options, self.request.run.seed)
-        real = real_copy(pipeline.shop(), fit, options, self.request.run.seed)
         curves = reporter(self.request.report_to, self.folder.path, flatten(self.request))
-        try:
-            told = told_to(self.folder, name, self.progress, curves)
-            tune_stage(sft, fit, pipeline.reward("select"), options, stage, told, real)
-        finally:
-            curves.close()
-
-    def sft(self) -> Any:
-        from copybandit.generators.lm import CausalLM
-
-        return CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft")
+        tune_algorithm(self.pipeline, self.request.options(algorithm), f"tune-{algorithm}", stage, curves)
 
     def compare(self, part: str, stage: Path) -> None:
         from copybandit.evaluation.tune_compare import Entry, baselines, compare, plain_rows
         from copybandit.generators.lm import CausalLM
 
         self.progress.stage(stage.name.removeprefix(".").removesuffix(".partial"))
-        sft, reward, run = self.sft(), self.pipeline.reward(part), self.request.run
+        sft, reward, run = self.pipeline.untuned(), self.pipeline.reward(part), self.request.run
         seeds = run.tune.seeds
         entries = baselines(sft, reward, len(seeds))
         for algorithm in self.request.algorithms:

@@ -29,6 +29,8 @@ from copybandit.sim.world import World
 
 SHARED = ("base", "season sine", "season cosine", "b_match")
 """Shared terms that are fitted, the first as a change of the world's own."""
+SETTLED = 1e-4
+"""Largest last step of a fit that is believed, in log-odds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +66,11 @@ class RefitSettings:
                 "refit: discount must be in (0, 1], held_share in (0, 1), max_weight and pairs at least 1, got "
                 f"{self.discount}, {self.held_share}, {self.max_weight} and {self.pairs}; correct them"
             )
-        if min(self.match_sd, self.base_sd, self.season_sd, self.product_sd) <= 0:
-            raise DataError("refit: prior deviations must be above 0, got one that is not; raise it")
+        deviations = (self.match_sd, self.base_sd, self.season_sd, self.product_sd)
+        if not min(deviations) > 0:
+            raise DataError(
+                f"refit: match_sd, base_sd, season_sd and product_sd must be above 0, got {deviations}; raise the one below"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +135,10 @@ def refit(
     rows = _rows(world, rounds, encoder, known_terms(world, rounds, label), weights)
     held = _held(rows, settings, rng)
     found, some = climb(rows, prior), climb(rows.take(~held), prior)
+    if not found.moved < SETTLED:
+        raise DataError(
+            f"refit: the fit must settle, got a last step of {found.moved:.3g} log-odds; give a longer log"
+        )
     s, d = len(SHARED), len(mean)
     wording = found.covariance[s : s + d, s : s + d]
     kept = rows.take(held)

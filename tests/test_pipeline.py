@@ -188,8 +188,8 @@ def test_a_finished_run_says_so_and_writes_its_report_again(finished: Path, tmp_
 def test_the_log_of_the_bandit_stage_is_learned_from(finished: Path, tmp_path: Path) -> None:
     log = finished / "stages" / "bandit" / "log-linucb.parquet"
     sets = [f"tune.{key}" for key in ("episodes=64", "reference_samples=32", "restarts=1")]
-    options = ("--shop", str(finished), "--judge", "--report-to", "none", "--out", "learned")
-    options += tuple(part for one in sets for part in ("--set", one))
+    given = [part for one in sets for part in ("--set", one)]
+    options = ("--shop", str(finished), "--judge", "--report-to", "none", "--out", "learned", *given)
     done = _command(*options, "--from-feedback", str(log), cwd=tmp_path, name="tune")
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "learned" / "report.json").read_text("utf-8"))
