@@ -250,17 +250,16 @@ def _adversarial_step(game: Game, written: TokenRows, reward: Tensor, pay: Tenso
 def _moved_baseline(game: Game, returns: Tensor, mask: Tensor) -> Tensor:
     """Mean return at each place, moved towards this batch's; returned as it was before, shape (t,).
 
-    The first batch has nothing before it and is its own baseline.
+    The first batch that reaches a place has nothing before it and is its own baseline there.
     """
     count = mask.sum(0)
     now = (returns * mask).sum(0) / count.clamp(min=1)
     if game.baseline is None:
-        game.baseline = returns.new_zeros(game.writer.max_new_tokens)
-        game.baseline[: len(now)] = now
-    before = game.baseline[: len(now)].clone()
+        game.baseline = returns.new_full((game.writer.max_new_tokens,), math.nan)
+    known = game.baseline[: len(now)]
+    before = torch.where(known.isnan(), now, known)
     keep = game.settings.baseline_memory
-    moved = torch.where(count > 0, keep * before + (1 - keep) * now, before)
-    game.baseline[: len(now)] = moved
+    game.baseline[: len(now)] = torch.where(count > 0, keep * before + (1 - keep) * now, known)
     return before
 
 

@@ -81,26 +81,16 @@ class QuietPPOTrainer(PPOTrainer):
         begun: Progress,
     ) -> None:
         """Go on from `begun`; a run that has not begun has no updates in it."""
-        pad_id, settings, done = parts.tuned.pad_id, parts.settings, len(begun.updates)
-        cpu = torch.device("cpu")
+        settings, done = parts.settings, len(begun.updates)
         decay = torch.optim.lr_scheduler.LambdaLR(
             parts.optimizer, lambda step: max(0.0, 1 - (done + step) / settings.updates)
         )
-        # TRL's annotations ask for PreTrainedModel; any module of the right shape works.
-        modules: dict[str, Any] = {
-            "model": parts.policy,
-            "ref_model": parts.reference,
-            "reward_model": parts.reward,
-            "value_model": parts.critic,
-            "train_dataset": prompt_ids,
-            "data_collator": lambda rows: {"input_ids": left_pad(rows, pad_id, cpu)[0]},
-        }
         super().__init__(
             args=args,
             processing_class=parts.tuned.tokenizer,
             optimizers=(parts.optimizer, decay),
             callbacks=[_CountOn(done, settings.batch_size)],
-            **modules,
+            **_modules(parts, prompt_ids),
         )
         self.remove_callback(PrinterCallback)
         self.accelerator.print = lambda *_: None  # progress goes to `on_update`
@@ -108,14 +98,14 @@ class QuietPPOTrainer(PPOTrainer):
             prompt_ids,
             batch_size=settings.batch_size,
             seed=args.seed,
-            pad_id=pad_id,
+            pad_id=parts.tuned.pad_id,
             first=done + 1,
             rows=rows_of(settings.batch_size, settings.minibatches),
         )
         args.num_total_batches = settings.updates - done
         rows = settings.batch_size // processes()[1]
         orders = RowOrders(rows, args.seed, done * settings.ppo_epochs)
-        self.loop = Loop(args, pad_id, orders, settings.stop_kl)
+        self.loop = Loop(args, parts.tuned.pad_id, orders, settings.stop_kl)
         parts.reward.update, parts.reward.gather = done + 1, _from_all
         self.parts, self.report, self.states = parts, report, states
         self.updates, self.checkpoints, self.price = (
@@ -258,6 +248,19 @@ class QuietPPOTrainer(PPOTrainer):
             checkpoints=tuple((update, self.writer_folder(update)) for update in self.checkpoints),
             ended_by=self.ended_by,
         )
+
+
+def _modules(parts: Parts, prompt_ids: list[list[int]]) -> dict[str, Any]:
+    """What TRL trains with; its annotations ask for PreTrainedModel, any module of the right shape works."""
+    pad_id, cpu = parts.tuned.pad_id, torch.device("cpu")
+    return {
+        "model": parts.policy,
+        "ref_model": parts.reference,
+        "reward_model": parts.reward,
+        "value_model": parts.critic,
+        "train_dataset": prompt_ids,
+        "data_collator": lambda rows: {"input_ids": left_pad(rows, pad_id, cpu)[0]},
+    }
 
 
 def _for_tensorboard(update: PPOUpdate) -> dict[str, float]:

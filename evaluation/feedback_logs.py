@@ -1,7 +1,7 @@
-"""Online logs with the copy they showed, put together: what `copybandit simulate` writes, and the service's exports.
+"""Online logs with the copy they showed, put together: what `copybandit simulate` and the bandit stage of `run` write.
 
-A log is a folder with log.parquet and items.parquet, or a log's own file with items.parquet beside it; items have columns
-item_id, product_id and text. Several logs, and several policies in one, become one in order of time.
+A log is a folder with log.parquet and items.parquet, or a log's own file, whatever its name, with items.parquet beside it;
+items have columns item_id, product_id and text. Several logs, and several policies in one, become one in order of time.
 """
 
 from __future__ import annotations
@@ -11,14 +11,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from copybandit.sim.feedback import LoggedFeedback
-from copybandit.sim.schema import LOG_SCHEMA, check_version, feedback_from_arrow, read_parquet
+from copybandit.sim.schema import LOG_SCHEMA, check_version, feedback_from_arrow, read_parquet, write_table
 from copybandit.sim.synthetic import Rounds
 from copybandit.sim.tables import integer_column, read_table, refuse, text_column
-from copybandit.sim.types import DataError, Ints
+from copybandit.sim.types import DataError, Ints, Product
 
 LOG, ITEMS = "log.parquet", "items.parquet"
+
+
+def write_items(folder: Path, texts: Sequence[str], product: Ints, catalogue: Sequence[Product]) -> None:
+    """Write what a log's candidates are: n texts, and the index of each one's product, shape (n,), in the catalogue."""
+    names = [catalogue[index].product_id for index in product.tolist()]
+    items = {"item_id": np.arange(len(names)), "product_id": names, "text": list(texts)}
+    write_table(pa.table(items), folder / ITEMS)
 
 
 def read_logs(paths: Sequence[Path], product_ids: Sequence[str]) -> Rounds:
@@ -45,8 +53,8 @@ def read_logs(paths: Sequence[Path], product_ids: Sequence[str]) -> Rounds:
 
 def _one(path: Path, place: dict[str, int], texts: dict[tuple[int, str], int]) -> list[LoggedFeedback]:
     """The rows of each policy of a log, its candidates numbered in `texts`, which grows."""
-    log, items = (path / LOG, path / ITEMS) if path.is_dir() else (path, path.with_name(ITEMS))
-    table = read_parquet(log)
+    log = _log_in(path) if path.is_dir() else path
+    items, table = log.with_name(ITEMS), read_parquet(log)
     check_version(table.schema, LOG_SCHEMA, str(log))
     number = _numbers(items, place, texts)
     parts = [
@@ -61,6 +69,19 @@ def _one(path: Path, place: dict[str, int], texts: dict[tuple[int, str], int]) -
             )
     known = np.append(number, -1)  # candidate -1 is absent, and stays so
     return [replace(part, candidates=known[part.candidates].astype(np.int32)) for part in parts]
+
+
+def _log_in(folder: Path) -> Path:
+    """The log of a folder: log.parquet, or the one of its log-POLICY.parquet."""
+    found = sorted(folder.glob("log-*.parquet"))
+    if (folder / LOG).is_file() or not found:
+        return folder / LOG
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise DataError(
+            f"{folder}: must hold one log, got {names}, each of another season of the same shop; name one of the files"
+        )
+    return found[0]
 
 
 def _numbers(path: Path, place: dict[str, int], texts: dict[tuple[int, str], int]) -> Ints:

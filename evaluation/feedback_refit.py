@@ -1,25 +1,21 @@
 """Learning from real feedback: a shop's fitted world, refitted from its online logs, with the ledger rows that say so.
 
-    refit_shop(fitted, products, [folder of a log], RefitSettings(), rng).world
+    refit_rounds(fitted, read_logs([folder of a log], product ids), RefitSettings(), rng).world
 
 is what `copybandit tune --from-feedback LOGS` tunes on: its reward's lower bound is narrower where data came in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from copybandit.evaluation.feedback_logs import read_logs
 from copybandit.evaluation.ledger import LedgerRow
 from copybandit.evaluation.stage_fit import FittedShop
 from copybandit.sim.refit import SHARED, Refit, RefitSettings, refit
 from copybandit.sim.synthetic import Rounds
-from copybandit.sim.types import Product
 from copybandit.sim.world import World
 
 
@@ -63,32 +59,14 @@ class FeedbackFit:
         }
 
 
-def refit_shop(
-    fitted: FittedShop,
-    products: Sequence[Product],
-    logs: Sequence[Path],
-    settings: RefitSettings,
-    rng: np.random.Generator,
+def refit_rounds(
+    fitted: FittedShop, rounds: Rounds, settings: RefitSettings, rng: np.random.Generator
 ) -> FeedbackFit:
-    """Refit a shop's world from files.
-
-    Args:
-        fitted: what the shop believed.
-        products: its catalogue.
-        logs: see `read_logs`.
-        settings: of the refit.
-        rng: draws the new ensemble.
+    """Refit a shop's world from a log; match is the leaning of a shopper's segment, as in the first fit.
 
     Raises:
         DataError: a log that cannot be learned from.
     """
-    return refit_rounds(fitted, read_logs(logs, [one.product_id for one in products]), settings, rng)
-
-
-def refit_rounds(
-    fitted: FittedShop, rounds: Rounds, settings: RefitSettings, rng: np.random.Generator
-) -> FeedbackFit:
-    """Refit a shop's world from a log in memory; match is the leaning of a shopper's segment, as in the first fit."""
     found = refit(fitted.world, rounds, settings, rng, fitted.label)
 
     def doubt(world: World) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,9 @@ from copybandit.evaluation.storage import load_json, save_json
 from copybandit.generators.editor import Editor
 from copybandit.sim.split import Split
 from copybandit.sim.world import World
+
+if TYPE_CHECKING:
+    from copybandit.generators.lm import CausalLM
 
 SOURCES = {
     "synthetic": "synthetic shop; wording effects estimated from the Upworthy A/B tests",
@@ -124,21 +127,10 @@ class Pipeline:
 
     def tune(self, stage: Path) -> None:
         """Tune, once per seed."""
-        from copybandit.evaluation.tune_job import told_to, tune_stage, with_costs
+        from copybandit.evaluation.tune_job import tune_algorithm
         from copybandit.evaluation.tune_log import TensorBoard
-        from copybandit.evaluation.tune_options import total_episodes
-        from copybandit.evaluation.tune_real import real_copy
-        from copybandit.generators.lm import CausalLM
 
-        options = self.settings.tune
-        self.progress.stage("tune", total=total_episodes(options))
-        writer = CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft")
-        fit = with_costs(self.reward("fit"), writer, options, self.settings.seed)
-        real = real_copy(self.shop(), fit, options, self.settings.seed)
-        events = TensorBoard(stage / "tensorboard")
-        told = told_to(self.folder, "tune", self.progress, events)
-        tune_stage(writer, fit, self.reward("select"), options, stage, told, real)
-        events.close()
+        tune_algorithm(self, self.settings.tune, "tune", stage, TensorBoard(stage / "tensorboard"))
 
     def judge(self, stage: Path) -> None:
         """Judge all writers on the judge split."""
@@ -146,7 +138,7 @@ class Pipeline:
         from copybandit.generators.lm import CausalLM
 
         self.progress.stage("judge")
-        sft = CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft")
+        sft = self.untuned()
         tuned = [
             CausalLM.load(str(self.folder.output("tune") / f"seed-{seed}" / "writer"), generator_id="ppo")
             for seed in self.settings.tune.seeds
@@ -194,7 +186,6 @@ class Pipeline:
         """Weeks of drift, each learned from its log, once per tuning seed."""
         from copybandit.evaluation.weekly_loop import Scene, Week, play_weeks
         from copybandit.evaluation.weekly_report import weekly_report
-        from copybandit.generators.lm import CausalLM
 
         options = self.settings
         self.progress.stage("weekly", total=options.weekly.weeks * len(options.tune.seeds))
@@ -203,7 +194,7 @@ class Pipeline:
             shop=self.shop(),
             fitted=self.fitted(),
             gold=self.gold(),
-            sft=CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft"),
+            sft=self.untuned(),
             show=self.cells("fit"),
             judge=self.cells("judge"),
             editor=self.editor,
@@ -271,6 +262,12 @@ class Pipeline:
     def fitted(self) -> FittedShop:
         """What the shop believes."""
         return load_fit(self.folder.output(self.believed))
+
+    def untuned(self) -> CausalLM:
+        """The writer that the sft stage saved."""
+        from copybandit.generators.lm import CausalLM
+
+        return CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft")
 
     def gold(self) -> World:
         """The truth."""

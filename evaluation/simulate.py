@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from copybandit.agents.bandit import BanditRun
 from copybandit.evaluation.approve import Approved
+from copybandit.evaluation.feedback_logs import LOG, write_items
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder
@@ -109,7 +110,7 @@ def on_show(shop: ShopData, settings: BanditSettings) -> Approved:
 
 def write_parquet(run: BanditRun, shown: Approved, shop: ShopData, out: Path) -> None:
     """Write log.parquet under `LOG_SCHEMA`, expected_reward.parquet row by row, and items.parquet."""
-    write_feedback(run.log, out / "log.parquet")
+    write_feedback(run.log, out / LOG)
     truth = {
         "expected_reward": run.expected,
         "expected_reward_best": run.oracle,
@@ -117,9 +118,7 @@ def write_parquet(run: BanditRun, shown: Approved, shop: ShopData, out: Path) ->
         "expected_reward_each": pa.array(list(run.truth), pa.list_(pa.float64())),
     }
     write_table(pa.table(truth), out / "expected_reward.parquet")
-    products = [shop.products[index].product_id for index in shown.product.tolist()]
-    items = {"item_id": np.arange(len(products)), "product_id": products, "text": list(shown.texts)}
-    write_table(pa.table(items), out / "items.parquet")
+    write_items(out, shown.texts, shown.product, shop.products)
 
 
 def write_campaign(run: BanditRun, shown: Approved, shop: ShopData, fitted: FittedShop, out: Path) -> Path:

@@ -13,13 +13,14 @@ from copybandit.agents.bandit import BanditRun, run_bandit
 from copybandit.agents.batch import Learner
 from copybandit.agents.policies import BetaThompson, ExploreThenCommit, LinUCB, PriorGreedy, Uniform
 from copybandit.evaluation.approve import Approved
+from copybandit.evaluation.feedback_logs import write_items
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
 from copybandit.evaluation.sensitivity import season_sensitivity
 from copybandit.evaluation.settings import BanditSettings
 from copybandit.sim.encoders import Style
 from copybandit.sim.schema import read_feedback, write_feedback
 from copybandit.sim.shop import EXPOSURE, MATCH, Assortment, Shop
-from copybandit.sim.types import Bools, Floats, Product
+from copybandit.sim.types import Floats, Product
 from copybandit.sim.world import World
 
 EPSILON = 0.05
@@ -139,11 +140,15 @@ def play(
     stage: Path,
     on_step: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Run every policy over the same season, write the logs, and report; the named policy also without template."""
+    """Run every policy over one season, write logs and their items, and report; the named policy also without template."""
     goods = assortment(approved, gold, fitted)
+    write_items(stage, approved.texts, approved.product, catalogue)
 
     def run(policy: Learner, shown: Assortment, world: World = gold) -> BanditRun:
         return play_season(policy, shown, world, fitted, catalogue, settings, seed, on_step)
+
+    def named() -> Learner:
+        return next(policy for policy in policies(goods, fitted) if policy.name == settings.policy)
 
     report: dict[str, Any] = {
         "policy": settings.policy,
@@ -161,15 +166,7 @@ def play(
         if policy.name == "uniform":
             report["uniform_ctr"] = float(done.uniform.mean())
             report["oracle_ctr"] = float(done.oracle.mean())
-    others = np.where(_is_template(approved), -1, goods.variants)
-    left = (others >= 0).any(
-        axis=1
-    )  # a writer whose copy was all refused leaves a product with the template alone
-    bare = replace(goods, products=goods.products[left], variants=others[left])
-
-    def named() -> Learner:
-        return next(policy for policy in policies(goods, fitted) if policy.name == settings.policy)
-
+    bare = _without_template(goods, approved)
     report["without_template"] = {"policies": {settings.policy: summary(run(named(), bare))}}
     report["variants"] = len(approved.texts)
     report["likeness"] = approved.likeness()
@@ -179,8 +176,12 @@ def play(
     return {"bandit": report, "ope": {"rows": ope_rows}, "sensitivity": [asdict(row) for row in tried]}
 
 
-def _is_template(approved: Approved) -> Bools:
-    return np.asarray((approved.table >= 0) & (approved.writer[approved.table] == 0))
+def _without_template(goods: Assortment, approved: Approved) -> Assortment:
+    """The same without the template's copy, and without products that have no other: all of theirs was refused."""
+    template = (approved.table >= 0) & (approved.writer[approved.table] == 0)
+    others = np.where(template, -1, goods.variants)
+    left = (others >= 0).any(axis=1)
+    return replace(goods, products=goods.products[left], variants=others[left])
 
 
 def summary(done: BanditRun) -> dict[str, Any]:

@@ -205,7 +205,7 @@ def _ignore(row: SelectRow) -> None:
     """Tell nobody."""
 
 
-def distinct_task(fit: CellReward, real: Real) -> Task:
+def distinct_task(fit: CellReward, real: Real = ()) -> Task:
     """The first cell of each prompt, and the reward of those: cells of one prompt would be told apart by nothing."""
     prompts = [field_prompt(brief) for brief in fit.cells.briefs]
     _, first, place = np.unique(prompts, return_index=True, return_inverse=True)

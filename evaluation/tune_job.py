@@ -12,12 +12,15 @@ import numpy as np
 from copybandit.agents.tune import TuneUpdate
 from copybandit.evaluation.cells import CellReward
 from copybandit.evaluation.copy_costs import CopyCosts
+from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.settings import TuneSettings
 from copybandit.evaluation.stage_tune import Chosen, Real, SelectRow, row_of, tune_seed
 from copybandit.evaluation.storage import save_json
 from copybandit.evaluation.tune_log import Nobody, Reporter, scalars
+from copybandit.evaluation.tune_options import total_episodes
+from copybandit.evaluation.tune_real import real_copy
 from copybandit.generators.lm import CausalLM
 
 
@@ -55,6 +58,29 @@ def with_costs(reward: CellReward, writer: CausalLM, settings: TuneSettings, see
     rng = np.random.default_rng([seed, 12])
     costs = CopyCosts.of(writer, reward.cells.briefs, settings.limits, settings.reference_samples, rng)
     return CellReward(reward.world, reward.cells, reward.editor, costs)
+
+
+def tune_algorithm(
+    pipeline: Pipeline, options: TuneSettings, name: str, stage: Path, curves: Reporter
+) -> None:
+    """Tune the SFT writer of a pipeline on its shop.
+
+    Args:
+        pipeline: whose sft stage is done.
+        options: algorithm, budget, seeds.
+        name: of the stage.
+        stage: its folder, see `tune_stage`.
+        curves: receives the numbers; closed at the end, also of one that was interrupted.
+    """
+    seed, writer = pipeline.settings.seed, pipeline.untuned()
+    pipeline.progress.stage(name, total=total_episodes(options))
+    fit = with_costs(pipeline.reward("fit"), writer, options, seed)
+    real = real_copy(pipeline.shop(), fit, options, seed)
+    try:
+        told = told_to(pipeline.folder, name, pipeline.progress, curves)
+        tune_stage(writer, fit, pipeline.reward("select"), options, stage, told, real)
+    finally:
+        curves.close()
 
 
 def tune_stage(

@@ -44,10 +44,16 @@ def tuner_settings(options: TuneSettings, caps: Caps = ()) -> Settings:
         DataError: settings that do not fit together.
     """
     if options.algorithm == "ppo":
-        return _ppo(options, caps)
+        return ppo_settings(options, caps)
     rate = RATES[options.algorithm] * options.learning_rate
     if options.algorithm == "grpo":
-        return _grpo(options, rate, caps)
+        return GRPOSettings(
+            **_priced(options, caps),
+            group=options.group,
+            epochs=options.ppo_epochs,
+            learning_rate=rate,
+            beta=options.kl_coef,
+        )
     batch = options.batch_size
     updates = max(1, budget(options) // batch)
     shared: dict[str, Any] = {
@@ -65,40 +71,29 @@ def tuner_settings(options: TuneSettings, caps: Caps = ()) -> Settings:
     return BestOfNSettings(**shared)
 
 
-def _ppo(options: TuneSettings, caps: Caps) -> PPOSettings:
-    updates = -(-options.episodes // options.batch_size)
+def ppo_settings(options: TuneSettings, caps: Caps = ()) -> PPOSettings:
+    """PPO's settings, whatever algorithm the options name."""
     return PPOSettings(
-        episodes=options.episodes,
-        batch_size=options.batch_size,
-        minibatches=options.minibatches,
+        **_priced(options, caps),
         ppo_epochs=options.ppo_epochs,
         learning_rate=options.learning_rate,
         critic_learning_rate=options.critic_learning_rate,
-        reference_samples=options.reference_samples,
-        target_kl=options.kl_target,
         kl_coef=options.kl_coef,
-        kl_anneal=options.kl_anneal,
-        checkpoint_every=_every(updates),
-        limits=caps,
     )
 
 
-def _grpo(options: TuneSettings, rate: float, caps: Caps) -> GRPOSettings:
-    updates = -(-options.episodes // options.batch_size)
-    return GRPOSettings(
-        episodes=options.episodes,
-        batch_size=options.batch_size,
-        group=options.group,
-        minibatches=options.minibatches,
-        epochs=options.ppo_epochs,
-        learning_rate=rate,
-        reference_samples=options.reference_samples,
-        beta=options.kl_coef,
-        kl_anneal=options.kl_anneal,
-        target_kl=options.kl_target,
-        checkpoint_every=_every(updates),
-        limits=caps,
-    )
+def _priced(options: TuneSettings, caps: Caps) -> dict[str, Any]:
+    """What PPO and GRPO share: the budget, and a price of KL that is annealed and steered."""
+    return {
+        "episodes": options.episodes,
+        "batch_size": options.batch_size,
+        "minibatches": options.minibatches,
+        "reference_samples": options.reference_samples,
+        "target_kl": options.kl_target,
+        "kl_anneal": options.kl_anneal,
+        "checkpoint_every": _every(-(-options.episodes // options.batch_size)),
+        "limits": caps,
+    }
 
 
 def _every(updates: int) -> int:

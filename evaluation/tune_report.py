@@ -64,12 +64,20 @@ def _judged(report: Report) -> Html:
         return Html()
     return section(
         "Judged once",
-        el(
-            "p",
-            "Held-out products and shoppers; clicks are those of the gold world, which no tuning ever saw.",
-        ),
+        el("p", _unseen(report.get("feedback"))),
         table("Gold world, judge split", HEAD, map(_cells, report["judged"]), numeric=range(1, 12)),
         anchor="judged",
+    )
+
+
+def _unseen(feedback: Report | None) -> str:
+    """What of the judge split nothing was tuned on."""
+    text = "Held-out products and shoppers; clicks are those of the gold world, which no tuning ever saw"
+    if not feedback or not feedback["judged_shown"]:
+        return f"{text}."
+    return (
+        f"{text}, but for the log that was learned from: it showed {feedback['judged_shown']:,} of these "
+        f"{feedback['judged']:,} products and any shopper, so they are not new to the fitted world."
     )
 
 
@@ -79,7 +87,7 @@ def _learned(report: Report) -> Html:
         return Html()
     text = (
         f"Before tuning the fitted world learned from {found['rows']:,} logged decisions with {found['clicks']:,} clicks, "
-        f"weighted by inverse propensity and worth {found['weights']['effective']:,.0f} of them. Doubt of wording fell from "
+        f"weighted by inverse propensity and worth {found['weights']['effective']:,.0f} of them. Doubt of wording went from "
         f"{found['doubt_before']:.3f} to {found['doubt_after']:.3f} log-odds."
     )
     rows = [

@@ -23,7 +23,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from copybandit.evaluation.feedback_refit import refit_shop
+from copybandit.evaluation.feedback_logs import read_logs
+from copybandit.evaluation.feedback_refit import refit_rounds
 from copybandit.evaluation.load_settings import flatten
 from copybandit.evaluation.pipeline import SOURCES, Pipeline
 from copybandit.evaluation.progress import Progress
@@ -32,7 +33,7 @@ from copybandit.evaluation.settings import AlgorithmName, RunSettings, TuneSetti
 from copybandit.evaluation.stage_fit import save_fit
 from copybandit.evaluation.storage import load_json, save_json
 from copybandit.evaluation.tune_log import ReportTo, reporter
-from copybandit.evaluation.tune_options import budget, total_episodes, tuner_settings
+from copybandit.evaluation.tune_options import budget, tuner_settings
 from copybandit.sim.refit import RefitSettings
 from copybandit.sim.types import DataError
 
@@ -122,8 +123,14 @@ def borrow(source: Path, request: TuneRequest, folder: RunFolder[TuneRequest]) -
     """Copy the stages of another run that a new one may start from.
 
     Raises:
-        DataError: the settings of the shop differ, so that it would be another one.
+        DataError: the settings of the shop differ, so that it would be another one, or it learned from logs and this run
+            would not.
     """
+    if (source / "stages" / "feedback").is_dir() and not request.feedback:
+        raise DataError(
+            f"--shop {source}: what is believed there was learned from logs, got no --from-feedback here; name the logs "
+            "again, or the run that it began from"
+        )
     before, now = flatten(shop_settings(source)), flatten(request.run)
     for key, value in before.items():
         if not key.startswith(("tune.", "bandit.", "name", "description")) and value != now.get(key):
@@ -174,41 +181,26 @@ class _Tuning:
     def feedback(self, stage: Path) -> None:
         """Let the fitted world learn from the logs."""
         self.progress.stage("feedback")
-        logs, rng = (
-            [Path(log) for log in self.request.feedback],
-            np.random.default_rng([self.request.run.seed, 13]),
-        )
-        found = refit_shop(self.pipeline.fitted(), self.pipeline.shop().products, logs, RefitSettings(), rng)
+        products, rng = self.pipeline.shop().products, np.random.default_rng([self.request.run.seed, 13])
+        rounds = read_logs([Path(log) for log in self.request.feedback], [one.product_id for one in products])
+        judged = np.unique(self.pipeline.cells("judge").product)
+        found = refit_rounds(self.pipeline.fitted(), rounds, RefitSettings(), rng)
         save_fit(stage, found.shop)
-        save_json(stage / "report.json", found.report())
+        seen = {"judged": len(judged), "judged_shown": int(np.isin(judged, rounds.feedback.product).sum())}
+        save_json(stage / "report.json", found.report() | seen)
 
     def tune(self, algorithm: AlgorithmName, stage: Path) -> None:
-        from copybandit.evaluation.tune_job import told_to, tune_stage, with_costs
-        from copybandit.evaluation.tune_real import real_copy
+        from copybandit.evaluation.tune_job import tune_algorithm
 
-        options, name = self.request.options(algorithm), f"tune-{algorithm}"
-        self.progress.stage(name, total=total_episodes(options))
-        sft, pipeline = self.sft(), self.pipeline
-        fit = with_costs(pipeline.reward("fit"), sft, options, self.request.run.seed)
-        real = real_copy(pipeline.shop(), fit, options, self.request.run.seed)
         curves = reporter(self.request.report_to, self.folder.path, flatten(self.request))
-        try:
-            told = told_to(self.folder, name, self.progress, curves)
-            tune_stage(sft, fit, pipeline.reward("select"), options, stage, told, real)
-        finally:
-            curves.close()
-
-    def sft(self) -> Any:
-        from copybandit.generators.lm import CausalLM
-
-        return CausalLM.load(str(self.folder.output("sft") / "writer"), generator_id="sft")
+        tune_algorithm(self.pipeline, self.request.options(algorithm), f"tune-{algorithm}", stage, curves)
 
     def compare(self, part: str, stage: Path) -> None:
         from copybandit.evaluation.tune_compare import Entry, baselines, compare, plain_rows
         from copybandit.generators.lm import CausalLM
 
         self.progress.stage(stage.name.removeprefix(".").removesuffix(".partial"))
-        sft, reward, run = self.sft(), self.pipeline.reward(part), self.request.run
+        sft, reward, run = self.pipeline.untuned(), self.pipeline.reward(part), self.request.run
         seeds = run.tune.seeds
         entries = baselines(sft, reward, len(seeds))
         for algorithm in self.request.algorithms:

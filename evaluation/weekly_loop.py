@@ -10,13 +10,13 @@ and segments, whose copy is never on show; the truth of the week says what it is
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from copybandit.agents.ppo import PPOSettings, tune_ppo
+from copybandit.agents.tune import tune
 from copybandit.evaluation.approve import SLOTS, approve
 from copybandit.evaluation.cells import CellReward, Cells, write_cells
 from copybandit.evaluation.feedback_refit import FeedbackFit, refit_rounds
@@ -24,20 +24,24 @@ from copybandit.evaluation.settings import RunSettings
 from copybandit.evaluation.shop_data import ShopData
 from copybandit.evaluation.stage_bandit import assortment, play_season, policies
 from copybandit.evaluation.stage_fit import FittedShop
+from copybandit.evaluation.stage_tune import distinct_task
+from copybandit.evaluation.tune_job import with_costs
+from copybandit.evaluation.tune_options import ppo_settings
 from copybandit.generators.editor import Editor
 from copybandit.generators.lm import CausalLM
-from copybandit.generators.prompts import field_prompt
 from copybandit.generators.protocol import Generator
 from copybandit.generators.template import REFERENCE
 from copybandit.sim.oracle import Sample
 from copybandit.sim.refit import RefitSettings
 from copybandit.sim.synthetic import Rounds
 from copybandit.sim.truth_drift import drifted
-from copybandit.sim.types import Floats, Ints
+from copybandit.sim.types import Floats
 from copybandit.sim.world import World
 
 SHIFT = 1_000
 """Between the seeds of the weeks of one path."""
+LEAST_MATCH_SD = 0.05
+"""Prior standard deviation of b_match in the refit where the truth's stands still: what was believed may be wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +129,7 @@ def play_weeks(scene: Scene, seed: int, scratch: Path, on_week: Callable[[Week],
 def _refit_settings(settings: RunSettings) -> RefitSettings:
     weekly = settings.weekly
     return RefitSettings(
-        discount=weekly.discount, max_weight=weekly.max_weight, match_sd=max(weekly.match_sd, 0.05)
+        discount=weekly.discount, max_weight=weekly.max_weight, match_sd=max(weekly.match_sd, LEAST_MATCH_SD)
     )
 
 
@@ -155,35 +159,12 @@ def _show(scene: Scene, truth: World, believed: World, tuned: CausalLM, seed: in
 
 
 def _tune(scene: Scene, world: World, seed: int, scratch: Path) -> CausalLM:
-    """The SFT writer after a short run of PPO on a world."""
-    reward = CellReward(world, scene.show, scene.editor)
-    prompts = [field_prompt(brief) for brief in scene.show.briefs]
-    first: Ints = np.sort(np.unique(prompts, return_index=True)[1])
-    result = tune_ppo(
-        scene.sft,
-        [prompts[row] for row in first.tolist()],
-        lambda index, texts: reward(first[index], texts),
-        _ppo(scene.settings),
-        seed,
-        scratch,
-    )
-    return result.writer
-
-
-def _ppo(settings: RunSettings) -> PPOSettings:
-    tune = settings.tune
-    return PPOSettings(
-        episodes=settings.weekly.episodes,
-        batch_size=tune.batch_size,
-        minibatches=tune.minibatches,
-        ppo_epochs=tune.ppo_epochs,
-        learning_rate=tune.learning_rate,
-        critic_learning_rate=tune.critic_learning_rate,
-        reference_samples=tune.reference_samples,
-        target_kl=tune.kl_target,
-        kl_coef=tune.kl_coef,
-        kl_anneal=tune.kl_anneal,
-    )
+    """The SFT writer after a short run of PPO on a world, within the limits of the run; its last step is taken."""
+    run = scene.settings
+    options = msgspec.structs.replace(run.tune, episodes=run.weekly.episodes)
+    reward = with_costs(CellReward(world, scene.show, scene.editor), scene.sft, options, run.seed)
+    settings = replace(ppo_settings(options, reward.caps), checkpoint_every=None)
+    return tune(scene.sft, distinct_task(reward), settings, seed, scratch).writer
 
 
 def agreement(world: World, truth: World, sample: Sample) -> float:

@@ -58,10 +58,11 @@ class WeightedRows:
 
 @dataclass(frozen=True, kw_only=True)
 class Mode:
-    """Where Fisher scoring ended, and the covariance there."""
+    """Where Fisher scoring ended, the covariance there, and the largest change of a coefficient in its last step."""
 
     theta: Floats
     covariance: Floats
+    moved: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ def climb(rows: WeightedRows, prior: NormalPrior) -> Mode:
             break
     inverse = np.linalg.inv(information)
     meat = _squares(rows, _slopes(rows, theta)[0]) + prior.precision
-    return Mode(theta=theta, covariance=inverse @ meat @ inverse)
+    return Mode(theta=theta, covariance=inverse @ meat @ inverse, moved=float(np.abs(step).max()))
 
 
 def _probability(rows: WeightedRows, theta: Floats) -> tuple[Floats, Floats]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,18 @@ from hypothesis import strategies as st
 from copybandit.agents.constraints import DAMPING, FARTHEST, Constraint, constraints_for, penalty
 from copybandit.agents.ppo import PPOSettings, TuneResult, tune_ppo
 from copybandit.agents.reward_seam import Reward
+from copybandit.agents.tune import Task
+from copybandit.agents.tune import tune as tune_any
+from copybandit.agents.tune_settings import BestOfNSettings, DPOSettings, GANTuneSettings, GRPOSettings
 from copybandit.generators.prompts import field_prompt
 from copybandit.sim.types import DataError, Ints
 from tests.tiny_lm import brief, tiny_writer
 
 PROMPTS = [field_prompt(brief(i)) for i in range(32)]
 NUMBERS = st.floats(-1e3, 1e3)
+SHARED: dict[str, Any] = {
+    "episodes": 32 * 40, "batch_size": 32, "learning_rate": 1e-2, "missing_eos_penalty": 0.0,
+}  # fmt: skip
 LENGTH = Constraint(name="length", limit=10.0, scale=2.0)
 
 
@@ -109,6 +116,56 @@ def test_a_limit_is_kept_where_tuning_would_break_it_and_reward_is_still_earned(
     assert earned > kept.updates[0].reward
     multipliers = [dict(update.multipliers)["length"] for update in kept.updates]
     assert multipliers[0] == 0 and max(multipliers) > 0.2 and min(multipliers) >= 0
+
+
+OTHERS: dict[str, Any] = {
+    "grpo": GRPOSettings(**SHARED, reference_samples=64, beta=0.0),
+    "dpo": DPOSettings(**SHARED, epochs=2),
+    "best-of-n": BestOfNSettings(**SHARED),
+    "gan": GANTuneSettings(**SHARED, reward_weight=1.0),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_other_way_of_tuning_keeps_a_limit_that_it_would_have_broken(name: str, tmp_path: Path) -> None:
+    task = Task(
+        prompts=PROMPTS, reward=longer_is_better, real=[(i, f"a lamp {i % 5}") for i in range(len(PROMPTS))]
+    )
+
+    def lengths(**fields: Any) -> list[float]:
+        settings = replace(OTHERS[name], **fields)
+        found = tune_any(tiny_writer(max_new_tokens=12), task, settings, 0, tmp_path)
+        return [dict(update.costs)["length"] for update in found.updates]
+
+    free = lengths()
+    limit = 1.15 * free[0]
+    assert np.mean(free[-10:]) > 1.5 * free[0]
+    assert np.mean(lengths(limits=(("length", limit),))[-10:]) < 1.1 * limit
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_limit_on_a_cost_that_nobody_tells_is_refused_by_every_way(name: str, tmp_path: Path) -> None:
+    def silent(cells: Ints, texts: list[str]) -> Reward:
+        return Reward(total=np.array([float(len(text)) for text in texts]))
+
+    settings = replace(OTHERS[name], limits=(("length", 9.0),))
+    task = Task(prompts=PROMPTS, reward=silent, real=[(i, f"a lamp {i}") for i in range(len(PROMPTS))])
+    with pytest.raises(DataError, match="limit length: the reward must tell a cost of that name, got none"):
+        tune_any(tiny_writer(), task, settings, 0, tmp_path)
+
+
+def test_limits_without_force_are_refused() -> None:
+    with pytest.raises(
+        DataError, match="gan: reward_weight must be >= 0, and above 0 where there are limits"
+    ):
+        GANTuneSettings(reward_weight=0.0, limits=(("length", 9.0),))
+    with pytest.raises(DataError, match="dpo: limits must be finite and one per cost"):
+        DPOSettings(limits=(("length", 1.0), ("length", 2.0)))
+
+
+def test_where_no_reference_text_was_written_a_limit_is_its_own_scale() -> None:
+    (found,) = constraints_for((("length", -4.0),), (), 0)
+    assert (found.scale, found.multiplier) == (4.0, 0.0)
 
 
 def test_a_limit_that_is_kept_changes_nothing(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from copybandit.agents.gan import DiscriminatorSettings, GANResult, GANRound, GANSettings, train_gan
-from copybandit.agents.gan_loop import discounted
+from copybandit.agents.gan import DiscriminatorSettings, GANResult, GANRound, GANSettings, Shown, train_gan
+from copybandit.agents.gan_loop import _moved_baseline, begin, discounted
 from copybandit.agents.token_rows import TokenRows, answer_log_pmf, entropy_of, log_prob_of
+from copybandit.agents.trl_guard import isolated_randomness
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt
 from copybandit.sim.types import DataError
@@ -125,6 +126,21 @@ def test_returns_are_discounted_sums_within_the_answer() -> None:
     reward = torch.tensor([[1.0, 2.0, 4.0], [1.0, 2.0, 9.0]])
     mask = torch.tensor([[1, 1, 1], [1, 1, 0]])
     assert discounted(reward, mask, 0.5).tolist() == [[3.0, 4.0, 4.0], [2.0, 2.0, 0.0]]
+
+
+def test_a_place_that_no_earlier_batch_reached_is_its_own_baseline() -> None:
+    shown = Shown(
+        prompts=[field_prompt(one) for one in BRIEFS],
+        product=[str(i) for i in range(len(BRIEFS))],
+        texts=copy_ending(SELDOM),
+    )
+    with isolated_randomness(0):
+        game = begin(tiny_writer(), shown, replace(BRIEF_RUN, baseline_memory=0.5), 0)
+    short, long = torch.tensor([[1, 1, 0]]), torch.tensor([[1, 1, 1]])
+    first = _moved_baseline(game, torch.tensor([[2.0, 4.0, 0.0]]), short)
+    assert first[:2].tolist() == [2.0, 4.0]
+    assert _moved_baseline(game, torch.tensor([[4.0, 4.0, 9.0]]), long).tolist() == [2.0, 4.0, 9.0]
+    assert _moved_baseline(game, torch.tensor([[0.0, 0.0, 1.0]]), long).tolist() == [3.0, 4.0, 9.0]
 
 
 def test_log_probabilities_are_those_of_the_writer() -> None:

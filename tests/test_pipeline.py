@@ -174,11 +174,39 @@ def test_the_loop_closes_on_real_formats(tmp_path: Path) -> None:
     assert kinds["wording"] == "fitted" and kinds["b_match"] == "assumed"
 
 
-def _command(*options: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-c", "from copybandit.cli.main import main; main()", "run", *options]
+def _command(*options: str, cwd: Path, name: str = "run") -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-c", "from copybandit.cli.main import main; main()", name, *options]
     return subprocess.run(
         program, cwd=cwd, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}
     )
+
+
+def test_a_finished_run_says_so_and_writes_its_report_again(finished: Path, tmp_path: Path) -> None:
+    before = _stable(finished)
+    (finished / "report.html").unlink()
+    done = _command("--resume", str(finished), cwd=tmp_path)
+    assert done.returncode == 0 and f"{finished} is finished: no stage is left to do" in done.stderr
+    assert (finished / "report.html").is_file() and _stable(finished) == before
+    assert not list((finished / "stages" / "tune").rglob("state-*"))
+
+
+def test_the_log_of_the_bandit_stage_is_learned_from(finished: Path, tmp_path: Path) -> None:
+    log = finished / "stages" / "bandit" / "log-linucb.parquet"
+    sets = [f"tune.{key}" for key in ("episodes=64", "reference_samples=32", "restarts=1")]
+    given = [part for one in sets for part in ("--set", one)]
+    options = ("--shop", str(finished), "--judge", "--report-to", "none", "--out", "learned", *given)
+    done = _command(*options, "--from-feedback", str(log), cwd=tmp_path, name="tune")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "learned" / "report.json").read_text("utf-8"))
+    found = report["feedback"]
+    assert found["rows"] == SMALL["bandit.n_impressions"] and found["clicks"] > 0
+    assert 0 < found["judged_shown"] <= found["judged"]
+    page = (tmp_path / "learned" / "report.html").read_text("utf-8")
+    assert f"it showed {found['judged_shown']} of these {found['judged']} products" in page
+    again = _command("--resume", "learned", cwd=tmp_path, name="tune")
+    assert again.returncode == 0 and "learned is finished: no stage is left to do" in again.stderr
+    folder = _command("--shop", str(finished), "--from-feedback", str(log.parent), cwd=tmp_path, name="tune")
+    assert folder.returncode == 2 and "log-linucb.parquet, log-uniform.parquet" in folder.stderr
 
 
 def _damaged(tmp_path: Path) -> dict[str, tuple[Path, str]]:

@@ -10,15 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from copybandit.evaluation.feedback_logs import read_logs
-from copybandit.evaluation.feedback_refit import refit_rounds, refit_shop
+from copybandit.evaluation.feedback_logs import read_logs, write_items
+from copybandit.evaluation.feedback_refit import refit_rounds
 from copybandit.evaluation.stage_fit import FittedShop
 from copybandit.evaluation.weekly_loop import agreement
+from copybandit.sim.encoders import CharGrams
 from copybandit.sim.exposures import Exposures
 from copybandit.sim.feedback import LoggedFeedback
+from copybandit.sim.guarded import LOW, Guarded, lower_bound
 from copybandit.sim.refit import SHARED, Refit, RefitSettings, believed, refit
 from copybandit.sim.refit_log import stocks, weights_of
 from copybandit.sim.schema import feedback_to_arrow, write_feedback, write_table
+from copybandit.sim.support import ALPHA, Support
 from copybandit.sim.synthetic import Rounds, at_day, log_rounds
 from copybandit.sim.truth_drift import drifted
 from copybandit.sim.types import DataError, Floats
@@ -229,9 +232,7 @@ def test_a_policy_that_never_draws_is_refused() -> None:
 def saved(folder: Path, log: LoggedFeedback, texts: tuple[str, ...], product: np.ndarray) -> Path:
     folder.mkdir()
     write_feedback(log, folder / "log.parquet")
-    ids = [small_world().products[index].product_id for index in product.tolist()]
-    items = {"item_id": np.arange(len(texts)), "product_id": ids, "text": list(texts)}
-    write_table(pa.table(items), folder / "items.parquet")
+    write_items(folder, texts, product, small_world().products)
     return folder
 
 
@@ -249,6 +250,20 @@ def test_logs_in_files_are_one_log(tmp_path: Path) -> None:
     shown = [read.texts[item] for item in read.feedback.item_id.tolist()]
     assert shown == [texts[item] for item in log.item_id[:900].tolist()]
     np.testing.assert_array_equal(read.product[read.feedback.item_id], log.product[:900])
+
+
+def test_a_folder_with_the_logs_of_several_policies_is_asked_which(tmp_path: Path) -> None:
+    one, ids = case(0), [item.product_id for item in small_world().products]
+    few = _rows(one.rounds.feedback, np.arange(50))
+    folder = saved(tmp_path / "log", few, one.rounds.texts, one.rounds.product)
+    (folder / "log.parquet").rename(folder / "log-leaning.parquet")
+    assert len(read_logs([folder], ids).feedback) == 50
+    write_feedback(few, folder / "log-uniform.parquet")
+    with pytest.raises(
+        DataError, match=r"one log, got log-leaning.parquet, log-uniform.parquet, .*; name one"
+    ):
+        read_logs([folder], ids)
+    assert len(read_logs([folder / "log-uniform.parquet"], ids).feedback) == 50
 
 
 @pytest.mark.parametrize(
@@ -278,7 +293,8 @@ def test_a_shop_learns_from_a_file_and_its_ledger_says_so(tmp_path: Path) -> Non
     fitted = FittedShop(world=one.before, segments=(), label=label)
     few = _rows(one.rounds.feedback, np.arange(20_000))
     folder = saved(tmp_path / "log", few, one.rounds.texts, one.rounds.product)
-    learned = refit_shop(fitted, shop.products, [folder], RefitSettings(), np.random.default_rng(0))
+    rounds = read_logs([folder], [one.product_id for one in shop.products])
+    learned = refit_rounds(fitted, rounds, RefitSettings(), np.random.default_rng(0))
     again = refit_rounds(fitted, replace(one.rounds, feedback=few), RefitSettings(), np.random.default_rng(0))
     texts = list(one.rounds.texts[:5])
     np.testing.assert_allclose(learned.world.wording.members(texts), again.world.wording.members(texts))
@@ -287,6 +303,61 @@ def test_a_shop_learns_from_a_file_and_its_ledger_says_so(tmp_path: Path) -> Non
     assert "worth" in learned.ledger[0].source and learned.report()["rows"] == 20_000
 
 
+@cache
+def guard() -> Guarded:
+    """The belief of `case`, guarded."""
+    shop = small_world()
+    support = Support.fit(shop.sample.texts, [CharGrams(size=128)], np.random.default_rng(0))
+    inner = shop.fitted.wording
+    ceiling = float(np.quantile(inner.members(shop.sample.texts).mean(axis=0), LOW))
+    return Guarded(inner=inner, support=support, ceiling=ceiling)
+
+
+def test_a_guarded_wording_is_refitted_inside_its_guard() -> None:
+    one, told = case(0), found(0)
+    world = replace(one.before, wording=guard())
+    guarded = refit(world, one.rounds, RefitSettings(match_sd=0.15), np.random.default_rng(0)).world.wording
+    assert isinstance(guarded, Guarded) and guarded.support is guard().support
+    texts = list(one.rounds.texts)
+    np.testing.assert_allclose(
+        guarded.inner.members(texts[:9]), told.world.wording.members(texts[:9]), atol=1e-9
+    )
+    known = [*texts, *one.before.references]
+    below = [
+        float((wording.inner.members(known).mean(axis=0) < wording.ceiling).mean())
+        for wording in (guard(), guarded)
+    ]
+    assert below[1] == pytest.approx(below[0], abs=0.1)
+    odd = [text.upper() * 3 for text in texts[:20]]
+    flagged = guarded.support.p_value(odd) < ALPHA
+    assert flagged.any() and (lower_bound(guarded, odd)[flagged] <= guarded.ceiling + 1e-9).all()
+
+
+def test_what_every_text_has_of_its_own_does_not_pass_for_what_they_share() -> None:
+    """A truth with effects of single texts: coefficients that know of them are wrong by no more than they say."""
+    sd = 0.5
+    scores: dict[float, list[Floats]] = {0.0: [], sd: []}
+    for seed in range(2):
+        one, rng = case(seed), np.random.default_rng([seed, 9])
+        log = one.rounds.feedback
+        terms = one.truth.terms(
+            log.shopper, one.truth.encode(one.rounds.texts, one.rounds.product).take(log.item_id),
+            position=log.position,
+        )  # fmt: skip
+        odds = terms.log_odds + (sd * rng.standard_normal(len(one.rounds.texts)))[log.item_id]
+        click = (rng.random(len(log)) < terms.examine / (1 + np.exp(-odds))).astype(np.float64)
+        rested = replace(one.before, coefficients=replace(one.before.coefficients, fatigue=0.0))
+        rounds = replace(one.rounds, feedback=replace(log, click=click, reward=click))
+        for own in scores:
+            world = replace(rested, wording=replace(guard(), own=own))
+            told = refit(world, rounds, RefitSettings(), np.random.default_rng(seed))
+            scores[own].append((told.coefficients - one.effects) / np.sqrt(np.diag(told.covariance)))
+    blind, wise = (float(np.mean(np.concatenate(scores[own]) ** 2)) for own in (0.0, sd))
+    assert wise < 1.4 and blind > 1.25 * wise, (blind, wise)
+
+
 def test_another_kind_of_wording_is_refused() -> None:
     with pytest.raises(DataError, match="must be a linear ensemble, got Idiosyncratic"):
         believed(small_world().gold.wording)
+    with pytest.raises(DataError, match="must be a linear ensemble, got Idiosyncratic"):
+        believed(replace(guard(), inner=small_world().gold.wording))

@@ -253,6 +253,8 @@ def test_the_fitted_world_learns_from_logs_before_anything_is_tuned_on_it(shop: 
     before = json.loads((shop / "stages" / "fit" / "fitted.json").read_text("utf-8"))
     after = json.loads((tmp_path / "learned" / "stages" / "feedback" / "fitted.json").read_text("utf-8"))
     assert before != after
+    forgotten = command("--shop", "learned", "--out", "none", cwd=tmp_path)
+    assert forgotten.returncode == 2 and "got no --from-feedback here" in forgotten.stderr
     missing = command("--shop", str(shop), "--from-feedback", "nothing", "--out", "none", cwd=tmp_path)
     assert missing.returncode == 2 and "--from-feedback nothing: must be a log" in missing.stderr
     assert not (tmp_path / "none").exists()

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from copybandit.agents.gan import GANSettings
 from copybandit.agents.ppo import PPOSettings
 from copybandit.agents.reward_seam import Reward
 from copybandit.agents.tune import Settings, Task, Tuned, TuneUpdate, tune
@@ -81,6 +82,41 @@ def test_it_earns_more_than_the_untuned_writer_on_the_same_budget(name: str) -> 
     assert earned(found.writer) > earned(writer) + 0.05
     assert BUDGET - 64 <= found.calls <= BUDGET
     assert (found.writer.generator_id, found.writer.lineage, found.stopped) == (name, "test", "")
+
+
+@EACH
+def test_calls_are_the_texts_that_were_written_of_which_the_empty_ones_are_not_asked_about(
+    name: str, tmp_path: Path
+) -> None:
+    asked: list[int] = []
+
+    def counted(cells: Ints, texts: list[str]) -> Reward:
+        asked.append(len(texts))
+        return share_of_a(cells, texts)
+
+    found = tune(tiny_writer(), replace(TASK, reward=counted), short(name), 0, tmp_path)
+    assert 0.9 * found.calls < sum(asked) <= found.calls
+
+
+def test_a_gan_that_diverges_at_once_says_so(tmp_path: Path) -> None:
+    loop = GANSettings(entropy_bonus=float("inf"))
+    with pytest.raises(DataError, match="gan: no update was finished, got diverged: loss -inf"):
+        tune(tiny_writer(), TASK, short("gan", loop=loop), 0, tmp_path)
+
+
+def test_a_gan_that_collapses_keeps_the_record_of_its_last_round(tmp_path: Path) -> None:
+    loop = GANSettings(entropy_bonus=0.0, entropy_floor=0.9)
+    seen: list[TuneUpdate] = []
+    chosen = replace(short("gan", loop=loop), episodes=32 * 200)
+    found = tune(
+        tiny_writer(max_new_tokens=4),
+        TASK,
+        chosen,
+        0,
+        tmp_path,
+        lambda update: not seen.append(update),  # type: ignore[func-returns-value]
+    )
+    assert "entropy collapsed" in found.stopped and found.updates == tuple(seen) and len(seen) < 200
 
 
 @EACH
@@ -246,6 +282,17 @@ def test_senseless_settings_are_refused() -> None:
         DPOSettings(group=1)
     with pytest.raises(DataError, match="gan: episodes and batch_size must be >= 1"):
         GANTuneSettings(episodes=0)
+    with pytest.raises(DataError, match="gan: trains all weights, got lora_rank 4"):
+        GANTuneSettings(lora_rank=4)
+    for wrong, words in (
+        ({"learning_rate": -1.0}, "learning rates must be >= 0 and finite, got -1.0"),
+        ({"reward_clip": 0.0}, "reward_clip must be above 0, got 0.0"),
+        ({"checkpoint_every": 0}, "checkpoint_every must be >= 1, got 0"),
+        ({"lora_rank": -2}, "lora_rank must be >= 1, got -2"),
+    ):
+        for settings in (PPOSettings, BestOfNSettings):
+            with pytest.raises(DataError, match=words):
+                settings(**wrong)
     with pytest.raises(DataError, match="gan: needs real copy of at least 2 products, got 0"):
         tune(tiny_writer(), Task(prompts=PROMPTS, reward=share_of_a), TUNERS["gan"], 0, "never-made")
 
