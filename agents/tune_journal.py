@@ -11,13 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from copybandit.agents.tune import Tuned, TuneUpdate
+from copybandit.agents.tune import STOPPED, Tuned, TuneUpdate
 from copybandit.agents.tune_rollout import Scored
 from copybandit.agents.tune_settings import TunerSettings
 from copybandit.generators.lm import CausalLM
 from copybandit.sim.types import DataError, Floats
-
-STOPPED = "stopped by the caller"
 
 
 @dataclass(frozen=True, kw_only=True)

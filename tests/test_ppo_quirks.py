@@ -220,7 +220,9 @@ def test_quirk_14_at_learning_rate_0_ratio_is_1_and_kl_is_0(
 
 
 def test_quirk_25_fewer_prompts_than_a_batch_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="got 7 for batch_size 8"):
+    with pytest.raises(
+        DataError, match="ppo: an update needs 8 prompts, got 7; add prompts or lower batch_size"
+    ):
         tune_ppo(tiny_writer(), PROMPTS[:7], share_of_a, SMALL, 0, tmp_path)
     assert len(tune_ppo(tiny_writer(), PROMPTS[:8], share_of_a, SMALL, 0, tmp_path).updates) == 3
 
