@@ -3,7 +3,8 @@
     log p(a) = z_a / T - log sum_v exp(z_v / T),    d log p(a) / d z = (onehot(a) - p) / T
 
 With a vocabulary of 49,152 the logits of a batch are far more numbers than all the rest of a forward pass. They are worked
-out for a few tokens at a time; only what the products gave is kept, and turned into the gradient in place.
+out for a few tokens at a time, and p - onehot(a) takes their place, rounded as they were. What a gradient multiplies it by
+is one number a token, and multiplies the short side of its products.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from copybandit.agents.joined_linear import JoinedLinear
 from copybandit.generators.lm_tokens import NEVER
+from copybandit.generators.sampling import tempered
 
 AT_ONCE = 32
 """Tokens whose logits are worked out at once on a CPU: about what its cache holds."""
@@ -32,7 +34,9 @@ def chosen(
         temperature: T, above 0.
         never: the token that is never written; its logit is held at a constant.
     """
-    result: tuple[Tensor, Tensor] = _Chosen.apply(hidden, words, answer, temperature, never, *words.trained)
+    result: tuple[Tensor, Tensor] = _Chosen.apply(
+        hidden, words, answer, temperature, never, torch.is_grad_enabled(), *words.trained
+    )
     return result
 
 
@@ -60,31 +64,31 @@ class _Chosen(torch.autograd.Function):
         answer: Tensor,
         temperature: float,
         never: int,
+        kept: bool,
         *_: Tensor,
     ) -> tuple[Tensor, Tensor]:
         raw, found = words.times(hidden), []
         raw[:, never] = NEVER
         for part in _parts(answer):
-            logits = raw[part].float() / temperature
-            picked, top = logits.gather(-1, answer[part, None]), logits.amax(-1, keepdim=True)
-            share = logits.sub_(top).exp()
+            logits, token = tempered(raw[part], temperature), answer[part, None]
+            picked, top = logits.gather(-1, token), logits.amax(-1, keepdim=True)
+            logits = logits - top
+            share = logits.exp()
             total = share.sum(-1, keepdim=True)
-            mean = share.mul_(logits).sum(-1, keepdim=True) / total
-            level = top + total.log()
-            found.append(torch.cat([picked - level, total.log() - mean, level], 1))
-        log_prob, entropy, level = torch.cat(found).unbind(1)
-        ctx.save_for_backward(hidden, answer, level, raw)
+            mean = logits.mul_(share).sum(-1, keepdim=True) / total
+            found.append(torch.cat([picked - top - total.log(), total.log() - mean], 1))
+            if kept:
+                raw[part] = share.div_(total).scatter_add_(-1, token, -torch.ones_like(total))
+        log_prob, entropy = torch.cat(found).unbind(1)
+        ctx.save_for_backward(hidden, raw)
         ctx.words, ctx.temperature = words, temperature
         ctx.mark_non_differentiable(entropy)
         return log_prob, entropy
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Any, ...]:
-        hidden, answer, level, raw = ctx.saved_tensors
-        scaled = (grad / ctx.temperature)[:, None]
-        for part in _parts(answer):
-            logits = raw[part].float() / ctx.temperature
-            slope = logits.sub_(level[part, None]).exp_().mul_(-scaled[part])
-            raw[part] = slope.scatter_add_(-1, answer[part, None], scaled[part])
-        weights = ctx.words.weight_gradients(raw, hidden) if ctx.words.trained else ()
-        return ctx.words.back(raw), None, None, None, None, *weights
+        hidden, raw = ctx.saved_tensors
+        scale = (grad / -ctx.temperature)[:, None]
+        weights = ctx.words.weight_gradients(raw, (hidden * scale).to(raw.dtype)) if ctx.words.trained else ()
+        back = (ctx.words.back(raw) * scale).to(hidden.dtype)
+        return back, None, None, None, None, None, *weights

@@ -82,8 +82,9 @@ class JoinedLinear:
         if marks == self._marks:
             return
         with torch.no_grad():
-            joined = torch.cat(self._weights) if len(self._weights) > 1 else self._weights[0]
-            matrix = (joined if self._order is None else joined[self._order]).to(self._dtype)
+            rounded = [weight.to(self._dtype) for weight in self._weights]
+            joined = torch.cat(rounded) if len(rounded) > 1 else rounded[0]
+            matrix = joined if self._order is None else joined[self._order]
         if self.trained:
             # Soon to be laid out again: that would take longer than it saves.
             self._there, self._back = partial(_times, matrix.t()), partial(_times, matrix)

@@ -19,12 +19,14 @@ from torch.nn.functional import embedding, scaled_dot_product_attention, silu
 from copybandit.agents.chosen_tokens import chosen
 from copybandit.agents.joined_linear import JoinedLinear
 from copybandit.agents.packed_rows import PackedRows
+from copybandit.agents.short_attention import looked
 from copybandit.generators.decoding import Decoder
 from copybandit.generators.llama import Layer, LlamaDecoder, fits
 from copybandit.generators.lm_tokens import Never
 
 SHORT = 128
-"""Longest row whose scores are written down on a CPU: below it torch's fused attention spends more than it saves."""
+"""Longest row whose scores are written down on a CPU (`copybandit.agents.short_attention`): below it torch's fused attention
+spends more than it saves."""
 
 
 def readable(model: Any) -> bool:
@@ -46,13 +48,13 @@ class LlamaReader(LlamaDecoder):
         self._joined = [part for layer in self._layers for part in layer if isinstance(part, JoinedLinear)]
 
     def decoder(self) -> Decoder:
-        """A decoder of its own for each caller, of the weights as they are now."""
+        """A decoder of its own for each caller, of the weights as they are now, the adapter's too."""
+        self._adapt(True)
         return copy.copy(self)
 
     def read(self, rows: PackedRows, *, adapted: bool = True) -> tuple[Tensor, Tensor]:
         """Log probability and entropy at each answer token, both of shape (m,); without the adapter where asked."""
-        for linear in self._joined:
-            linear.adapted = adapted
+        self._adapt(adapted)
         turn = self._turn(rows)
         x = embedding(rows.tokens, self._embedding).float()
         for layer in self._layers:
@@ -66,28 +68,26 @@ class LlamaReader(LlamaDecoder):
         assert isinstance(self._words, JoinedLinear)
         return chosen(hidden, self._words, rows.answer, self._temperature, self._never)
 
+    def _adapt(self, adapted: bool) -> None:
+        for linear in self._joined:
+            linear.adapted = adapted
+
     def _turn(self, rows: PackedRows) -> Tensor:
-        angle = rows.position[:, None] * self._frequency
+        """Angles of each place of a row, shape (longest, 1, size / 2)."""
+        angle = torch.arange(rows.longest, device=rows.row.device)[:, None] * self._frequency
         return torch.polar(torch.ones_like(angle), angle)[:, None]
 
     def _mixed(self, layer: Layer, x: Tensor, turn: Tensor, rows: PackedRows) -> Tensor:
         """What the heads saw, shape (n, heads * size): every token looks at its row up to itself."""
         heads = layer.qkv(_Norm.apply(x, layer.norm, self._eps, self._dtype)).view(len(x), -1, self._size)
-        turned = _Turned.apply(heads, turn, self._heads + self._kv)
+        if rows.longest <= SHORT and heads.device.type == "cpu":
+            return looked(heads, turn, rows, self._heads)
+        turned = _Turned.apply(heads, turn[rows.position], self._heads + self._kv)
         query, key, value = rows.apart(turned).transpose(1, 2).split([self._heads, self._kv, self._kv], dim=1)
-        return rows.together(_attention(query, key, value).transpose(1, 2)).flatten(1)
-
-
-def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Every place looks at the places up to itself: queries of shape (b, heads, t, size), fewer heads of keys and values."""
-    (b, heads, t, size), kv = query.shape, key.shape[1]
-    if t > SHORT or query.device.type != "cpu":
-        return scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=heads > kv)
-    asked = query.reshape(b * kv, -1, size) * size**-0.5
-    later = torch.ones(t, t, dtype=torch.bool, device=query.device).triu(1).repeat(heads // kv, 1)
-    scores = torch.bmm(asked, key.reshape(b * kv, t, size).transpose(1, 2)).float()
-    seen = scores.masked_fill(later, float("-inf")).softmax(-1).to(value.dtype)
-    return torch.bmm(seen, value.reshape(b * kv, t, size)).view(b, heads, t, size)
+        mixed = scaled_dot_product_attention(
+            query, key, value, is_causal=True, enable_gqa=self._heads > self._kv
+        )
+        return rows.together(mixed.transpose(1, 2)).flatten(1)
 
 
 class _Norm(torch.autograd.Function):
@@ -95,7 +95,8 @@ class _Norm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
-        scale = torch.rsqrt(torch.linalg.vecdot(x, x)[:, None] / x.shape[1] + eps)
+        length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+        scale = torch.rsqrt(length.square_().div_(x.shape[1]).add_(eps))
         ctx.save_for_backward(x, weight, scale)
         return (x * scale).mul_(weight).to(dtype)
 
@@ -139,16 +140,17 @@ class _Gated(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, gates: Tensor) -> Tensor:
-        ctx.save_for_backward(gates)
         gate, up = gates.chunk(2, -1)
-        return silu(gate).mul_(up)
+        opened = silu(gate)
+        ctx.save_for_backward(gates, opened)
+        return opened * up
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> Tensor:
-        (gates,) = ctx.saved_tensors
+        gates, opened = ctx.saved_tensors
         gate, up = gates.chunk(2, -1)
         back = torch.empty_like(gates)
         of_gate, of_up = back.chunk(2, -1)
-        torch.mul(slope, silu(gate), out=of_up)
-        of_gate.copy_(torch.ops.aten.silu_backward(slope * up, gate))
+        torch.mul(slope, opened, out=of_up)
+        torch.ops.aten.silu_backward.grad_input(slope * up, gate, grad_input=of_gate)
         return back

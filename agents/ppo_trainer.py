@@ -32,6 +32,7 @@ from copybandit.agents.trl_guard import (
     cheap_collection,
     importing_trl,
     isolated_randomness,
+    kept_memory,
     own_precision,
     quiet_arguments,
 )
@@ -159,7 +160,7 @@ def run_ppo(
         begun = _not_begun(sample, settings)
     else:
         begun, tensors = saved
-    with isolated_randomness(seed), cheap_collection(), own_precision():
+    with isolated_randomness(seed), cheap_collection(), kept_memory(), own_precision():
         parts = _assemble(writer, index, reward, begun, settings, int(rng.integers(2**62)))
         args = _args(settings, writer, seed, report.out_dir)
         args.kl_coef = begun.price.at(len(begun.updates) + 1)

@@ -1,9 +1,11 @@
-"""What TRL does to its process, kept in bounds: version, notices, global random state, garbage collection."""
+"""What TRL does to its process, kept in bounds: version, notices, global random state, garbage collection, memory."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
+import platform
 import random
 import re
 import warnings
@@ -18,6 +20,8 @@ from copybandit.sim.types import DataError
 
 LOWEST, BELOW = (1, 10), (1, 13)
 """TRL 1.13 removed PPOTrainer."""
+TRIM, MAPS = -1, -4
+"""Names that `mallopt` of glibc has for: keep this much that is free, and map this many large pieces one by one."""
 REMEDY = "pip install 'trl>=1.10,<1.13'"
 
 
@@ -93,3 +97,23 @@ def cheap_collection() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Let glibc keep what is freed until tuning ends: every pass takes the same hundreds of megabytes again.
+
+    Given back to the system they would be zeroed anew, page by page, which takes longer than what is worked out in them.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(TRIM, -1)
+    libc.mallopt(MAPS, 0)
+    try:
+        yield
+    finally:
+        libc.mallopt(TRIM, 1 << 26)  # what glibc itself goes up to
+        libc.mallopt(MAPS, 1 << 16)
+        libc.malloc_trim(0)
