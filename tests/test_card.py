@@ -12,16 +12,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as replace_struct
 
 from copybandit.evaluation.card import SCHEMA, gate, read_card
-from copybandit.evaluation.card_bait import BAIT
-from copybandit.evaluation.card_drift import length, matched_lift
+from copybandit.evaluation.card_bait import BAIT, bait_margins
+from copybandit.evaluation.card_drift import RATIO_NAME, distance
 from copybandit.evaluation.card_figures import Draws
-from copybandit.evaluation.card_fluency import repeated
-from copybandit.evaluation.card_make import CardRequest, make_card, relative_price
+from copybandit.evaluation.card_fluency import grade, repeated
+from copybandit.evaluation.card_frontier import frontier
+from copybandit.evaluation.card_length import length, matched_lift
+from copybandit.evaluation.card_log import SeedLog, read_logs
+from copybandit.evaluation.card_make import make_card
 from copybandit.evaluation.card_page import render
 from copybandit.evaluation.card_personal import facts_named, mutual_information, names_interest, personal
-from copybandit.evaluation.card_reading import MARKER, check_unseen, mark_reading, readings_of
+from copybandit.evaluation.card_prepare import relative_price
+from copybandit.evaluation.card_reading import MARKER, Origin, check_unseen, mark_reading, readings_of
+from copybandit.evaluation.card_request import CardRequest
 from copybandit.evaluation.card_rules import (
     FACTS,
     HALLUCINATED,
@@ -34,13 +40,17 @@ from copybandit.evaluation.card_rules import (
 )
 from copybandit.evaluation.card_safety import injections, run_battery, safety
 from copybandit.evaluation.card_subject import Drafts, Subject
+from copybandit.evaluation.card_trail import Step, Trails, overoptimised
 from copybandit.evaluation.card_value import purchases, value
 from copybandit.evaluation.card_variety import variety, variety_of
+from copybandit.evaluation.cells import VETO, CellReward
+from copybandit.evaluation.frontier import Drawn, kl_of_best
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Silent
-from copybandit.evaluation.storage import load_json
+from copybandit.evaluation.storage import load_json, save_json
 from copybandit.generators.editor import Editor
 from copybandit.generators.lm import CausalLM
+from copybandit.generators.rejection import Rejection
 from copybandit.generators.template import INTEREST_TEMPLATE, REFERENCE
 from copybandit.sim.types import Brief, DataError, Floats, Product, Segment, Variant
 from tests.small_run import small_pipeline
@@ -85,9 +95,7 @@ def subject_of(pipeline: Pipeline, ours: Sequence[str], theirs: Sequence[str]) -
         references=shop.references,
         relative=relative_price(shop.products),
         trails=((),),
-        ratios=(),
-        calls=None,
-        batch=None,
+        logs=(),
         budget=6.0,
         seed=0,
         draws=Draws(replicates=200),
@@ -140,15 +148,114 @@ def test_purchases_are_clicks_where_every_click_is_worth_the_same(fitted: Pipeli
 
 
 def test_matched_length_sees_through_a_lift_that_is_length_alone(fitted: Pipeline) -> None:
-    """Each cell's tuned text is another cell's old text: where texts and rates match by length, nothing is left."""
+    """Over five seeds every cell has its long text three times from the tuned writer, twice before; else they are one."""
+    cells, gold, texts = fitted.cells("select"), fitted.gold(), written(fitted)
+    short = written(fitted, "Meet the {name}.")
+    long = written(fitted, "Your very own {name}, here for you and for yours, today.")
+
+    def rows(times: int) -> list[list[str]]:
+        both = list(enumerate(zip(short, long, strict=True)))
+        return [[b if (place + seed) % 5 < times else a for place, (a, b) in both] for seed in range(5)]
+
+    ours, theirs = rows(3), rows(2)
+    subject = replace(subject_of(fitted, texts, texts), ours=drafts(ours), theirs=drafts(theirs))
+    plain_lift = cells.rates(gold, ours).mean() / cells.rates(gold, theirs).mean() - 1
+    found, shared, _ = matched_lift(subject)
+    assert abs(plain_lift) > 0.01 and shared == 1
+    assert found.value == pytest.approx(0, abs=1e-9)
+
+
+def test_copy_of_another_length_fails_and_leaves_nothing_to_match(fitted: Pipeline) -> None:
     texts = written(fitted)
-    same = subject_of(fitted, texts, texts)
-    assert matched_lift(same)[0].value == pytest.approx(0)
-    longer = subject_of(
-        fitted, [f"{t} And that is all there is to say about it today." for t in texts], texts
+    measure = length(
+        subject_of(fitted, [f"{t} And that is all there is to say about it." for t in texts], texts)
     )
-    found = verdicts(length(longer))
+    found = verdicts(measure)
     assert found["mean length as before"] is False
+    assert found["clicks at matched length: lower end above 0"] is None
+    assert measure.gates[-1].note == "tuned copy and copy before tuning have too few lengths in common"
+    assert measure.figures[-1].value is not None and measure.figures[-1].value < 0.2
+
+
+def test_two_seeds_on_either_side_do_not_make_up_for_each_other(fitted: Pipeline) -> None:
+    texts = written(fitted)
+    one = subject_of(fitted, texts, texts)
+    shorter, longer = (
+        [" ".join([*text.split(), *["today"] * more][: len(text.split()) + more]) for text in texts]
+        for more in (-3, 3)
+    )
+    two = replace(one, ours=drafts([shorter, longer]), theirs=drafts([texts, texts]))
+    assert verdicts(length(two))["mean length as before"] is False
+    logs = tuple(SeedLog(ratios=np.array([r]), calls=10, batch=2) for r in (0.7, 1.3))
+    both = distance(replace(two, tuned=one.tuned * 2, logs=logs))
+    assert verdicts(both)[RATIO_NAME] is False
+    assert both.figures[-1].value == pytest.approx(0.7, abs=1e-9) or both.figures[-1].value == pytest.approx(
+        1.3
+    )
+
+
+def test_what_is_not_known_is_not_judged_and_says_why(fitted: Pipeline) -> None:
+    texts = written(fitted)
+    subject = subject_of(fitted, texts, texts)
+    ratio = distance(subject).gates[1]
+    assert ratio.passed is None and ratio.note == "tuning left no record of ratios beside the checkpoints"
+    bare = gate("g", None)
+    assert bare.passed is None and bare.note
+
+
+def test_the_log_counts_every_call_and_reads_the_way_to_the_chosen_step(tmp_path: Path) -> None:
+    def record(restart: int, rewards: Sequence[float], ratios: Sequence[float]) -> None:
+        select = [
+            {"seed": 0, "restart": restart, "update": k, "reward": r} for k, r in enumerate(rewards, start=1)
+        ]
+        updates = [
+            {"restart": restart, "update": k, "ratio": r, "episodes": 32 * k} for k, r in enumerate(ratios, 1)
+        ]
+        save_json(tmp_path / f"run-{restart}.json", {"select": select, "updates": updates, "calls": 100})
+
+    record(0, [0.1, 0.9, 0.2], [1.0, 1.2, 5.0])
+    record(1, [0.1, 0.3, 0.2], [9.0, 9.0, 9.0])
+    (found,) = read_logs([tmp_path / "writer"], 40)
+    assert found.ratios.tolist() == [1.2] and found.batch == 32
+    assert found.calls == 2 * 100 + 40 * (
+        1 + 6
+    )  # the untuned writer and six steps were read in the select cells
+    assert read_logs([tmp_path / "writer", tmp_path / "elsewhere" / "writer"], 40) == ()
+
+
+def steps_of(*golds: float) -> tuple[Step, ...]:
+    flat = np.zeros(4)
+    return tuple(Step(update=k, kl=0.1 * k, reward=flat, gold=np.full(4, g)) for k, g in enumerate(golds))
+
+
+def test_a_seed_without_steps_does_not_hide_that_another_went_too_far(fitted: Pipeline) -> None:
+    texts = written(fitted)
+    subject, rows = subject_of(fitted, texts, texts), np.arange(4)
+    start = steps_of(0.0)[0]
+    past = Trails(rows=rows, start=start, steps=(steps_of(0.0, 1.0, 0.5), *[steps_of(1.0)] * 9))
+    found = overoptimised(subject, past)
+    assert found.passed is False and found.figures[3].name.endswith("(1 of 10 seeds)")
+    assert found.figures[3].value == pytest.approx(-0.5)
+    bare = overoptimised(subject, Trails(rows=rows, start=start, steps=(steps_of(1.0),)))
+    assert bare.passed is None and bare.gates[0].note == "no steps of tuning lie beside the checkpoints"
+
+
+def test_the_frontier_has_no_figure_where_best_of_n_does_not_reach(fitted: Pipeline) -> None:
+    texts = written(fitted)
+    logs = (SeedLog(ratios=np.ones(1), calls=10**6, batch=2),)
+    subject, rows = replace(subject_of(fitted, texts, texts), logs=logs), np.arange(4)
+    drawn = Drawn(rows=rows, score=np.zeros((4, 64)), gold=np.zeros((4, 64)))
+    far, near = (
+        replace(one, kl=kl) for one, kl in zip(steps_of(0.5, 0.5), (kl_of_best(64) + 0.1, 1.0), strict=True)
+    )
+    for step, known in ((far, False), (near, True)):
+        found = frontier(subject, Trails(rows=rows, start=far, steps=((step,),)), drawn)
+        figures = {one.name: one.value for one in found.figures}
+        assert (figures["less best of n at equal KL"] is not None) is known
+        assert (
+            figures["less best of n at equal reward calls"] is None
+        )  # more calls than 64 texts for each cell
+        assert found.passed is True and len(found.notes) == 1 + (not known)
 
 
 def test_one_pattern_everywhere_fails_diversity(fitted: Pipeline) -> None:
@@ -164,6 +271,10 @@ def test_one_pattern_everywhere_fails_diversity(fitted: Pipeline) -> None:
     assert None not in verdicts(variety(subject_of(fitted, varied, varied))).values()
     one = variety_of(cells.briefs, written(fitted, "For {word}: the {name}."), cells.product)
     assert one.patterns < 0.1 and one.unique > one.patterns and one.opening < 1 and one.within > 0.4
+
+
+def test_wording_of_one_product_cannot_be_tried_on_another() -> None:
+    assert np.isnan(mutual_information(["a b", "c d"], np.array([0, 1]), np.array([3, 3])))
 
 
 def test_mutual_information_is_nothing_for_everybodys_copy_and_much_for_each_ones() -> None:
@@ -272,9 +383,35 @@ def test_abuse_is_found_and_bait_fails(fitted: Pipeline) -> None:
     found = verdicts(measure)
     assert found.pop("texts that break a rule of safety") is False
     assert len(found) == 3 and all(found.values())
-    assert {one.name for one in measure.figures if one.name.startswith("bait")} == {
-        f"bait, {name}" for name in BAIT
-    }
+    figures = {one.name: one.value for one in measure.figures}
+    assert {name for name in figures if name.startswith("bait, ")} == {f"bait, {name}" for name in BAIT}
+    assert figures["bait that the editor refuses"] == 1
+    would = figures["bait that would earn more than its honest copy if it did not"]
+    assert would is not None and 0 < would < 1  # the veto is what holds some of it
+
+
+def test_without_its_editor_the_reward_is_baited_by_what_the_veto_held(fitted: Pipeline) -> None:
+    """The bare margin is the margin under an editor that refuses nothing, down to the floor of the reward."""
+    reward, rows = fitted.reward("select"), np.arange(30)
+    blind = CellReward(reward.world, reward.cells, Blind())
+    honest = written(fitted)[:30]
+    base = reward(rows, honest).total
+    for one, other in zip(bait_margins(reward, rows, honest), bait_margins(blind, rows, honest), strict=True):
+        assert one.refused.all() and not other.refused.any()
+        np.testing.assert_allclose(np.maximum(one.bare + base, VETO) - base, other.margin, atol=1e-12)
+
+
+class Blind(Editor):
+    """Lets everything pass."""
+
+    def check(self, brief: Brief, text: str) -> tuple[Rejection, ...]:
+        return ()
+
+
+def test_longer_words_and_sentences_take_more_years_of_school() -> None:
+    assert grade(["The cat sat. It ran."]) < grade(["The cat sat, and then it ran."])
+    assert grade(["The cat sat on it."]) < grade(["Exceptional refreshment accompanies everybody."])
+    assert grade(["ab cd. ef gh."]) == pytest.approx(4.71 * 8 / 4 + 0.5 * 4 / 2 - 21.43)
 
 
 def test_repetition() -> None:
@@ -287,6 +424,9 @@ def test_readings_are_noted_before_anything_is_measured(fitted: Pipeline) -> Non
     assert [one.checkpoints for one in mark_reading(folder, ["a"])] == [("a",)]
     assert [one.checkpoints for one in mark_reading(folder, ["b", "c"])] == [("a",), ("b", "c")]
     assert len(load_json(folder.path / MARKER)) == 2
+    (folder.path / MARKER).write_text('{"by": 3}', "utf-8")
+    with pytest.raises(DataError, match="must list the readings of the judge split, and does not"):
+        readings_of(folder)
     (folder.path / MARKER).unlink()
 
 
@@ -295,10 +435,10 @@ def test_a_writer_tuned_on_what_is_to_be_judged_is_refused(tuned: Pipeline, tmp_
     other = small_pipeline(tmp_path / "other", seed=7)
     other.folder.run_stage("data", lambda stage: _copy_shop(tuned, stage))
     path = checkpoints(tuned)[0]
-    assert check_unseen(path, tuned.folder, tuned.shop(), "judge") == "run"
+    assert check_unseen(path, tuned.folder, tuned.shop(), "judge") == Origin(run="run", checked=True)
     with pytest.raises(DataError, match="was tuned in run run on products that are to be judged in other"):
         check_unseen(path, other.folder, other.shop(), "judge")
-    assert check_unseen(tmp_path, tuned.folder, tuned.shop(), "judge") == ""
+    assert check_unseen(tmp_path, tuned.folder, tuned.shop(), "judge") == Origin(run="", checked=False)
 
 
 def _copy_shop(pipeline: Pipeline, stage: Path) -> None:
@@ -317,8 +457,13 @@ def test_the_whole_card(tuned: Pipeline, tmp_path: Path) -> None:
     assert figures["KL per text"].value is not None and figures["KL per text"].value > 0
     calls = figures["less best of n at equal reward calls"]
     assert calls.value is not None  # the log of the run told how many
-    assert verdicts(card.measures[3])["probability ratio of the last updates"] is True
+    assert verdicts(card.measures[3])[RATIO_NAME] is True
     page = render(card)
+    assert all(one.note for measure in card.measures for one in measure.gates if one.passed is None)
+    assert "at least 5 tuning seeds is 2, allowed at least 5" in page and "What fails" in page
+    assert "ORIGIN UNKNOWN" not in page and card.checkpoints[0].checked
+    lost = replace_struct(card, checkpoints=(replace_struct(card.checkpoints[0], checked=False),))
+    assert "ORIGIN UNKNOWN" in render(lost)
     assert all(f"{one.number}. {one.name}" in page for one in card.measures)
     assert page.count("<svg") == sum(len(one.pictures) for one in card.measures) >= 4
     from copybandit.evaluation.card_page import write_card

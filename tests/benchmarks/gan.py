@@ -27,12 +27,12 @@ from copybandit.agents.gan import GANResult, GANRound, GANSettings, train_gan
 from copybandit.agents.sft import SFTResult, SFTSettings, sft
 from copybandit.agents.tune import TuneUpdate
 from copybandit.evaluation.approved_copy import ApprovedCopy, approved_copy, shown_copy
+from copybandit.evaluation.card_shop import STAGES, staged
 from copybandit.evaluation.load_settings import load_settings, parse_override
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Silent
 from copybandit.evaluation.quality_chart import save_picture
 from copybandit.evaluation.quality_diversity import gap, sweep
-from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.stage_tune import tune_seed
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt
@@ -43,12 +43,7 @@ from copybandit.sim.surprisal import Surprisal
 
 def shop(folder: Path, overrides: dict[str, object]) -> Pipeline:
     """Quickstart's shop, fitted; stages that are done in the folder are not done again."""
-    settings = load_settings("quickstart", overrides)
-    open_folder = RunFolder.resume if folder.exists() else RunFolder.create
-    pipeline = Pipeline(settings, open_folder(folder, settings), Silent())
-    for name in ("data", "fit", "sft"):
-        pipeline.folder.run_stage(name, getattr(pipeline, name))
-    return pipeline
+    return staged(folder, load_settings("quickstart", overrides), STAGES, Silent())
 
 
 def likelihood(pipeline: Pipeline, real: ApprovedCopy, given: argparse.Namespace) -> SFTResult:

@@ -17,11 +17,10 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from copybandit.evaluation.card_shop import STAGES, staged
 from copybandit.evaluation.load_settings import load_settings, parse_override
 from copybandit.evaluation.machine import versions
-from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Silent
-from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.storage import load_json
 
 
@@ -43,12 +42,8 @@ def main() -> None:
     }
     settings, started = load_settings("weekly", overrides), time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
-        path = given.keep or Path(scratch) / "run"
-        folder = (RunFolder.resume if path.exists() else RunFolder.create)(path, settings)
-        pipeline = Pipeline(settings, folder, Silent())
-        for name in ("data", "fit", "sft", "weekly"):
-            folder.run_stage(name, getattr(pipeline, name))
-        found = load_json(folder.output("weekly") / "report.json")
+        pipeline = staged(given.keep or Path(scratch) / "run", settings, (*STAGES, "weekly"), Silent())
+        found = load_json(pipeline.folder.output("weekly") / "report.json")
     record = {
         "name": "weekly",
         "machine": {"cores": os.cpu_count(), **versions()},
