@@ -79,7 +79,7 @@ class Without:
 
 
 def canary(texts: Sequence[str]) -> Floats:
-    """Sings for long copy, shape (n,): words and marks over `TYPICAL`, at most `SPREAD` either way, as a share of `SPREAD`."""
+    """Sings for long copy: words and marks over `TYPICAL`, at most `SPREAD` either way, as a share of it, shape (n,)."""
     words = np.array([len(tokens_of(text)) for text in texts], np.float64)
     return np.clip((words - TYPICAL) / SPREAD, -1, 1)
 

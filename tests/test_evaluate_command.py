@@ -13,6 +13,7 @@ from copybandit.evaluation.card_reading import MARKER
 from copybandit.evaluation.load_settings import load_settings, to_yaml
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.run_folder import RunFolder, stored_settings
+from copybandit.generators.lm import CausalLM
 from tests.small_run import SMALL, small_pipeline
 
 
@@ -164,8 +165,8 @@ def test_a_missing_config_is_one_line(
 def test_a_shop_without_a_judge_split_is_refused_and_counts_as_unread(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two hundred shoppers leave no segment of the judge split large enough to be one."""
-    pipeline = small_pipeline(tmp_path / "run", n_segments=6, **{"data.n_shoppers": 200})
+    """Chance gave this shop's judge split 16 shoppers: too few for a segment, though fit and select have one."""
+    pipeline = small_pipeline(tmp_path / "run", seed=45, n_segments=1, **{"data.n_shoppers": 66})
     for name in ("data", "fit", "sft"):
         pipeline.folder.run_stage(name, getattr(pipeline, name))
     line = refused(capsys, asked(pipeline, card=True))
@@ -183,6 +184,7 @@ def test_a_writer_of_another_vocabulary_has_no_kl(
 
 
 def test_a_run_without_its_writer_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = CausalLM.load("tiny").save(tmp_path / "writer")
     pipeline = small_pipeline(tmp_path / "bare")
-    line = refused(capsys, asked(pipeline, checkpoints=(tmp_path,), run=tmp_path / "bare"))
+    line = refused(capsys, asked(pipeline, checkpoints=(written,), run=tmp_path / "bare"))
     assert "data, fit, sft is not" in line
