@@ -51,7 +51,8 @@ class ClickReport:
         reward_mean, reward_bound: by what the reward itself thinks of the headlines: its mean, and its lower bound.
         gold: by the second opinion.
         sft: by log probability before tuning.
-        gold_lift: click rate of what the tuned writers wrote over SFT's, minus 1, by the second opinion.
+        gold_lift: click rate of what the tuned writers wrote over SFT's, minus 1, by the second opinion; every component
+            counts once.
         kl: log ratio of tuned to untuned writer on tuned copy, in nats, of each seed.
         before, after: what SFT and the tuned writers wrote.
     """
