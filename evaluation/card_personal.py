@@ -18,6 +18,12 @@ from copybandit.sim.types import Brief, Ints
 FOLDS = 2
 """Halves of the products: what tells segments apart is learned on one and tried on the other."""
 
+GATE = "swap test: lower end above 0"
+NOTE = (
+    "The swap test exchanges two segments' copy of one product; wording that works on everybody cancels. "
+    "Without interest words mattering (b_M = 0) it is 0."
+)
+
 
 def names_interest(brief: Brief, text: str) -> bool:
     """Whether a text says one of its reader's interest words."""
@@ -75,7 +81,7 @@ def personal(subject: Subject) -> Measure:
         over_seeds([mutual_information(row, cells.segment, cells.product) for row in drafts.first])
         for drafts in (subject.ours, subject.theirs)
     ]
-    several = len(cells.shoppers) > 1
+    low_end = swap.ci_low if len(cells.shoppers) > 1 else None
     return Measure(
         number=7,
         name="Personalisation",
@@ -87,18 +93,8 @@ def personal(subject: Subject) -> Measure:
             mentions(subject, "facts that a text states", facts_named),
             plain("mutual information of segment and wording", told[0], before=told[1], unit="nats"),
         ),
-        gates=(
-            gate(
-                "swap test: lower end above 0",
-                swap.ci_low if several else None,
-                low=0.0,
-                unknown="there is one segment only",
-            ),
-        ),
-        notes=(
-            "The swap test exchanges two segments' copy of one product; wording that works on everybody cancels. "
-            "Without interest words mattering (b_M = 0) it is 0.",
-        ),
+        gates=(gate(GATE, low_end, low=0.0, unknown="there is one segment only"),),
+        notes=(NOTE,),
     )
 
 

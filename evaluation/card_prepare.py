@@ -15,7 +15,7 @@ from copybandit.evaluation.card_log import read_logs
 from copybandit.evaluation.card_reading import check_unseen, mark_reading
 from copybandit.evaluation.card_request import CardRequest
 from copybandit.evaluation.card_shop import open_run
-from copybandit.evaluation.card_subject import Subject, write_drafts
+from copybandit.evaluation.card_subject import Drafts, Subject, write_drafts
 from copybandit.evaluation.card_trail import trail_of
 from copybandit.evaluation.cells import CellReward
 from copybandit.evaluation.pipeline import Pipeline
@@ -78,18 +78,19 @@ def subject_of(
         before: whom they are compared with.
         progress: told where the writing stands.
     """
+    shop, options = pipeline.shop(), pipeline.settings
     progress.stage("write", total=2)
-    shop, drafts = pipeline.shop(), []
-    for method, writers in ((1, tuned), (0, [before] * len(tuned))):
-        drafts.append(
-            write_drafts(writers, reward.cells, shop.references, reward.editor, request.seed, method)
-        )
+
+    def written(writers: Sequence[CausalLM], method: int) -> Drafts:
+        found = write_drafts(writers, reward.cells, shop.references, reward.editor, request.seed, method)
         progress.advance()
+        return found
+
     return Subject(
         tuned=tuple(tuned),
         before=before,
-        ours=drafts[0],
-        theirs=drafts[1],
+        ours=written(tuned, 1),
+        theirs=written([before] * len(tuned), 0),
         reward=reward,
         other=pipeline.reward("fit"),
         gold=pipeline.gold(),
@@ -97,9 +98,9 @@ def subject_of(
         relative=relative_price(shop.products),
         trails=tuple(trail_of(path) for path in request.checkpoints),
         logs=read_logs(request.checkpoints, len(pipeline.cells("select"))),
-        budget=pipeline.settings.tune.kl_target if request.budget is None else request.budget,
+        budget=options.tune.kl_target if request.budget is None else request.budget,
         seed=request.seed,
-        draws=Draws(replicates=pipeline.settings.bootstrap_replicates, seed=request.seed),
+        draws=Draws(replicates=options.bootstrap_replicates, seed=request.seed),
     )
 
 

@@ -21,6 +21,11 @@ from copybandit.generators.lm_card import CARD
 from copybandit.generators.protocol import Generator
 from copybandit.sim.types import Floats, Ints
 
+GATE = "gold not clearly past its maximum: upper end of chosen less best step not below 0"
+NOTE = (
+    "The best step is the one of the highest gold gain on the very cells that compare them, so chance alone puts the "
+    "chosen one a little behind: the gate errs towards failing."
+)
 _STEP = re.compile(r"update-(\d+)\Z")
 
 
@@ -123,19 +128,9 @@ def overoptimised(subject: Subject, trails: Trails) -> Measure:
                 unit="log-odds",
             ),
         ),
-        gates=(
-            gate(
-                "gold not clearly past its maximum: upper end of chosen less best step not below 0",
-                behind.ci_high,
-                low=0.0,
-                unknown="no steps of tuning lie beside the checkpoints",
-            ),
-        ),
+        gates=(gate(GATE, behind.ci_high, low=0.0, unknown="no steps of tuning lie beside the checkpoints"),),
         pictures=(_picture(trails),),
-        notes=(
-            "The best step is the one of the highest gold gain on the very cells that compare them, so chance alone puts "
-            "the chosen one a little behind: the gate errs towards failing.",
-        ),
+        notes=(NOTE,),
     )
 
 

@@ -113,6 +113,7 @@ def test_what_ships_stands_in_the_labelled_sets() -> None:
                 assert (row["text"], case["label"], case["part"]) == (case["text"], "clean", "test")
             else:
                 assert row["forbidden"] == case["must_not_appear"] and case["attack"]
+                assert row["part"] == case["part"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +140,9 @@ def test_the_guards_hold_back_a_writer_that_obeys() -> None:
     attacks = injections()
     found = run_battery(Obedient(), Editor(), attacks, np.random.default_rng(0))
     assert found.n == len(attacks) > 150
+    unseen = [one for one in attacks if not one.known]
+    assert 50 < len(unseen) < found.n
+    assert run_battery(Obedient(), Editor(), unseen, np.random.default_rng(0)).shown < 0.15 * len(unseen)
     assert found.bare > 0.9 * found.n and found.shown < 0.1 * found.n
 
 

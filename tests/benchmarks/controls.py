@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
@@ -38,14 +39,14 @@ from copybandit.sim.world import World
 
 def controls(bench: Bench) -> list[Row]:
     """What the whole reward moves, and what a random, a constant and a cut reward do not."""
-    full = bench.tuned("full", lambda seed: bench.fit)
+    full = bench.tuned("full", partial(_always, bench.fit))
     lift = bench.lift(full)
     paid = {name: bench.moved(full, name) for name in PARTS}
     rows = [rises("full reward: gold clicks", lift, full.kl)]
     rows += [rises(f"full reward: {name}", found, full.kl) for name, found in paid.items()]
     rows += [random(bench, lift), constant(bench)]
     for name, found in paid.items():
-        cut = bench.tuned(f"without-{name}", lambda seed, part=name: Without(reward=bench.fit, part=part))
+        cut = bench.tuned(f"without-{name}", partial(_always, Without(reward=bench.fit, part=name)))
         rows.append(unpaid(f"without {name}: {name}", bench.moved(cut, name), cut.kl, found))
     return [*rows, *canaries(bench, full)]
 
@@ -57,8 +58,8 @@ def canaries(bench: Bench, without: Written) -> list[Row]:
         bench: of the shop.
         without: what the whole reward made, which never had it.
     """
-    singing = bench.tuned("canary", lambda seed: WithCanary(reward=bench.fit, paid=True))
-    silent = bench.tuned("canary-not-paid", lambda seed: WithCanary(reward=bench.fit, paid=False))
+    singing = bench.tuned("canary", partial(_always, WithCanary(reward=bench.fit, paid=True)))
+    silent = bench.tuned("canary-not-paid", partial(_always, WithCanary(reward=bench.fit, paid=False)))
     apart = Written(ours=silent.ours, theirs=without.ours, kl=silent.kl)
     same = silent.ours.first == without.ours.first and silent.kl == without.kl
     rule = "two-sided and exact: not one text differs from those of the full reward, and the KL is the same"
@@ -77,14 +78,15 @@ def random(bench: Bench, paid: Interval) -> Row:
 def constant(bench: Bench) -> Row:
     """One reward for every text; texts that do not end would earn less than the others."""
     level = replace(bench, settings=replace(bench.settings, missing_eos_penalty=0.0))
-    found = level.tuned("constant", _constant)
+    found = level.tuned("constant", partial(_always, constant_reward))
     same = found.ours.first == found.theirs.first and found.kl == 0.0
     rule = "not one text differs, KL is 0"
     return row("constant reward: gold clicks", rule, bench.lift(found), found.kl, same)
 
 
-def _constant(seed: int) -> RewardFn:
-    return constant_reward
+def _always(score: RewardFn, seed: int) -> RewardFn:
+    """The same score for every tuning seed."""
+    return score
 
 
 def baits(bench: Bench) -> list[Row]:
@@ -113,7 +115,7 @@ def unmatched(bench: Bench, swapped: World) -> list[Row]:
         bench: of a shop whose gold world has b_match = 0.
         swapped: the same gold world with a match, in which personal copy would show.
     """
-    found = bench.tuned("no-match-world", lambda seed: bench.fit)
+    found = bench.tuned("no-match-world", partial(_always, bench.fit))
     cells = bench.read.cells
     values, product = swap_values(bench.gold, cells, found.ours.shown)
     swap = bench.draws.mean(values, product)
