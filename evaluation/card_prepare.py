@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,18 +80,15 @@ def subject_of(
         progress: told where the writing stands.
     """
     shop, options = pipeline.shop(), pipeline.settings
+    written = partial(
+        _written, reward=reward, references=shop.references, seed=request.seed, progress=progress
+    )
     progress.stage("write", total=2)
-
-    def written(writers: Sequence[CausalLM], method: int) -> Drafts:
-        found = write_drafts(writers, reward.cells, shop.references, reward.editor, request.seed, method)
-        progress.advance()
-        return found
-
     return Subject(
         tuned=tuple(tuned),
         before=before,
-        ours=written(tuned, 1),
-        theirs=written([before] * len(tuned), 0),
+        ours=written(tuned, method=1),
+        theirs=written([before] * len(tuned), method=0),
         reward=reward,
         other=pipeline.reward("fit"),
         gold=pipeline.gold(),
@@ -102,6 +100,20 @@ def subject_of(
         seed=request.seed,
         draws=Draws(replicates=options.bootstrap_replicates, seed=request.seed),
     )
+
+
+def _written(
+    writers: Sequence[CausalLM],
+    *,
+    method: int,
+    reward: CellReward,
+    references: Sequence[str],
+    seed: int,
+    progress: Progress,
+) -> Drafts:
+    found = write_drafts(writers, reward.cells, references, reward.editor, seed, method)
+    progress.advance()
+    return found
 
 
 def load_writers(request: CardRequest, sft: Path) -> tuple[tuple[CausalLM, ...], CausalLM, tuple[str, ...]]:
