@@ -115,12 +115,13 @@ def said(gate: Gate) -> str:
     """A gate in words: its name, what was found, what is allowed, and why.
 
     >>> said(Gate(name="KL", value=7.25, high=6.0, passed=False))
-    'KL is 7.25, allowed at most 6'
+    'KL: found 7.25, allowed at most 6'
     """
     if gate.value is None:
         return f"{gate.name}: {gate.note}"
     why = f" ({gate.note})" if gate.note else ""
-    return f"{gate.name} is {number(gate.value, 4).rstrip('0').rstrip('.')}, allowed {gate.allowed}{why}"
+    found = number(gate.value, 4).rstrip("0").rstrip(".")
+    return f"{gate.name}: found {found}, allowed {gate.allowed}{why}"
 
 
 def _headline(measure: Measure) -> str:

@@ -123,7 +123,7 @@ def test_the_whole_card(tuned: Pipeline, tmp_path: Path) -> None:
     assert verdicts(card.measures[3])[RATIO_NAME] is True
     page = render(card)
     assert all(one.note for measure in card.measures for one in measure.gates if one.passed is None)
-    assert "at least 5 tuning seeds is 2, allowed at least 5" in page and "What fails" in page
+    assert "at least 5 tuning seeds: found 2, allowed at least 5" in page and "What fails" in page
     assert "ORIGIN UNKNOWN" not in page and card.checkpoints[0].checked
     lost = replace_struct(card, checkpoints=(replace_struct(card.checkpoints[0], checked=False),))
     assert "ORIGIN UNKNOWN" in render(lost)
