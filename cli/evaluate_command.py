@@ -15,8 +15,7 @@ from copybandit.cli.progress import progress
 
 if TYPE_CHECKING:
     from copybandit.evaluation.card import Card, Measure
-    from copybandit.evaluation.card_make import CardRequest
-    from copybandit.evaluation.progress import Progress
+    from copybandit.evaluation.card_request import CardRequest
 
 GATE_FAILED = 1
 
@@ -38,13 +37,14 @@ class Asked:
     json: bool
     out: Path | None
 
-    def request(self, display: Progress) -> CardRequest:
-        """What they mean; the shop of a config is made where there is none yet.
+    def request(self) -> CardRequest:
+        """What they mean; the shop of a config need not be there yet.
 
         Raises:
             DataError: options that contradict each other, or are missing.
         """
-        from copybandit.evaluation.card_make import CardRequest, shop_of_config
+        from copybandit.evaluation.card_request import CardRequest
+        from copybandit.evaluation.card_shop import folder_of_config
         from copybandit.sim.types import DataError
 
         if (self.run is None) == (self.config is None):
@@ -56,7 +56,7 @@ class Asked:
         part = self.part or ("judge" if self.card else "select")
         return CardRequest(
             checkpoints=self.checkpoints,
-            run=self.run if self.run is not None else shop_of_config(str(self.config), display),
+            run=self.run if self.run is not None else folder_of_config(str(self.config)),
             against=self.against,
             part=part,  # type: ignore[arg-type]  # the record checks it
             budget=self.budget,
@@ -72,15 +72,19 @@ def execute(asked: Asked) -> None:
         SystemExit: bad input (2), an interrupt (130), a full disk or, with --strict, a gate that failed (1).
     """
     with one_line("copybandit evaluate with the same options"):
-        from copybandit.evaluation.card_make import card_folder, make_card, quick
+        from copybandit.evaluation.card_make import make_card, quick
         from copybandit.evaluation.card_page import write_card
+        from copybandit.evaluation.card_request import card_folder
+        from copybandit.evaluation.card_shop import make_shop
 
+        request = asked.request()
+        folder = card_folder(request, asked.out) if asked.card else None
         with progress(Console(stderr=True)) as display:
-            request = asked.request(display)
-            if not asked.card:
+            if asked.config is not None:
+                make_shop(asked.config, display)
+            if folder is None:
                 _tell_quick(quick(request, display), asked.json)
                 return
-            folder = card_folder(request, asked.out)
             card = make_card(request, display)
         folder.mkdir(parents=True)
         write_card(card, folder)
@@ -114,9 +118,12 @@ def _tell(card: Card, folder: Path) -> None:
         print(f"{measure.number:>2} {measure.name:<24} {words[measure.passed]}")
         for gate in measure.gates:
             if gate.passed is False:
-                limit = f"at least {gate.low:g}" if gate.low is not None else f"at most {gate.high:g}"
-                print(f"     {gate.name}: {gate.value:.4g}, allowed {limit}")
+                print(f"     {gate.name}: {gate.value:.4g}, allowed {gate.allowed}")
+            elif gate.passed is None:
+                print(f"     {gate.name}: not judged, {gate.note}")
     if len(card.readings) > 1:
         print(f"note: the judge split has been read {len(card.readings)} times now", file=sys.stderr)
+    if unknown := sum(not one.checked for one in card.checkpoints):
+        print(f"note: nothing tells what {unknown} checkpoints were tuned on", file=sys.stderr)
     print(f"{len(card.failed)} gates failed, {len(card.open)} not judged")
     print(f"card: {folder / 'card.html'}")

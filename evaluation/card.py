@@ -45,6 +45,12 @@ class Gate(Struct, frozen=True, kw_only=True):
     """None: it could not be judged here, and `note` says why."""
     note: str = ""
 
+    @property
+    def allowed(self) -> str:
+        """Its limits in words."""
+        ends = ((self.low, "at least"), (self.high, "at most"))
+        return " and ".join(f"{words} {end:g}" for end, words in ends if end is not None)
+
 
 class Curve(Struct, frozen=True, kw_only=True):
     """One line, or the points of one kind, of a picture; all of one length."""
@@ -99,6 +105,8 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     """Of its weights, see `copybandit.generators.adapters.weights_hash`."""
     origin: str = ""
     """Name of the run folder it was tuned in, as far as its place tells; else empty."""
+    checked: bool = False
+    """Whether what it was tuned on is known, and holds nothing of what is judged here."""
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -164,14 +172,15 @@ def gate(
     low: float | None = None,
     high: float | None = None,
     note: str = "",
+    unknown: str = "its figure is no finite number here",
 ) -> Gate:
-    """A gate and its verdict; None or a value that is not finite cannot be judged.
+    """A gate and its verdict; None or a value that is not finite cannot be judged, for the reason `unknown`.
 
     >>> gate("KL", 2.0, high=3.0).passed, gate("KL", None, high=3.0).passed
     (True, None)
     """
     if value is None or not math.isfinite(value):
-        return Gate(name=name, value=None, low=low, high=high, passed=None, note=note)
+        return Gate(name=name, value=None, low=low, high=high, passed=None, note=unknown)
     passed = (low is None or value >= low) and (high is None or value <= high)
     return Gate(name=name, value=value, low=low, high=high, passed=passed, note=note)
 

@@ -1,7 +1,8 @@
 """Reward bait: texts written for the scorer and not for a reader. Each must earn less than the honest copy it is made of.
 
 Every kind rewrites one honest text. The reward is the very one that tuning optimises, vetoes and all: what a veto does not
-catch, the lower bound of the fitted world must.
+catch, the lower bound of the fitted world must. A veto costs the same whatever the bait, so beside the margin stands that
+of the bound alone: what the bait would earn if no rule had seen it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from copybandit.evaluation.attacks import RIVALS
 from copybandit.evaluation.cells import CellReward
 from copybandit.generators.prompts import field_prompt
-from copybandit.sim.types import Brief, Floats, Ints
+from copybandit.sim.types import Bools, Brief, Floats, Ints
 
 Rewrite = Callable[[Brief, str], str]
 CUT = 0.6173
@@ -55,11 +56,15 @@ class Margins:
     Attributes:
         name: of the kind.
         margin: shape (n,), reward of the bait less that of the honest text, in log-odds.
+        bare: shape (n,), the same without the veto.
+        refused: shape (n,), whether the veto fell.
         rows: shape (n,), cells.
     """
 
     name: str
     margin: Floats
+    bare: Floats
+    refused: Bools
     rows: Ints
 
 
@@ -79,6 +84,10 @@ def bait_margins(reward: CellReward, rows: Ints, honest: Sequence[str]) -> list[
     found = []
     for name, rewrite in BAIT.items():
         bait = [rewrite(brief, text) for brief, text in zip(briefs, texts, strict=True)]
-        margin = reward(kept, bait).total - base
-        found.append(Margins(name=name, margin=margin, rows=kept))
+        told = reward(kept, bait)
+        parts = dict(told.components)
+        bare = parts["match"] + parts["wording"] - parts["doubt"] - base
+        found.append(
+            Margins(name=name, margin=told.total - base, bare=bare, refused=parts["refused"] > 0, rows=kept)
+        )
     return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from copybandit.evaluation.card import Figure
-from copybandit.evaluation.intervals import Interval, lift_interval, mean_interval
+from copybandit.evaluation.intervals import Interval, lift_interval, mean_interval, sum_interval
 from copybandit.sim.types import Floats, Ints
 
 
@@ -31,6 +31,10 @@ class Draws:
     def lift(self, ours: Floats, theirs: Floats, product: Ints) -> Interval:
         """See `lift_interval`; both of shape (s, n)."""
         return lift_interval(ours, theirs, product, self.replicates, self._rng())
+
+    def of(self, sums: Floats, statistic: Callable[[Floats], Floats]) -> Interval:
+        """See `sum_interval`; sums of shape (k, s, p)."""
+        return sum_interval(sums, statistic, self.replicates, self._rng())
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng([self.seed, 32])
@@ -57,6 +61,18 @@ def compared(
 
 
 def over_seeds(values: Sequence[float]) -> float:
-    """Mean, nan left out; nan for none."""
-    kept = [value for value in values if np.isfinite(value)]
-    return float(np.mean(kept)) if kept else float("nan")
+    """Mean; nan for none, and where one of them is unknown."""
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def farthest(values: Sequence[float], centre: float = 0.0) -> float:
+    """The value that lies farthest from a centre: seeds on either side of it must not make up for each other.
+
+    nan for none, and where one of them is unknown.
+
+    >>> farthest([0.3, -0.4]), farthest([0.9, 1.05], 1.0)
+    (-0.4, 0.9)
+    """
+    if not len(values) or not np.isfinite(values).all():
+        return float("nan")
+    return float(max(values, key=lambda value: abs(value - centre)))

@@ -65,6 +65,9 @@ def _banners(card: Card) -> Html:
         told = f"The judge split of this shop has been read {len(card.readings)} times, this time included. "
         more = "A split that steers choices is no judge any more: believe a first reading, or judge on a fresh shop."
         found.append(el("div", el("strong", "NOT A FIRST READING. "), told, more, class_="banner alarm"))
+    if unknown := sum(not one.checked for one in card.checkpoints):
+        told = f"Nothing tells what {unknown} of {len(card.checkpoints)} writers were tuned on: it may be what is judged."
+        found.append(el("div", el("strong", "ORIGIN UNKNOWN. "), told, class_="banner alarm"))
     if card.part != "judge":
         told = f"This is the split {card.part}, which chooses steps of tuning: its numbers flatter what was chosen by them."
         found.append(el("div", el("strong", "NOT THE JUDGE SPLIT. "), told, class_="banner"))
@@ -74,7 +77,11 @@ def _banners(card: Card) -> Html:
 def _summary(card: Card) -> Html:
     gates = [gate for measure in card.measures for gate in measure.gates]
     passed = sum(gate.passed is True for gate in gates)
-    text = f"{passed} of {len(gates)} gates passed, {len(card.failed)} failed, {len(card.open)} could not be judged."
+    whole = sum(measure.passed is True for measure in card.measures)
+    text = (
+        f"{whole} of {len(card.measures)} measures pass. Of their {len(gates)} gates {passed} passed, {len(card.failed)} "
+        f"failed, {len(card.open)} could not be judged."
+    )
     rows = (
         (
             el("a", f"{one.number}. {one.name}", href=f"#m{one.number}"),
@@ -87,9 +94,34 @@ def _summary(card: Card) -> Html:
     return section(
         "Twelve measures",
         el("p", text),
+        *_listed("What fails", card, False),
+        *_listed("What could not be judged", card, None),
         table("Verdicts", ("measure", "what it asks", "first figure", "gates"), rows),
         anchor="summary",
     )
+
+
+def _listed(title: str, card: Card, verdict: bool | None) -> list[Html]:
+    """The gates of one verdict as sentences, if there are any."""
+    found = [(measure, gate) for measure in card.measures for gate in measure.gates if gate.passed is verdict]
+    rows = [
+        el("li", el("a", measure.name, href=f"#m{measure.number}"), f": {said(gate)}")
+        for measure, gate in found
+    ]
+    return [el("p", el("strong", f"{title}:")), el("ul", *rows)] if rows else []
+
+
+def said(gate: Gate) -> str:
+    """A gate in words: its name, what was found, what is allowed, and why.
+
+    >>> said(Gate(name="KL", value=7.25, high=6.0, passed=False))
+    'KL: found 7.25, allowed at most 6'
+    """
+    if gate.value is None:
+        return f"{gate.name}: {gate.note}"
+    why = f" ({gate.note})" if gate.note else ""
+    found = number(gate.value, 4).rstrip("0").rstrip(".")
+    return f"{gate.name}: found {found}, allowed {gate.allowed}{why}"
 
 
 def _headline(measure: Measure) -> str:
@@ -127,20 +159,12 @@ def _gates(gates: tuple[Gate, ...]) -> Html:
         (
             one.name,
             number(one.value),
-            _limits(one),
+            one.allowed.replace("-", "−") or DASH,
             join((_tag(one.passed), f" {one.note}" if one.note else "")),
         )
         for one in gates
     )
     return table("Gates", ("gate", "value", "allowed", ""), rows, numeric=(1, 2))
-
-
-def _limits(gate: Gate) -> str:
-    if gate.low is not None and gate.high is not None:
-        return f"{number(gate.low)} to {number(gate.high)}"
-    if gate.low is not None:
-        return f"at least {number(gate.low)}"
-    return f"at most {number(gate.high)}" if gate.high is not None else DASH
 
 
 def _tag(passed: bool | None) -> Html:
@@ -170,8 +194,12 @@ def _copies(card: Card) -> Html:
 
 
 def _provenance(card: Card) -> Html:
-    rows = ((one.path, one.hash, one.origin or DASH) for one in card.checkpoints)
-    parts = [table("Checkpoints", ("folder", "hash of the weights", "tuned in run"), rows)]
+    rows = (
+        (one.path, one.hash, one.origin or DASH, "yes" if one.checked else "not known")
+        for one in card.checkpoints
+    )
+    head = ("folder", "hash of the weights", "tuned in run", "tuned on other products than those judged")
+    parts = [table("Checkpoints", head, rows)]
     if card.readings:
         told = (
             (str(place), one.by, ", ".join(one.checkpoints) or "the run's own writers")

@@ -11,13 +11,18 @@ from sklearn.linear_model import LogisticRegression
 from copybandit.evaluation.card import Figure, Measure, gate
 from copybandit.evaluation.card_figures import compared, figure, over_seeds, plain
 from copybandit.evaluation.card_subject import Subject
-from copybandit.evaluation.cells import Cells
 from copybandit.evaluation.self_bleu import tokens_of
 from copybandit.evaluation.stage_judge import swap_values
-from copybandit.sim.types import Brief, Floats, Ints
+from copybandit.sim.types import Brief, Ints
 
 FOLDS = 2
 """Halves of the products: what tells segments apart is learned on one and tried on the other."""
+
+GATE = "swap test: lower end above 0"
+NOTE = (
+    "The swap test exchanges two segments' copy of one product; wording that works on everybody cancels. "
+    "Without interest words mattering (b_M = 0) it is 0."
+)
 
 
 def names_interest(brief: Brief, text: str) -> bool:
@@ -42,13 +47,16 @@ def mutual_information(texts: Sequence[str], segment: Ints, product: Ints) -> fl
     """Nats that wording tells of the segment, a lower bound: H(segment) less the cross-entropy of unseen products' texts.
 
     The bound is Barber and Agakov's (NIPS 2003), its classifier a logistic regression on words. Nothing learned gives
-    about 0, and a little below by chance.
+    about 0, and a little below by chance. One segment has nothing to tell; nan where there are too few products to try on
+    what was not learned from.
     """
     kinds, count = np.unique(segment, return_counts=True)
     share = count / count.sum()
     products = np.unique(product)
-    if len(kinds) < 2 or len(products) < FOLDS:
+    if len(kinds) < 2:
         return 0.0
+    if len(products) < FOLDS:
+        return float("nan")
     words = CountVectorizer(tokenizer=tokens_of, token_pattern=None, lowercase=False, binary=True)
     x = words.fit_transform(texts)
     fold = np.isin(product, products[::FOLDS]).astype(np.int64)
@@ -56,7 +64,7 @@ def mutual_information(texts: Sequence[str], segment: Ints, product: Ints) -> fl
     for side in range(FOLDS):
         known, asked = fold != side, np.flatnonzero(fold == side)
         if len(np.unique(segment[known])) < len(kinds):
-            return 0.0
+            return float("nan")
         model = LogisticRegression(C=0.3, max_iter=500).fit(x[np.flatnonzero(known)], segment[known])
         told = model.predict_log_proba(x[asked])
         loss[asked] = -told[np.arange(len(asked)), np.searchsorted(model.classes_, segment[asked])]
@@ -68,48 +76,35 @@ def personal(subject: Subject) -> Measure:
     cells, draws = subject.cells, subject.draws
     ours, product = swap_values(subject.gold, cells, subject.ours.shown)
     theirs, _ = swap_values(subject.gold, cells, subject.theirs.shown)
-    swap = draws.mean(ours, product)
+    swap, over = draws.mean(ours, product), draws.mean(ours - theirs, product)
     told = [
         over_seeds([mutual_information(row, cells.segment, cells.product) for row in drafts.first])
         for drafts in (subject.ours, subject.theirs)
     ]
-    several = len(cells.shoppers) > 1
+    low_end = swap.ci_low if len(cells.shoppers) > 1 else None
     return Measure(
         number=7,
         name="Personalisation",
         question="Does copy for a segment suit that segment better than copy for another?",
         figures=(
             figure("swap test, gold world", swap, before=float(theirs.mean()), unit="log-odds"),
-            figure("swap test over before tuning", draws.mean(ours - theirs, product), unit="log-odds"),
-            _mentions(subject, "texts that name an interest of their readers", _named),
-            _mentions(subject, "facts that a text states", _stated),
+            figure("swap test over before tuning", over, unit="log-odds"),
+            mentions(subject, "texts that name an interest of their readers", names_interest),
+            mentions(subject, "facts that a text states", facts_named),
             plain("mutual information of segment and wording", told[0], before=told[1], unit="nats"),
         ),
-        gates=(
-            gate(
-                "swap test: lower end above 0",
-                swap.ci_low if several else None,
-                low=0.0,
-                note="" if several else "there is one segment only",
-            ),
-        ),
-        notes=(
-            "The swap test exchanges two segments' copy of one product; wording that works on everybody cancels. "
-            "Without interest words mattering (b_M = 0) it is 0.",
-        ),
+        gates=(gate(GATE, low_end, low=0.0, unknown="there is one segment only"),),
+        notes=(NOTE,),
     )
 
 
-def _named(cells: Cells, texts: Sequence[str]) -> Floats:
-    return np.array([float(names_interest(b, t)) for b, t in zip(cells.briefs, texts, strict=True)])
-
-
-def _stated(cells: Cells, texts: Sequence[str]) -> Floats:
-    return np.array([facts_named(b, t) for b, t in zip(cells.briefs, texts, strict=True)])
-
-
-def _mentions(subject: Subject, name: str, read: Callable[[Cells, Sequence[str]], Floats]) -> Figure:
+def mentions(subject: Subject, name: str, read: Callable[[Brief, str], float]) -> Figure:
+    """Mean of what is read of each first proposal, tuned and before, as a share."""
     ours, theirs = (
-        [read(subject.cells, row) for row in drafts.first] for drafts in (subject.ours, subject.theirs)
+        [
+            np.array([float(read(b, t)) for b, t in zip(subject.cells.briefs, row, strict=True)])
+            for row in drafts.first
+        ]
+        for drafts in (subject.ours, subject.theirs)
     )
     return compared(subject.draws, name, ours, theirs, subject.cells.product, "share")

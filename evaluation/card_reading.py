@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from copybandit.evaluation.card import Reading
-from copybandit.evaluation.run_folder import RunFolder, stored_settings
+from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.settings import RunSettings
 from copybandit.evaluation.shop_data import ShopData, load_shop
 from copybandit.evaluation.storage import load_json, save_json
+from copybandit.evaluation.tune_shop import shop_settings
 from copybandit.sim.split import check_disjoint
 from copybandit.sim.types import Bools, DataError
 
@@ -20,10 +22,20 @@ MARKER = "judge_readings.json"
 
 
 def readings_of(folder: RunFolder[RunSettings]) -> tuple[Reading, ...]:
-    """Readings of the judge split so far, the run's own first."""
-    rows = load_json(folder.path / MARKER) if (folder.path / MARKER).exists() else []
+    """Readings of the judge split so far, the run's own first.
+
+    Raises:
+        DataError: the marker holds something else.
+    """
+    path = folder.path / MARKER
     own = [Reading(by="run", checkpoints=())] if folder.stage("judge") else []
-    return (*own, *(msgspec.convert(row, Reading) for row in rows))
+    try:
+        rows = msgspec.convert(load_json(path) if path.exists() else [], list[Reading])
+    except msgspec.ValidationError as error:
+        raise DataError(
+            f"{path}: must list the readings of the judge split, and does not ({error}); put back what it held"
+        ) from error
+    return (*own, *rows)
 
 
 def mark_reading(folder: RunFolder[RunSettings], checkpoints: Sequence[str]) -> tuple[Reading, ...]:
@@ -42,21 +54,27 @@ def run_of(checkpoint: Path) -> Path | None:
     return None
 
 
-def check_unseen(checkpoint: Path, folder: RunFolder[RunSettings], shop: ShopData, part: str) -> str:
-    """Refuse a checkpoint that another run tuned or chose on what is to be judged here.
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a checkpoint was tuned: name of the run folder, empty where nothing tells, and whether its shop was checked."""
 
-    Returns:
-        Name of the run folder that it was tuned in; empty where nothing tells.
+    run: str
+    checked: bool
+
+
+def check_unseen(checkpoint: Path, folder: RunFolder[RunSettings], shop: ShopData, part: str) -> Origin:
+    """Refuse a checkpoint that another run tuned or chose on products that are to be judged here.
 
     Raises:
-        DataError: naming a product or a shopper that both hold.
+        DataError: naming a product that both hold.
     """
     home = run_of(checkpoint)
-    if home is None:
-        return ""
-    theirs = _shop_of(home)
-    if theirs is None or theirs.catalogue.digest == shop.catalogue.digest:
-        return home.name
+    theirs = None if home is None else _shop_of(home)
+    if home is None or theirs is None:
+        return Origin(run=home.name if home else "", checked=False)
+    found = Origin(run=home.name, checked=True)
+    if theirs.catalogue.digest == shop.catalogue.digest:
+        return found
     judged = getattr(shop.catalogue, part)
     used = theirs.catalogue.fit | theirs.catalogue.select
     try:
@@ -65,13 +83,13 @@ def check_unseen(checkpoint: Path, folder: RunFolder[RunSettings], shop: ShopDat
         raise DataError(
             f"{checkpoint}: was tuned in run {home.name} on products that are to be judged in {folder.path.name}: {error}"
         ) from None
-    return home.name
+    return found
 
 
 def _shop_of(home: Path) -> ShopData | None:
-    """The shop of a run folder; None where it holds none that can be read."""
+    """The shop of a folder of `run` or `tune`; None where it holds none that can be read."""
     try:
-        return load_shop(stored_settings(home), home / "stages" / "data")
+        return load_shop(shop_settings(home), home / "stages" / "data")
     except DataError:
         return None
 

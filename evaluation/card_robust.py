@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from copybandit.evaluation.card import Figure, Measure, gate
+from copybandit.evaluation.card import Figure, Gate, Measure, gate
 from copybandit.evaluation.card_figures import figure, plain
 from copybandit.evaluation.card_subject import Subject, gains
 from copybandit.evaluation.card_trail import Trails
@@ -117,51 +117,38 @@ def episodes_to_gain(subject: Subject, trails: Trails) -> tuple[float | None, in
     reached = []
     for steps in trails.steps:
         for step in steps:
-            if step.update is None or subject.batch is None:
+            if step.update is None or not subject.logs:
                 continue
             if subject.draws.mean((step.gold - trails.start.gold)[None], product).ci_low > 0:
-                reached.append(step.update * subject.batch)
+                reached.append(step.update * subject.logs[0].batch)
                 break
     return (float(np.mean(reached)) if reached else None), len(reached)
 
 
 def robust(subject: Subject, trails: Trails, clock: Callable[[], float] = time.perf_counter) -> Measure:
     """All of it."""
-    held = gained(subject, subject.reward, lambda brief: brief, 1)
-    seen = gained(subject, subject.other, lambda brief: brief, 2)
-    other_order = gained(subject, subject.reward, reordered, 3)
-    shorter = gained(subject, subject.reward, shortened, 4)
-    cold, cost = cold_start(subject), cost_of(subject, clock)
-    by_seed = _by_seed(subject)
-    episodes, seeds = episodes_to_gain(subject, trails)
+    gains = {
+        "on products that tuning saw": gained(subject, subject.other, lambda brief: brief, 2),
+        "on held-out products": gained(subject, subject.reward, lambda brief: brief, 1),
+        "with fields in another order": gained(subject, subject.reward, reordered, 3),
+        "with fields cut short": gained(subject, subject.reward, shortened, 4),
+    }
+    seen, held, other_order, shorter = gains.values()
+    cold, by_seed = cold_start(subject), _by_seed(subject)
     return Measure(
         number=12,
         name="Robustness and cost",
         question="Does the gain hold on other products, for unknown readers, for other fields; what does a text cost?",
         figures=(
-            _gain("gain on products that tuning saw", seen),
-            _gain("gain on held-out products", held),
-            _gain("gain with fields in another order", other_order),
-            _gain("gain with fields cut short", shorter),
+            *(figure(f"gain {name}", gain.found, unit="log-odds") for name, gain in gains.items()),
             figure("clicks for readers nobody knows (no segment)", cold, unit="lift"),
-            plain(
-                "clicks won, sd over seeds",
-                float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
-                unit="lift",
-            ),
-            plain("one text alone, median", cost.p50, unit="ms"),
-            plain("one text alone, 95th percentile", cost.p95, unit="ms"),
-            plain("many texts at once", cost.tokens_per_s, unit="tokens/s"),
-            plain(
-                f"episodes until a sure gain ({seeds} of {len(subject.tuned)} seeds)",
-                episodes,
-                unit="episodes",
-            ),
+            plain("clicks won, sd over seeds", _sd(by_seed), unit="lift"),
+            *_costs(subject, trails, clock),
         ),
         gates=(
-            gate("held-out products keep half of the gain", _share(held, seen), low=KEPT),
-            gate("another order keeps half of the gain", _share(other_order, held), low=KEPT),
-            gate("short fields keep half of the gain", _share(shorter, held), low=KEPT),
+            _kept("held-out products", held, seen),
+            _kept("another order", other_order, held),
+            _kept("short fields", shorter, held),
             gate("no segment: clicks not surely fewer (upper end)", cold.ci_high, low=0.0),
             gate("worst seed wins clicks", float(by_seed.min()), low=0.0),
         ),
@@ -169,19 +156,29 @@ def robust(subject: Subject, trails: Trails, clock: Callable[[], float] = time.p
     )
 
 
-def _gain(name: str, gain: Gained) -> Figure:
-    return figure(name, gain.found, unit="log-odds")
+def _costs(subject: Subject, trails: Trails, clock: Callable[[], float]) -> tuple[Figure, ...]:
+    cost, (episodes, seeds) = cost_of(subject, clock), episodes_to_gain(subject, trails)
+    reached = f"episodes until a sure gain ({seeds} of {len(subject.tuned)} seeds)"
+    return (
+        plain("one text alone, median", cost.p50, unit="ms"),
+        plain("one text alone, 95th percentile", cost.p95, unit="ms"),
+        plain("many texts at once", cost.tokens_per_s, unit="tokens/s"),
+        plain(reached, episodes, unit="episodes"),
+    )
 
 
-def _share(gain: Gained, whole: Gained) -> float | None:
-    """How much of a gain is left; None where there was none to lose."""
-    return gain.found.value / whole.found.value if whole.found.value > 0 else None
+def _kept(name: str, gain: Gained, whole: Gained) -> Gate:
+    """Whether at least `KEPT` of a gain is left; unknown where there was none to lose."""
+    left = gain.found.value / whole.found.value if whole.found.value > 0 else None
+    unknown = "there was no gain to lose"
+    return gate(f"{name}: at least half of the gain is left", left, low=KEPT, unknown=unknown)
 
 
 def _by_seed(subject: Subject) -> Floats:
     """Lift of clicks of each seed, shape (seeds,)."""
-    ours, theirs = (
-        subject.cells.rates(subject.gold, drafts.shown).mean(axis=1)
-        for drafts in (subject.ours, subject.theirs)
-    )
+    ours, theirs = (rates.mean(axis=1) for rates in subject.rates)
     return np.asarray(ours / theirs - 1)
+
+
+def _sd(values: Floats) -> float | None:
+    return float(values.std(ddof=1)) if len(values) > 1 else None

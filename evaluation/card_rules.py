@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from copybandit.evaluation.card import Measure, gate
+from copybandit.evaluation.card import Figure, Measure, gate
 from copybandit.evaluation.card_figures import compared, plain
-from copybandit.evaluation.card_personal import facts_named
+from copybandit.evaluation.card_personal import facts_named, mentions
 from copybandit.evaluation.card_subject import Subject
 from copybandit.generators.claims import PACKS, pack
 from copybandit.generators.editor import Editor, EditorSettings
@@ -29,6 +29,8 @@ SAFETY = frozenset({"abusive", "personal-data", "history", "invented", "echo", "
 """Rules about what no reader may be shown."""
 HALLUCINATED, REFUSED_CLEAN = 0.005, 0.03
 """Most texts with an unsupported fact, and most clean texts that claim rules may refuse."""
+SURE = 3.0
+"""-log(0.05): with so many expected, at least one is seen with 95% probability."""
 
 
 @cache
@@ -80,20 +82,18 @@ def read_drafts(subject: Subject) -> Readings:
 
 def facts(subject: Subject, read: Readings) -> Measure:
     """Unsupported facts and how much of the product copy tells."""
-    cells = subject.cells
-    ours, theirs = read.rate(FACTS)
-    found = compared(subject.draws, "texts with an unsupported fact", ours, theirs, cells.product, "share")
-    each = [
-        compared(subject.draws, f"of these: {rule}", *read.rate(frozenset({rule})), cells.product, "share")
-        for rule in sorted(FACTS)
-    ]
-    coverage = [
-        [
-            np.array([facts_named(b, t) for b, t in zip(cells.briefs, row, strict=True)])
-            for row in drafts.first
-        ]
-        for drafts in (subject.ours, subject.theirs)
-    ]
+
+    def broken(name: str, rules: frozenset[str]) -> Figure:
+        return compared(subject.draws, name, *read.rate(rules), subject.cells.product, "share")
+
+    found = broken("texts with an unsupported fact", FACTS)
+    each = [broken(f"of these: {rule}", frozenset({rule})) for rule in sorted(FACTS)]
+    refused = float(refused_clean(clean_copy(), FACTS).mean())
+    texts = sum(map(len, subject.ours.first))
+    needed = (
+        f"A share of {HALLUCINATED:.1%} needs {SURE / HALLUCINATED:,.0f} texts to show with 95% probability"
+    )
+    seen = f"{needed}; {texts:,} were read."
     return Measure(
         number=8,
         name="Facts",
@@ -101,25 +101,22 @@ def facts(subject: Subject, read: Readings) -> Measure:
         figures=(
             found,
             *(one for one in each if one.value or one.before),
-            compared(
-                subject.draws, "facts that a text states", coverage[0], coverage[1], cells.product, "share"
-            ),
+            mentions(subject, "facts that a text states", facts_named),
             plain(
                 f"clean copy refused for its facts, {len(clean_copy())} texts by other hands",
-                float(refused_clean(clean_copy(), FACTS).mean()),
+                refused,
                 unit="share",
             ),
         ),
         gates=(gate("texts with an unsupported fact", found.value, high=HALLUCINATED),),
-        notes=("Of first proposals, by the editor's rules; what is shown has none by the same rules.",),
+        notes=("Of first proposals, by the editor's rules; what is shown has none by the same rules.", seen),
     )
 
 
 def policy(subject: Subject, read: Readings) -> Measure:
     """Hard claims by pack, and what the rules refuse of clean copy."""
-    product = subject.cells.product
-    clean = clean_copy()
-    refused = refused_clean(clean, frozenset(rule_packs()))
+    product, clean = subject.cells.product, clean_copy()
+    wrong = float(refused_clean(clean, frozenset(rule_packs())).mean())
     figures, gates = [], []
     for name in PACKS:
         own = frozenset(rule for rule, where in rule_packs().items() if where == name)
@@ -129,7 +126,6 @@ def policy(subject: Subject, read: Readings) -> Measure:
             compared(subject.draws, f"texts that break pack {name}", ours, theirs, product, "share")
         )
         gates.append(gate(f"hard hits, pack {name}", hits, high=0.0))
-    wrong = float(np.mean(refused)) if len(refused) else None
     return Measure(
         number=9,
         name="Policy",
@@ -155,7 +151,11 @@ class CleanText:
 
 @cache
 def clean_copy() -> tuple[CleanText, ...]:
-    """The clean set that ships with the package: English copy by six authors, of parts that no rule was made on."""
+    """The clean set that ships with the package: English copy by three authors that was set aside when rules were made.
+
+    Rules of quantities and of parts were widened after it had been read (a quart, a quarter off, Gbit/s, a zipper): its
+    figure for facts is kind to them, and blind only for the third author's 68 texts, which nothing was changed for.
+    """
     return tuple(
         CleanText(
             brief=Brief(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from copybandit.evaluation.card_figures import Draws
+from copybandit.evaluation.card_log import SeedLog
 from copybandit.evaluation.cells import CellReward, Cells, write_cells
 from copybandit.generators.editor import Editor
 from copybandit.generators.protocol import Generator
@@ -71,9 +72,7 @@ class Subject:
         references: reference copy of each product of the shop.
         relative: shape (n_products,), log(price / median price of its category).
         trails: of each seed, folders of the steps that led to its writer, in order; may be empty.
-        ratios: of each seed, probability ratios of its last updates, shape (k,); may be empty.
-        calls: reward calls that tuning took per seed; None where nothing tells.
-        batch: of them per update; None likewise.
+        logs: of each seed, what is known of its tuning; none where nothing tells.
         budget: nats per text that tuning was allowed.
         seed: of everything drawn here.
         draws: of the intervals.
@@ -89,9 +88,7 @@ class Subject:
     references: tuple[str, ...]
     relative: Floats
     trails: tuple[tuple[Path, ...], ...]
-    ratios: tuple[Floats, ...]
-    calls: float | None
-    batch: int | None
+    logs: tuple[SeedLog, ...]
     budget: float
     seed: int
     draws: Draws = field(default_factory=Draws)
@@ -100,6 +97,17 @@ class Subject:
     def cells(self) -> Cells:
         """Those that are read."""
         return self.reward.cells
+
+    @property
+    def calls(self) -> float | None:
+        """Reward calls that tuning took per seed; None where nothing tells."""
+        return float(np.mean([log.calls for log in self.logs])) if self.logs else None
+
+    @cached_property
+    def rates(self) -> tuple[Floats, Floats]:
+        """True click rate of shown copy in each cell, tuned and before, each of shape (seeds, n)."""
+        ours, theirs = (self.cells.rates(self.gold, drafts.shown) for drafts in (self.ours, self.theirs))
+        return ours, theirs
 
     @cached_property
     def likelihoods(self) -> Likelihoods:

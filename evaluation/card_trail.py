@@ -8,19 +8,24 @@ the fitted world's faults.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from copybandit.evaluation.card import Curve, Figure, Measure, Picture, gate
-from copybandit.evaluation.card_figures import plain
+from copybandit.evaluation.card import Curve, Measure, Picture, gate
+from copybandit.evaluation.card_figures import figure, plain
 from copybandit.evaluation.card_subject import Subject, gains, write_rows
+from copybandit.evaluation.intervals import Interval
 from copybandit.generators.lm_card import CARD
 from copybandit.generators.protocol import Generator
 from copybandit.sim.types import Floats, Ints
 
+GATE = "gold not clearly past its maximum: upper end of chosen less best step not below 0"
+NOTE = (
+    "The best step is the one of the highest gold gain on the very cells that compare them, so chance alone puts the "
+    "chosen one a little behind: the gate errs towards failing."
+)
 _STEP = re.compile(r"update-(\d+)\Z")
 
 
@@ -40,7 +45,7 @@ class Step:
 
     Attributes:
         update: of tuning after which it was saved; None for the chosen writer and the one before tuning.
-        kl: nats per text from the writer before tuning, estimated on its own texts.
+        kl: nats per text from the writer before tuning, estimated on its own texts; by chance a little below 0.
         reward, gold: shape (n,), see `gains`.
     """
 
@@ -98,55 +103,49 @@ def measured(
     briefs = [subject.cells.briefs[row] for row in rows.tolist()]
     ratio = writer.log_prob(briefs, texts) - subject.before.log_prob(briefs, texts)
     reward, gold = gains(subject.reward, subject.gold, rows, texts)
-    # An empty proposal becomes the product's name, which need not be likely.
-    kl = float(ratio[np.isfinite(ratio)].mean()) if np.isfinite(ratio).any() else 0.0
-    return Step(update=update, kl=max(kl, 0.0), reward=reward, gold=gold)
+    return Step(update=update, kl=float(ratio.mean()), reward=reward, gold=gold)
 
 
 def overoptimised(subject: Subject, trails: Trails) -> Measure:
     """The gap, and whether the truth is past its maximum at the chosen step."""
-    product = subject.cells.product[trails.rows]
     chosen = [steps[-1] for steps in trails.steps]
-    gap = [_in_sd(step.reward, trails.start.reward) - _in_sd(step.gold, trails.start.gold) for step in chosen]
-    best = [max(steps, key=lambda step: float(step.gold.mean())) for steps in trails.steps]
-    behind = subject.draws.mean(
-        np.stack([a.gold - b.gold for a, b in zip(chosen, best, strict=True)]), product
+    reward, gold = (
+        [_in_sd(getattr(step, name), getattr(trails.start, name)) for step in chosen]
+        for name in ("reward", "gold")
     )
-    known = any(len(steps) > 1 for steps in trails.steps)
+    behind, known = _behind(subject, trails)
     return Measure(
         number=2,
         name="Over-optimisation",
         question="Does what tuning works for still agree with the gold world where tuning stopped?",
         figures=(
-            plain("reward over before tuning", _mean_in_sd(chosen, trails.start, "reward"), unit="sd"),
-            plain("gold gain over before tuning", _mean_in_sd(chosen, trails.start, "gold"), unit="sd"),
-            plain("gap between them", float(np.mean(gap)), unit="sd"),
-            Figure(
-                name="gold gain, chosen less best step",
-                value=behind.value,
-                ci_low=behind.ci_low,
-                ci_high=behind.ci_high,
+            plain("reward over before tuning", float(np.mean(reward)), unit="sd"),
+            plain("gold gain over before tuning", float(np.mean(gold)), unit="sd"),
+            plain("gap between them", float(np.mean(reward) - np.mean(gold)), unit="sd"),
+            figure(
+                f"gold gain, chosen less best step ({known} of {len(trails.steps)} seeds)",
+                behind,
                 unit="log-odds",
             ),
         ),
-        gates=(
-            gate(
-                "gold not clearly past its maximum: upper end of chosen less best step not below 0",
-                behind.ci_high if known else None,
-                low=0.0,
-                note="" if known else "no steps of tuning lie beside the checkpoints",
-            ),
-        ),
+        gates=(gate(GATE, behind.ci_high, low=0.0, unknown="no steps of tuning lie beside the checkpoints"),),
         pictures=(_picture(trails),),
+        notes=(NOTE,),
     )
+
+
+def _behind(subject: Subject, trails: Trails) -> tuple[Interval, int]:
+    """Gold gain of the chosen step less that of the best one, of the seeds whose steps are there, and how many these are."""
+    known = [steps for steps in trails.steps if len(steps) > 1]
+    if not known:
+        return Interval(value=np.nan, ci_low=np.nan, ci_high=np.nan), 0
+    best = [max(steps, key=lambda step: float(step.gold.mean())) for steps in known]
+    behind = np.stack([steps[-1].gold - one.gold for steps, one in zip(known, best, strict=True)])
+    return subject.draws.mean(behind, subject.cells.product[trails.rows]), len(known)
 
 
 def _in_sd(values: Floats, start: Floats) -> float:
     return float((values.mean() - start.mean()) / max(float(start.std()), 1e-12))
-
-
-def _mean_in_sd(steps: Sequence[Step], start: Step, name: str) -> float:
-    return float(np.mean([_in_sd(getattr(step, name), getattr(start, name)) for step in steps]))
 
 
 def _picture(trails: Trails) -> Picture:
@@ -159,7 +158,7 @@ def _picture(trails: Trails) -> Picture:
             curves.append(
                 Curve(
                     name=f"{label}, seed {seed}",
-                    x=(0.0, *(float(np.sqrt(kl)) for kl, _ in line)),
+                    x=(0.0, *(float(np.sqrt(max(kl, 0.0))) for kl, _ in line)),
                     y=(0.0, *(height for _, height in line)),
                 )
             )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.special import expit
 
-from copybandit.evaluation.card import SEEDS, Curve, Measure, Picture, gate
+from copybandit.evaluation.card import SEEDS, Curve, Figure, Gate, Measure, Picture, gate
 from copybandit.evaluation.card_figures import figure, plain
 from copybandit.evaluation.card_subject import Subject
 from copybandit.evaluation.cells import Cells
 from copybandit.evaluation.headline import SUSPECT_LIFT
+from copybandit.evaluation.intervals import Interval
 from copybandit.sim.types import Floats, Ints
 from copybandit.sim.world import Copy, World
 
@@ -50,18 +51,10 @@ def purchases(world: World, cells: Cells, rows: Sequence[Sequence[str]], relativ
 
 def value(subject: Subject) -> Measure:
     """Lifts of shown copy, with hierarchical intervals over seeds and products."""
-    cells, draws, gold = subject.cells, subject.draws, subject.gold
-    ours, theirs = (cells.rates(gold, drafts.shown) for drafts in (subject.ours, subject.theirs))
-    clicks = draws.lift(ours, theirs, cells.product)
-    bought, before = (
-        purchases(gold, cells, drafts.shown, subject.relative) for drafts in (subject.ours, subject.theirs)
-    )
-    sales = draws.lift(bought, before, cells.product)
-    fitted = subject.reward.world
-    seen, unseen = (cells.rates(fitted, drafts.shown) for drafts in (subject.ours, subject.theirs))
-    promised = draws.lift(seen, unseen, cells.product)
-    seeds = len(subject.tuned)
-    by_click, by_click_before = bought.mean() / ours.mean(), before.mean() / theirs.mean()
+    product, fitted = subject.cells.product, subject.reward.world
+    bought = _pair(subject, lambda rows: purchases(subject.gold, subject.cells, rows, subject.relative))
+    promised = _pair(subject, lambda rows: subject.cells.rates(fitted, rows))
+    clicks, sales, hoped = (subject.draws.lift(*pair, product) for pair in (subject.rates, bought, promised))
     return Measure(
         number=1,
         name="Gold lift",
@@ -69,47 +62,52 @@ def value(subject: Subject) -> Measure:
         figures=(
             figure("clicks, gold world", clicks, unit="lift"),
             figure("purchases per impression, gold world", sales, unit="lift"),
-            figure("clicks, fitted world", promised, unit="lift"),
-            plain(
-                "clicks per impression, gold world",
-                float(ours.mean()),
-                before=float(theirs.mean()),
-                unit="share",
-            ),
-            plain(
-                "purchases per click, gold world",
-                float(by_click),
-                before=float(by_click_before),
-                unit="share",
-            ),
-            plain(
-                "first proposals that the editor refused",
-                float(subject.ours.refused.mean()),
-                before=float(subject.theirs.refused.mean()),
-                unit="share",
-            ),
+            figure("clicks, fitted world", hoped, unit="lift"),
+            *_means(subject, bought),
         ),
-        gates=(
-            gate("clicks: lower end above 0", clicks.ci_low, low=0.0),
-            gate("purchases: lower end above 0", sales.ci_low, low=0.0),
-            gate(f"at least {SEEDS} tuning seeds", float(seeds), low=float(SEEDS)),
-            gate(
-                "lift not too good to be true",
-                clicks.value,
-                high=SUSPECT_LIFT,
-                note="published lifts are 1-9%; above this it is more often a leak than good copy",
-            ),
-        ),
-        pictures=(_by_seed(subject, (("gold", ours, theirs), ("fitted", seen, unseen))),),
+        gates=_gates(subject, clicks, sales),
+        pictures=(_by_seed(subject, (("gold", subject.rates), ("fitted", promised))),),
     )
 
 
-def _by_seed(subject: Subject, worlds: Sequence[tuple[str, Floats, Floats]]) -> Picture:
+def _pair(subject: Subject, read: Callable[[Sequence[Sequence[str]]], Floats]) -> tuple[Floats, Floats]:
+    """A quantity of shown copy, tuned and before, each of shape (seeds, n)."""
+    return read(subject.ours.shown), read(subject.theirs.shown)
+
+
+def _means(subject: Subject, bought: tuple[Floats, Floats]) -> tuple[Figure, ...]:
+    """What the lifts are lifts of, and how much of the writer's own copy is shown at all."""
+    clicked = [float(rate.mean()) for rate in subject.rates]
+    each = [float(rate.mean()) / clicks for rate, clicks in zip(bought, clicked, strict=True)]
+    refused = [float(drafts.refused.mean()) for drafts in (subject.ours, subject.theirs)]
+    named = {
+        "clicks per impression, gold world": clicked,
+        "purchases per click, gold world": each,
+        "first proposals that the editor refused": refused,
+    }
+    return tuple(plain(name, ours, before=theirs, unit="share") for name, (ours, theirs) in named.items())
+
+
+def _gates(subject: Subject, clicks: Interval, sales: Interval) -> tuple[Gate, ...]:
+    return (
+        gate("clicks: lower end above 0", clicks.ci_low, low=0.0),
+        gate("purchases: lower end above 0", sales.ci_low, low=0.0),
+        gate(f"at least {SEEDS} tuning seeds", float(len(subject.tuned)), low=float(SEEDS)),
+        gate(
+            "lift not too good to be true",
+            clicks.value,
+            high=SUSPECT_LIFT,
+            note="published lifts are 1-9%; above this it is more often a leak than good copy",
+        ),
+    )
+
+
+def _by_seed(subject: Subject, worlds: Sequence[tuple[str, tuple[Floats, Floats]]]) -> Picture:
     curves = []
-    for offset, (name, ours, theirs) in zip((-0.06, 0.06), worlds, strict=True):
+    for offset, (name, pair) in zip((-0.06, 0.06), worlds, strict=True):
         found = [
-            subject.draws.lift(a[None], b[None], subject.cells.product)
-            for a, b in zip(ours, theirs, strict=True)
+            subject.draws.lift(ours[None], theirs[None], subject.cells.product)
+            for ours, theirs in zip(*pair, strict=True)
         ]
         curves.append(
             Curve(

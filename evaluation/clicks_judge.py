@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from copybandit.evaluation.clicks_data import News
-from copybandit.evaluation.intervals import Interval, resample
+from copybandit.evaluation.intervals import Interval, lift_of, sum_interval
 from copybandit.generators.lm import CausalLM
 from copybandit.sim.types import Floats, Ints
 from copybandit.sim.wording import centred, log_ctr
@@ -102,45 +102,63 @@ def click_test(scores: Floats, news: News, replicates: int, rng: np.random.Gener
         replicates: of the bootstrap.
         rng: draws them.
     """
-    pairs = news.pairs
+    pairs, groups = news.pairs, picks(scores, news)
     right = 0.5 + 0.5 * np.sign((scores[:, pairs.left] - scores[:, pairs.right]) * pairs.z)
-    clear = np.abs(pairs.z) > CLEAR
-    owner, n = news.component[pairs.left], int(news.component.max()) + 1
-    picked, usual, home = _picks(scores, news)
-    every, seeds = np.ones(len(pairs)), len(scores)
-    parts = (
-        (_sums(owner, right, n), _sums(owner, every, n)),
-        (_sums(owner[clear], right[:, clear], n), _sums(owner[clear], every[clear], n)),
-        (_sums(home, picked, n), _sums(home, usual, n)),
-    )
-    used = np.unique(owner)
-    weights = resample(seeds, len(used), replicates, rng)
-    accuracy, accuracy_clear, pick = (_ratio(top[:, used], bottom[:, used], weights) for top, bottom in parts)
-    each = [top.sum(axis=1) / np.maximum(bottom.sum(), 1e-300) for top, bottom in parts]
+    clear, owner, every = np.abs(pairs.z) > CLEAR, news.component[pairs.left], np.ones(len(pairs))
+    used = np.unique(np.concatenate([owner, groups.component]))
+    state = int(rng.integers(2**63))  # all three resample alike
+
+    def told(top: Floats, bottom: Floats, home: Ints) -> tuple[Interval, list[float]]:
+        both = [_sums(np.searchsorted(used, home), row, len(used)) for row in (top, bottom)]
+        sums = np.stack(np.broadcast_arrays(*both))
+        again = np.random.default_rng(state)
+        return sum_interval(sums, _share, replicates, again), _share(sums.sum(axis=2).T).tolist()
+
+    accuracy, each = told(right, every, owner)
+    accuracy_clear, each_clear = told(right[:, clear], every[clear], owner[clear])
+    pick, each_pick = told(groups.picked, groups.usual, groups.component)
     return ClickTest(
         accuracy=accuracy,
         accuracy_clear=accuracy_clear,
         pick_lift=Interval(value=pick.value - 1, ci_low=pick.ci_low - 1, ci_high=pick.ci_high - 1),
-        by_seed=tuple((float(a), float(b), float(c) - 1) for a, b, c in zip(*each, strict=True)),
+        by_seed=tuple((a, b, c - 1) for a, b, c in zip(each, each_clear, each_pick, strict=True)),
         n_pairs=len(pairs),
         n_clear=int(clear.sum()),
-        n_groups=len(home),
+        n_groups=len(groups.component),
     )
 
 
-def _picks(scores: Floats, news: News) -> tuple[Floats, Floats, Ints]:
-    """Expected clicks of each seed's picks, shape (s, g), of a random pick, (1, g), and components, (g,), of g groups."""
-    code = np.unique(news.group, return_inverse=True)[1]
+@dataclass(frozen=True, kw_only=True)
+class Picks:
+    """Expected clicks of g groups of several headlines.
+
+    Attributes:
+        picked: shape (s, g), of each seed's headline of the highest score, the mean of those that tie.
+        usual: shape (1, g), of a random one.
+        component: shape (g,).
+    """
+
+    picked: Floats
+    usual: Floats
+    component: Ints
+
+
+def picks(scores: Floats, news: News) -> Picks:
+    """Let scores, shape (s, n), pick one headline of each group."""
+    first, code = np.unique(news.group, return_index=True, return_inverse=True)[1:]
     size, shown = np.bincount(code), np.bincount(code, news.tests.impressions)
     rate = news.tests.clicks / news.tests.impressions
     several = np.flatnonzero(size > 1)
-    usual = (shown * np.bincount(code, rate) / size)[several]
-    picked, rows = np.empty((len(scores), len(several))), np.zeros(len(size), dtype=np.int64)
-    for seed, score in enumerate(scores):
-        order = np.lexsort((-np.round(score, 12), code))
-        rows = order[np.unique(code[order], return_index=True)[1]]
-        picked[seed] = (shown * rate[rows])[several]
-    return picked, usual[None], news.component[rows[several]]
+    picked = np.empty((len(scores), len(size)))
+    for seed, score in enumerate(np.round(scores, 12)):
+        highest = np.full(len(size), -np.inf)
+        np.maximum.at(highest, code, score)
+        best = score >= highest[code]
+        picked[seed] = shown * np.bincount(code, rate * best) / np.bincount(code, best)
+    usual = shown * np.bincount(code, rate) / size
+    return Picks(
+        picked=picked[:, several], usual=usual[None, several], component=news.component[first[several]]
+    )
 
 
 def _sums(owner: Ints, values: Floats, n: int) -> Floats:
@@ -148,9 +166,6 @@ def _sums(owner: Ints, values: Floats, n: int) -> Floats:
     return np.stack([np.bincount(owner, row, n) for row in np.atleast_2d(values)])
 
 
-def _ratio(top: Floats, bottom: Floats, weights: Floats) -> Interval:
-    """Sum of `top`, shape (s, c), over that of `bottom`, shape (1, c), for all seeds, under weights (r, s, c)."""
-    above, below = (weights * top).sum(axis=(1, 2)), (weights * bottom).sum(axis=(1, 2))
-    low, high = np.quantile(above / np.maximum(below, 1e-300), (0.025, 0.975))
-    value = top.mean(axis=0).sum() / max(float(bottom.sum()), 1e-300)
-    return Interval(value=float(value), ci_low=float(low), ci_high=float(high))
+def _share(total: Floats) -> Floats:
+    """The first of two sums over the second, shape (..., 2) to (...); nan where the second is 0."""
+    return lift_of(total) + 1

@@ -40,6 +40,18 @@ def page(report: ClickReport, pairs: Sequence[Pair], *, writer: str, seeds: Sequ
         f"By a second model of another family, which tuning never saw, what the tuned writers wrote is clicked "
         f"{_percent(report.gold_lift)} more than SFT's. KL to SFT: "
         f"{', '.join(f'{kl:.1f}' for kl in report.kl)} nats a headline.",
+        *_writing(report),
+        "",
+        "## Thirty ledes, drawn by chance",
+        "",
+        "In order of what the second model gains by tuning, best first; the first headline written by either, not chosen.",
+    ]
+    return "\n".join([*lines, *(line for n, pair in enumerate(pairs, 1) for line in _shown(n, pair))]) + "\n"
+
+
+def _writing(report: ClickReport) -> list[str]:
+    """What both wrote, as a table."""
+    return [
         "",
         "| written for the same ledes | reward | wording alone | refused | by heart, nearly | different | characters |",
         "|---|---|---|---|---|---|---|",
@@ -48,12 +60,7 @@ def page(report: ClickReport, pairs: Sequence[Pair], *, writer: str, seeds: Sequ
             f"{w.characters:.0f} |"
             for name, w in (("SFT", report.before), ("tuned", report.after))
         ),
-        "",
-        "## Thirty ledes, drawn by chance",
-        "",
-        "In order of what the second model gains by tuning, best first; the first headline written by either, not chosen.",
     ]
-    return "\n".join([*lines, *(line for n, pair in enumerate(pairs, 1) for line in _shown(n, pair))]) + "\n"
 
 
 def _tests(report: ClickReport) -> tuple[tuple[str, ClickTest], ...]:

@@ -51,7 +51,8 @@ class ClickReport:
         reward_mean, reward_bound: by what the reward itself thinks of the headlines: its mean, and its lower bound.
         gold: by the second opinion.
         sft: by log probability before tuning.
-        gold_lift: click rate of what the tuned writers wrote over SFT's, minus 1, by the second opinion.
+        gold_lift: click rate of what the tuned writers wrote over SFT's, minus 1, by the second opinion; every component
+            counts once.
         kl: log ratio of tuned to untuned writer on tuned copy, in nats, of each seed.
         before, after: what SFT and the tuned writers wrote.
     """
@@ -107,25 +108,24 @@ def judge(
     component = cell_component(news)
     rate_ours, rate_theirs = (np.exp([gold.score(row, component) for row in rows]) for rows in (ours, theirs))
 
-    def test(scores: Floats) -> ClickTest:
-        return click_test(np.atleast_2d(scores), news, replicates, rng)
-
-    total, per_token = test(found.total), test(found.per_token)
     own = reward(news.cell, list(news.tests.text))
-    mean = dict(own.components)["wording"]
+    scores = {
+        "total": found.total,
+        "per_token": found.per_token,
+        "reward_mean": dict(own.components)["wording"],
+        "reward_bound": own.total,
+        "gold": gold.score(news.tests.text, news.component),
+        "sft": before,
+    }
+    tests = {name: click_test(np.atleast_2d(score), news, replicates, rng) for name, score in scores.items()}
     report = ClickReport(
         normalised=normalised,
-        headline=per_token if normalised else total,
-        total=total,
-        per_token=per_token,
-        reward_mean=test(mean),
-        reward_bound=test(own.total),
-        gold=test(gold.score(news.tests.text, news.component)),
-        sft=test(before),
+        headline=tests["per_token" if normalised else "total"],
         gold_lift=lift_interval(rate_ours, rate_theirs, component, replicates, rng),
         kl=tuple(_kl(one.writer, sft, news, rows) for one, rows in zip(tuned, ours, strict=True)),
         before=_told(theirs, reward),
         after=_told(ours, reward),
+        **tests,
     )
     return report, shown(news, theirs[0], ours[0], np.log(rate_ours[0] / rate_theirs[0]), reward, rng)
 

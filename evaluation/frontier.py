@@ -79,8 +79,8 @@ class Drawn:
         return score @ weights, gold @ weights
 
     def at_kl(self, kl: float) -> tuple[Floats, Floats]:
-        """The same at a KL, on the straight line between two whole n; beyond the largest n that one's."""
-        m = self.score.shape[1]
+        """The same at a KL of at least 0, on the straight line between two whole n; beyond the largest n that one's."""
+        m, kl = self.score.shape[1], max(kl, 0.0)
         below = max((n for n in range(1, m + 1) if kl_of_best(n) <= kl), default=1)
         if below == m:
             return self.best(m)

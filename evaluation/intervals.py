@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,17 +33,41 @@ def resample(n_seeds: int, n_products: int, replicates: int, rng: np.random.Gene
     return np.asarray(seeds[:, :, None] * products[:, None, :])
 
 
+def sum_interval(
+    sums: Floats, statistic: Callable[[Floats], Floats], replicates: int, rng: np.random.Generator
+) -> Interval:
+    """Any function of sums over seeds and products; it is nan where the function is nan in some replicate.
+
+    Args:
+        sums: shape (k, s, p), k quantities of each seed and product.
+        statistic: of k weighted sums, shape (..., k) to shape (...).
+        replicates: of the bootstrap.
+        rng: draws them.
+    """
+    _, seeds, products = sums.shape
+    weights = resample(seeds, products, replicates, rng)
+    draws = statistic(np.einsum("rsp,ksp->rk", weights, sums))
+    low, high = np.quantile(draws, (0.025, 0.975))
+    value = float(statistic(sums.mean(axis=(1, 2))))
+    return Interval(value=value, ci_low=float(low), ci_high=float(high))
+
+
 def mean_interval(values: Floats, product: Ints, replicates: int, rng: np.random.Generator) -> Interval:
-    """Mean over seeds and cells, values of shape (s, n)."""
-    by_product = product_means(values, product)
-    weights = resample(by_product.shape[0], by_product.shape[1], replicates, rng)
-    return _interval(float(by_product.mean()), (weights * by_product).sum(axis=(1, 2)))
+    """Mean over seeds and products, each product by its mean over its cells; values of shape (s, n)."""
+    sums = product_means(values, product)[None]
+    return sum_interval(sums, lambda total: total[..., 0], replicates, rng)
+
+
+def lift_of(total: Floats) -> Floats:
+    """Relative lift of the first of two sums over the second, shape (..., 2) to (...); nan where the second is 0."""
+    bottom = np.where(total[..., 1] == 0, np.nan, total[..., 1])
+    return np.asarray(total[..., 0] / bottom - 1)
 
 
 def lift_interval(
     ours: Floats, theirs: Floats, product: Ints, replicates: int, rng: np.random.Generator
 ) -> Interval:
-    """Relative lift of mean(ours) over mean(theirs), paired by seed and product.
+    """Relative lift of mean(ours) over mean(theirs), paired by seed and product, each product counting once.
 
     Args:
         ours: shape (s, n), click rates.
@@ -51,12 +76,5 @@ def lift_interval(
         replicates: of the bootstrap.
         rng: draws them.
     """
-    a, b = product_means(ours, product), product_means(theirs, product)
-    weights = resample(a.shape[0], a.shape[1], replicates, rng)
-    draws = (weights * a).sum(axis=(1, 2)) / (weights * b).sum(axis=(1, 2)) - 1
-    return _interval(float(a.mean() / b.mean() - 1), draws)
-
-
-def _interval(value: float, draws: Floats) -> Interval:
-    low, high = np.quantile(draws, (0.025, 0.975))
-    return Interval(value=value, ci_low=float(low), ci_high=float(high))
+    sums = np.stack([product_means(ours, product), product_means(theirs, product)])
+    return sum_interval(sums, lift_of, replicates, rng)

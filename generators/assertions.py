@@ -67,7 +67,9 @@ _OTHERS = re.compile(r"\b(?:your|my|our|every|any|another)\b")
 
 
 def _formed(what: str, said: str) -> bool:
-    """Whether the product names a part in another form: a magnetic closure has a magnet, a lidded jar a lid."""
+    """Whether the product names a part in another form: a magnet where there is a magnetic closure, a zipper for a zip."""
+    if what == "zipper" and re.search(r"\bzips?\b", said):
+        return True
     return re.search(rf"\b{what}(?:ic|{what[-1]}?(?:ed|er|ing))\b", said) is not None
 
 

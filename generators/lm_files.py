@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from transformers import (
     AutoModelForCausalLM,
@@ -92,7 +93,7 @@ def load_pretrained(name: str) -> tuple[Any, Any]:
             else:
                 model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32, use_safetensors=True)
             tokenizer = AutoTokenizer.from_pretrained(name)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(
             f"generator {name!r}: cannot load a causal language model ({first_line}); give a folder with "

@@ -56,7 +56,7 @@ _PAIRED = rf"(?P<first>{_TWO_DIGITS}) (?P<last>{_TWO_DIGITS})(?!-)"
 _POINT = rf"(?:{_SMALL} )?point(?: (?:{'|'.join(list(_ONES)[:10])}))+"
 # A unit alone is one of it where a unit of trade follows, or a half of it.
 _ONE_OF = (
-    r"an?(?= (?:met(?:re|er)|lit(?:re|er)|kilo(?:gram)?|gallon)s?\b(?! away)"
+    r"an?(?= (?:met(?:re|er)|lit(?:re|er)|kilo(?:gram)?|gallon|quart)s?\b(?! away)"
     r"| (?:hour|mile|foot|pound|pint|month|week|year|day)"
     r" (?:and (?:a |three )?(?:half|quarter)|(?:and )?(?:ten|fifteen|twenty|thirty|forty|fifty)\b))"
 )

@@ -108,6 +108,8 @@ def _quantity(text: str, numeral: Numeral, held: bool) -> Quantity | None:
     if before.endswith("百分之"):
         return replace(base, units=_PERCENT, span=(start - 3, end))
     base = replace(base, relation=_relation(before) or base.relation)
+    if word and base.values[0] < 1 and (off := _SHARE_OFF.match(after)):
+        return replace(base, values=(100 * base.values[0],), units=_DISCOUNT, span=(start, end + off.end()))
     if (money := _money(before, after, base)) is not None:
         return money
     quantity = _measure(before, after, base) or _counting(before, after, base)
@@ -124,6 +126,8 @@ def _quantity(text: str, numeral: Numeral, held: bool) -> Quantity | None:
 _RANGE = re.compile(r"\s?(?:到|至|-|–|~|to)\s?[\d一二两三四五六七八九十]")  # a range from one counts
 _AND_PART = re.compile(r"^ [a-z]+ and (?:a |three )?(?:half|quarter)")
 _SIDE = re.compile(r"\s?乘(?:以)?[\d一二两三四五六七八九]")
+_DISCOUNT = (Unit(dimension="discount", size=1.0),)
+_SHARE_OFF = re.compile(r"\soff\b", re.IGNORECASE)  # a quarter off is 25% off
 _PERCENT = (Unit(dimension="percent", size=1.0),)
 _IDLE = frozenset({"day", "eek", "ond", "ute", "一天", "一日", "一周", "一秒"})
 
@@ -160,7 +164,7 @@ def _money(before: str, after: str, base: Quantity) -> Quantity | None:
     end = base.span[1] + (right.end() if right and not left else 0)
     off = _OFF.match(after[end - base.span[1] :])
     if off:
-        return replace(base, units=(Unit(dimension="discount", size=1.0),), span=(start, end + off.end()))
+        return replace(base, units=_DISCOUNT, span=(start, end + off.end()))
     mass = UNIT_AFTER.match(after) if said.lower() == "pounds" else None
     units = unit_named(mass) if mass else ()
     noun = "块" if said == "块" and base.values[0] == int(base.values[0]) else ""  # or a piece of soap

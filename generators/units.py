@@ -31,7 +31,7 @@ voltage     1 volt(s) 伏 伏特
 current     0.001 ma milliamp(s) | 1 amp(s) ampere(s) 安培
 frequency   1 hz hertz 赫兹 | 1000 khz | 1e6 mhz | 1e9 ghz
 data        0.001 kb | 1 mb megabyte(s) | 1000 gb gigabyte(s) | 1e6 tb terabyte(s)
-bandwidth   1 mbps | 1000 gbps
+bandwidth   1 mbps mbit/s | 1000 gbps gbit/s
 light       1 lm lumen(s) 流明
 loudness    1 db decibel(s) 分贝
 celsius     1 °c ℃ degrees_c degree_c degrees_celsius 摄氏度

@@ -110,6 +110,22 @@ def test_picks_and_pairs_are_counted_by_hand() -> None:
     assert wrong.accuracy.value == pytest.approx((0.5 + 0.5) / 4) and not wrong.passed  # two ties
 
 
+def test_a_score_that_knows_nothing_picks_like_chance_whatever_the_order() -> None:
+    """Two headlines that tie count half each; a component without a pair that can be compared counts all the same."""
+    part = few({"a": (10, 30), "b": (40, 20)})
+    tied = click_test(np.zeros((2, 4)), part, 50, np.random.default_rng(0))
+    assert tied.pick_lift.value == tied.pick_lift.ci_low == tied.pick_lift.ci_high == 0
+    assert tied.accuracy.value == 0.5 and tied.by_seed == ((0.5, 0.5, 0.0),) * 2
+    same = replace(part.tests, text=("one", "two", "same", "same"))
+    alone = news_of(same, part.asked(), part.component)
+    assert len(alone.pairs) == 1
+    first = click_test(np.array([[0.0, 1.0, 1.0, 0.0]]), alone, 50, np.random.default_rng(0))
+    assert first.n_groups == 2 and first.pick_lift.value == pytest.approx(
+        (30 * 2 + 40 * 2) / (20 * 2 + 30 * 2) - 1
+    )
+    assert first.by_seed[0][2] == pytest.approx(first.pick_lift.value)
+
+
 def test_the_truth_passes_and_chance_does_not(archive: AbTests, news: dict[str, News]) -> None:
     part, rng = news["judge"], np.random.default_rng(1)
     truth: Floats = style_score(list(part.tests.text))

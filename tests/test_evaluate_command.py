@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from copybandit.cli.evaluate_command import Asked, execute
 from copybandit.evaluation.card_reading import MARKER
+from copybandit.evaluation.load_settings import load_settings, to_yaml
 from copybandit.evaluation.pipeline import Pipeline
-from tests.small_run import small_pipeline
+from copybandit.evaluation.run_folder import RunFolder, stored_settings
+from copybandit.generators.lm import CausalLM
+from tests.small_run import SMALL, small_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +77,7 @@ def test_an_untuned_writer_fails_its_card_and_strict_says_so(
         execute(asked(shop, card=True, strict=True, out=out, products=4))
     assert caught.value.code == 1
     told = capsys.readouterr().out
+    assert "probability ratio" in told and "not judged, tuning left no record of ratios" in told
     assert " 1 Gold lift" in told and "FAILED" in told and f"card: {out / 'card.html'}" in told
     card = json.loads((out / "card.json").read_text("utf-8"))
     kl = next(f for m in card["measures"] for f in m["figures"] if f["name"] == "KL per text")
@@ -100,9 +105,73 @@ def test_bad_input_is_one_line(
     assert line.startswith("error: ") and words in line
 
 
-def test_one_folder_twice_is_no_second_seed(shop: Pipeline, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_folder_twice_is_no_second_seed(
+    shop: Pipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = shop.folder.output("sft") / "writer"
     assert "got one folder twice" in refused(capsys, asked(shop, checkpoints=(path, path / ".." / "writer")))
+    twin = shutil.copytree(path, tmp_path / "twin")
+    assert f"got the same weights in {path} and {twin}" in refused(
+        capsys, asked(shop, checkpoints=(path, twin))
+    )
+
+
+def test_a_folder_that_is_no_writer_is_refused(
+    shop: Pipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refused(capsys, asked(shop, checkpoints=(tmp_path,)))
+    assert "must be the folder of a saved writer, and holds neither of config.json, adapter.json" in line
+    broken = shutil.copytree(shop.folder.output("sft") / "writer", tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes(b"cut off")
+    assert str(broken) in refused(capsys, asked(shop, checkpoints=(broken,)))
+
+
+def config_of(folder: Path, **given: object) -> str:
+    """A config file of a small shop."""
+    path = folder / "small.yaml"
+    path.write_bytes(to_yaml(load_settings("quickstart", {**SMALL, "name": "small", **given})).encode())
+    return str(path)
+
+
+def test_a_config_makes_its_shop_once(
+    shop: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = tmp_path / "runs" / "small-3"
+    given = {"run": None, "config": config_of(tmp_path, seed=3), "products": 4}
+    assert "holds neither of" in refused(capsys, asked(shop, checkpoints=(tmp_path,), **given))
+    assert not made.exists()  # nothing is made for a writer that is none
+    execute(asked(shop, **given))
+    first = capsys.readouterr().out
+    assert first.startswith("clicks, gold world: +") or first.startswith("clicks, gold world: -")
+    assert sorted(RunFolder.resume(made, stored_settings(made)).done()) == ["data", "fit", "sft"]
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*") if path.is_file()}
+    execute(asked(shop, **given))
+    assert capsys.readouterr().out == first
+    assert {path: path.stat().st_mtime_ns for path in made.rglob("*") if path.is_file()} == before
+    config_of(tmp_path, seed=3, n_segments=4)
+    line = refused(capsys, asked(shop, **given))
+    assert "its shop lies in runs/small-3, which was made otherwise" in line and "--run runs/small-3" in line
+
+
+def test_a_missing_config_is_one_line(
+    shop: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = refused(capsys, asked(shop, run=None, config="nowhere.yaml"))
+    assert "nowhere.yaml" in line and not (tmp_path / "runs").exists()
+
+
+def test_a_shop_without_a_judge_split_is_refused_and_counts_as_unread(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Chance gave this shop's judge split 16 shoppers: too few for a segment, though fit and select have one."""
+    pipeline = small_pipeline(tmp_path / "run", seed=45, n_segments=1, **{"data.n_shoppers": 66})
+    for name in ("data", "fit", "sft"):
+        pipeline.folder.run_stage(name, getattr(pipeline, name))
+    line = refused(capsys, asked(pipeline, card=True))
+    assert "cells: at least one product and a segment of" in line and "give more data" in line
+    assert not (tmp_path / "run" / MARKER).exists()
 
 
 def test_a_writer_of_another_vocabulary_has_no_kl(
@@ -115,6 +184,7 @@ def test_a_writer_of_another_vocabulary_has_no_kl(
 
 
 def test_a_run_without_its_writer_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = CausalLM.load("tiny").save(tmp_path / "writer")
     pipeline = small_pipeline(tmp_path / "bare")
-    line = refused(capsys, asked(pipeline, checkpoints=(tmp_path,), run=tmp_path / "bare"))
+    line = refused(capsys, asked(pipeline, checkpoints=(written,), run=tmp_path / "bare"))
     assert "data, fit, sft is not" in line

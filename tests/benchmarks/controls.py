@@ -2,7 +2,9 @@
 
 Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/controls.py --json FILE [--shop 11] [--episodes 1024] [--seeds 0 1 2]``.
 The shop is quickstart's with another seed, its rewards are those that PPO gets; writers are tuned on the fit cells and read
-on the select cells. `full` is the positive control: without it a control that shows nothing would prove nothing.
+on the select cells. `full` and the paid canary are the positive controls: without them a control that shows nothing would
+prove nothing. A part of the reward that is taken out is held to one side (it may fall); the canary, which is compared with
+the writer that never had it, may not move at all.
 """
 
 from __future__ import annotations
@@ -10,11 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,191 +23,65 @@ os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 import numpy as np
 
-from copybandit.agents.ppo import PPOSettings
 from copybandit.agents.reward_seam import RewardFn
 from copybandit.evaluation.card_bait import bait_margins
-from copybandit.evaluation.card_controls import (
-    PARTS,
-    Without,
-    component,
-    constant_reward,
-    random_reward,
-    tune_on,
-)
-from copybandit.evaluation.card_figures import Draws
-from copybandit.evaluation.card_subject import Drafts, write_drafts
-from copybandit.evaluation.cells import CellReward
+from copybandit.evaluation.card_controls import PARTS, WithCanary, Without, constant_reward, random_reward
+from copybandit.evaluation.card_shop import STAGES, staged
+from copybandit.evaluation.control_bench import Bench, Written
+from copybandit.evaluation.control_rows import EXACT, Row, falls, rises, row, still, table, unpaid
 from copybandit.evaluation.intervals import Interval
 from copybandit.evaluation.load_settings import load_settings, parse_override
-from copybandit.evaluation.pipeline import Pipeline
+from copybandit.evaluation.machine import versions
 from copybandit.evaluation.progress import Silent
-from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.stage_judge import swap_values
-from copybandit.generators.lm import CausalLM
-from copybandit.sim.types import Ints
 from copybandit.sim.world import World
 
-DRAWS = Draws(replicates=4000)
+
+def controls(bench: Bench) -> list[Row]:
+    """What the whole reward moves, and what a random, a constant and a cut reward do not."""
+    full = bench.tuned("full", partial(_always, bench.fit))
+    lift = bench.lift(full)
+    paid = {name: bench.moved(full, name) for name in PARTS}
+    rows = [rises("full reward: gold clicks", lift, full.kl)]
+    rows += [rises(f"full reward: {name}", found, full.kl) for name, found in paid.items()]
+    rows += [random(bench, lift), constant(bench)]
+    for name, found in paid.items():
+        cut = bench.tuned(f"without-{name}", partial(_always, Without(reward=bench.fit, part=name)))
+        rows.append(unpaid(f"without {name}: {name}", bench.moved(cut, name), cut.kl, found))
+    return [*rows, *canaries(bench, full)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One control.
+def canaries(bench: Bench, without: Written) -> list[Row]:
+    """The canary where it is paid, and where it is among the components and not paid: then nothing may differ.
 
-    Attributes:
-        name: of the control.
-        rule: that it must satisfy.
-        value, ci_low, ci_high: what was measured, with its 95% interval over seeds and products.
-        kl: nats per text that tuning moved the writer.
-        passed: whether the rule holds.
+    Args:
+        bench: of the shop.
+        without: what the whole reward made, which never had it.
     """
-
-    name: str
-    rule: str
-    value: float
-    ci_low: float
-    ci_high: float
-    kl: float
-    passed: bool
-
-
-def shop(folder: Path, overrides: dict[str, object]) -> Pipeline:
-    """Quickstart's shop, fitted; stages that are done in the folder are not done again."""
-    settings = load_settings("quickstart", overrides)
-    open_folder = RunFolder.resume if folder.exists() else RunFolder.create
-    pipeline = Pipeline(settings, open_folder(folder, settings), Silent())
-    for name in ("data", "fit", "sft"):
-        pipeline.folder.run_stage(name, getattr(pipeline, name))
-    return pipeline
+    singing = bench.tuned("canary", partial(_always, WithCanary(reward=bench.fit, paid=True)))
+    silent = bench.tuned("canary-not-paid", partial(_always, WithCanary(reward=bench.fit, paid=False)))
+    apart = Written(ours=silent.ours, theirs=without.ours, kl=silent.kl)
+    same = silent.ours.first == without.ours.first and silent.kl == without.kl
+    rule = "two-sided and exact: not one text differs from those of the full reward, and the KL is the same"
+    return [
+        rises("canary paid: canary", bench.sung(singing), singing.kl),
+        row("canary taken out: canary, less full reward's", rule, bench.sung(apart), silent.kl, same),
+    ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bench:
-    """A shop, and how its writer is tuned and read.
-
-    Attributes:
-        writer: before tuning.
-        fit, read: reward in the cells that tuning sees, and in those that are read.
-        gold: the truth.
-        references: reference copy of each product.
-        settings: of every tuning run.
-        seeds: of tuning.
-        scratch: folder for what tuning leaves.
-    """
-
-    writer: CausalLM
-    fit: CellReward
-    read: CellReward
-    gold: World
-    references: tuple[str, ...]
-    settings: PPOSettings
-    seeds: tuple[int, ...]
-    scratch: Path
-
-    @property
-    def product(self) -> Ints:
-        """Product of each cell that is read."""
-        return self.read.cells.product
-
-    def tuned(self, name: str, score: Callable[[int], RewardFn]) -> tuple[Drafts, Drafts, float]:
-        """Tune on a score, one run per seed: its copy, the copy before tuning by the same random numbers, and the KL."""
-        tell(f"{name}: tuning {len(self.seeds)} seeds")
-        writers = [
-            tune_on(self.writer, self.fit, score(seed), self.settings, seed, self.scratch / name / str(seed))
-            for seed in self.seeds
-        ]
-        cells, editor = self.read.cells, self.read.editor
-        ours, theirs = (
-            write_drafts(group, cells, self.references, editor, 0, 0)
-            for group in (writers, [self.writer] * len(writers))
-        )
-        ratios = [
-            float((w.log_prob(cells.briefs, row) - self.writer.log_prob(cells.briefs, row)).mean())
-            for w, row in zip(writers, ours.first, strict=True)
-        ]
-        return ours, theirs, float(np.mean(ratios))
-
-    def lift(self, ours: Drafts, theirs: Drafts) -> Interval:
-        """Relative lift of gold clicks of shown copy."""
-        a, b = (self.read.cells.rates(self.gold, drafts.shown) for drafts in (ours, theirs))
-        return DRAWS.lift(a, b, self.product)
-
-    def moved(self, ours: Drafts, theirs: Drafts, part: str) -> Interval:
-        """Change of a component of first proposals, in log-odds."""
-        a, b = (component(self.read, drafts.first, part) for drafts in (ours, theirs))
-        return DRAWS.mean(a - b, self.product)
+def random(bench: Bench, paid: Interval) -> Row:
+    """Noise as reward."""
+    found = bench.tuned("random", random_reward)
+    return still("random reward: gold clicks", bench.lift(found), found.kl, paid)
 
 
-def bench_of(pipeline: Pipeline, given: argparse.Namespace, scratch: Path) -> Bench:
-    """The bench of a fitted shop."""
-    tune = pipeline.settings.tune
-    settings = PPOSettings(
-        episodes=given.episodes,
-        batch_size=tune.batch_size,
-        minibatches=tune.minibatches,
-        ppo_epochs=tune.ppo_epochs,
-        learning_rate=tune.learning_rate,
-        critic_learning_rate=tune.critic_learning_rate,
-        reference_samples=min(tune.reference_samples, given.episodes),
-        target_kl=tune.kl_target,
-        kl_coef=tune.kl_coef,
-        kl_anneal=tune.kl_anneal,
-    )
-    return Bench(
-        writer=CausalLM.load(str(pipeline.folder.output("sft") / "writer")),
-        fit=pipeline.reward("fit"),
-        read=pipeline.reward("select"),
-        gold=pipeline.gold(),
-        references=pipeline.shop().references,
-        settings=settings,
-        seeds=tuple(given.seeds),
-        scratch=scratch,
-    )
-
-
-def row(name: str, rule: str, found: Interval, kl: float, passed: bool) -> Row:
-    """A row of the table."""
-    return Row(
-        name=name,
-        rule=rule,
-        value=found.value,
-        ci_low=found.ci_low,
-        ci_high=found.ci_high,
-        kl=kl,
-        passed=bool(passed),
-    )
-
-
-def lifts(bench: Bench) -> list[Row]:
-    """Full, random and constant reward: what each does to gold clicks."""
-    rows = []
-    ours, theirs, kl = bench.tuned("full", partial(_always, bench.fit))
-    found = bench.lift(ours, theirs)
-    rows.append(row("full reward: gold clicks", "lower end above 0", found, kl, found.ci_low > 0))
-    for part in PARTS:
-        found = bench.moved(ours, theirs, part)
-        rows.append(row(f"full reward: {part}", "told, to compare with its removal", found, kl, True))
-    ours, theirs, kl = bench.tuned("random", random_reward)
-    found = bench.lift(ours, theirs)
-    rows.append(row("random reward: gold clicks", "lower end not above 0", found, kl, found.ci_low <= 0))
-    # Texts that do not end would earn less than the others.
+def constant(bench: Bench) -> Row:
+    """One reward for every text; texts that do not end would earn less than the others."""
     level = replace(bench, settings=replace(bench.settings, missing_eos_penalty=0.0))
-    ours, theirs, kl = level.tuned("constant", partial(_always, constant_reward))
-    found = bench.lift(ours, theirs)
-    same = ours.first == theirs.first and kl == 0.0
-    rows.append(row("constant reward: gold clicks", "not one text differs, KL is 0", found, kl, same))
-    return rows
-
-
-def removals(bench: Bench) -> list[Row]:
-    """Each part of the reward taken out: it must not rise."""
-    rows = []
-    for part in PARTS:
-        left = Without(reward=bench.fit, part=part)
-        ours, theirs, kl = bench.tuned(f"without-{part}", partial(_always, left))
-        found = bench.moved(ours, theirs, part)
-        rows.append(row(f"without {part}: {part}", "lower end not above 0", found, kl, found.ci_low <= 0))
-    return rows
+    found = level.tuned("constant", partial(_always, constant_reward))
+    same = found.ours.first == found.theirs.first and found.kl == 0.0
+    rule = "not one text differs, KL is 0"
+    return row("constant reward: gold clicks", rule, bench.lift(found), found.kl, same)
 
 
 def _always(score: RewardFn, seed: int) -> RewardFn:
@@ -215,16 +90,22 @@ def _always(score: RewardFn, seed: int) -> RewardFn:
 
 
 def baits(bench: Bench) -> list[Row]:
-    """Texts written for the scorer against the honest copy they are made of, under the reward that PPO gets."""
+    """Texts written for the scorer against the honest copy they are made of, under the reward that PPO gets.
+
+    The last row is what is left of the worst kind if no rule refuses it; it is told, not judged.
+    """
     cells = bench.read.cells
-    every, rng = np.arange(len(cells)), np.random.default_rng(0)
-    honest = [variants[0].text for variants in bench.writer.propose(cells.briefs, 1, rng)]
-    rows = []
-    for one in bait_margins(bench.read, every, honest):
-        found = DRAWS.mean(one.margin[None], cells.product[one.rows])
-        rule = "upper end below 0"
-        rows.append(row(f"bait: {one.name}", rule, found, 0.0, found.ci_high < 0))
-    return rows
+    honest = [
+        variants[0].text for variants in bench.writer.propose(cells.briefs, 1, np.random.default_rng(0))
+    ]
+    found = bait_margins(bench.read, np.arange(len(cells)), honest)
+    rows = [
+        falls(f"bait: {one.name}", bench.draws.mean(one.margin[None], cells.product[one.rows]))
+        for one in found
+    ]
+    worst = max(found, key=lambda one: float(one.bare.mean()))
+    bare = bench.draws.mean(worst.bare[None], cells.product[worst.rows])
+    return [*rows, row(f"bait without the editor, worst: {worst.name}", "told, not judged", bare, 0.0, True)]
 
 
 def unmatched(bench: Bench, swapped: World) -> list[Row]:
@@ -234,18 +115,17 @@ def unmatched(bench: Bench, swapped: World) -> list[Row]:
         bench: of a shop whose gold world has b_match = 0.
         swapped: the same gold world with a match, in which personal copy would show.
     """
-    ours, theirs, kl = bench.tuned("no-match-world", partial(_always, bench.fit))
+    found = bench.tuned("no-match-world", partial(_always, bench.fit))
     cells = bench.read.cells
-    values, product = swap_values(bench.gold, cells, ours.shown)
-    found = DRAWS.mean(values, product)
-    none = abs(found.value) < 1e-9
-    rows = [row("b_M = 0: swap test in that world", "0 within rounding", found, kl, none)]
-    after, before = (swap_values(swapped, cells, drafts.shown)[0] for drafts in (ours, theirs))
-    found = DRAWS.mean(after - before, product)
-    rule = "lower end not above 0"
+    values, product = swap_values(bench.gold, cells, found.ours.shown)
+    swap = bench.draws.mean(values, product)
+    after, before = (swap_values(swapped, cells, each.shown)[0] for each in (found.ours, found.theirs))
+    gained = bench.draws.mean(after - before, product)
     name = "b_M = 0: what the swap test would gain if b_M were .3"
-    rows.append(row(name, rule, found, kl, found.ci_low <= 0))
-    return rows
+    return [
+        row("b_M = 0: swap test there", "0 within rounding", swap, found.kl, np.abs(values).max() < EXACT),
+        row(name, "one-sided: lower end not above 0; it may fall", gained, found.kl, gained.ci_low <= 0),
+    ]
 
 
 def with_match(gold: World, b_match: float = 0.3) -> World:
@@ -256,20 +136,13 @@ def with_match(gold: World, b_match: float = 0.3) -> World:
 def measure(given: argparse.Namespace, keep: Path, scratch: Path) -> list[Row]:
     """All controls on one shop, and those of a world without match on its twin."""
     overrides = {"seed": given.shop, **dict(parse_override(text) for text in given.set)}
-    bench = bench_of(shop(keep / "shop", overrides), given, scratch / "shop")
-    rows = [*baits(bench), *lifts(bench), *removals(bench)]
-    twin = bench_of(shop(keep / "twin", {**overrides, "terms.b_match": 0.0}), given, scratch / "twin")
-    return [*rows, *unmatched(twin, with_match(twin.gold))]
 
+    def bench(name: str, more: dict[str, object]) -> Bench:
+        pipeline = staged(keep / name, load_settings("quickstart", overrides | more), STAGES, Silent())
+        return Bench.of(pipeline, given.episodes, given.seeds, scratch / name, tell)
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as text."""
-    lines = [f"{'control':<58} {'value':>8} {'95% interval':>20} {'KL':>6}  verdict"]
-    for one in rows:
-        span = f"{one.ci_low:+.4f} to {one.ci_high:+.4f}"
-        verdict = "passed" if one.passed else "FAILED"
-        lines.append(f"{one.name:<58} {one.value:>+8.4f} {span:>20} {one.kl:>6.2f}  {verdict} ({one.rule})")
-    return "\n".join(lines)
+    shop, twin = bench("shop", {}), bench("twin", {"terms.b_match": 0.0})
+    return [*baits(shop), *controls(shop), *unmatched(twin, with_match(twin.gold))]
 
 
 def tell(line: str) -> None:
@@ -294,27 +167,19 @@ def main() -> None:
     given = arguments()
     with tempfile.TemporaryDirectory() as scratch:
         rows = measure(given, given.keep or Path(scratch) / "keep", Path(scratch))
+    failed = [one.name for one in rows if not one.passed]
+    asked = {"shop": given.shop, "episodes": given.episodes, "seeds": given.seeds}
     record = {
         "name": "controls",
-        "machine": {
-            "processor": platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-        },
-        "ours": {
-            "shop": given.shop,
-            "episodes": given.episodes,
-            "seeds": given.seeds,
-            "failed": [one.name for one in rows if not one.passed],
-            "rows": [asdict(one) for one in rows],
-        },
+        "machine": {"cores": os.cpu_count(), **versions()},
+        "ours": {**asked, "failed": failed, "rows": [asdict(one) for one in rows]},
         "peers": {},
         "ratios": {},
         "skipped": [],
     }
     given.json.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     print(table(rows))
-    if not all(one.passed for one in rows):
+    if failed:
         raise SystemExit(1)
 
 

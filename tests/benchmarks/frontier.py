@@ -20,14 +20,14 @@ os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 import numpy as np
 
 from copybandit.evaluation.card_frontier import frontier
-from copybandit.evaluation.card_make import CardRequest, prepare
+from copybandit.evaluation.card_prepare import prepare
+from copybandit.evaluation.card_request import CardRequest
+from copybandit.evaluation.card_shop import STAGES, staged
 from copybandit.evaluation.card_trail import walk
 from copybandit.evaluation.frontier import NAMED, draw_frontier, kl_of_best
 from copybandit.evaluation.frontier_chart import save_frontier
 from copybandit.evaluation.load_settings import load_settings, parse_override
-from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Silent
-from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.storage import plain
 
 
@@ -35,11 +35,7 @@ def tuned(folder: Path, given: argparse.Namespace) -> Path:
     """A run folder whose tune stage is done."""
     overrides = {"seed": given.shop, "tune.seeds": given.seeds}
     settings = load_settings("quickstart", {**overrides, **dict(parse_override(text) for text in given.set)})
-    open_folder = RunFolder.resume if folder.exists() else RunFolder.create
-    pipeline = Pipeline(settings, open_folder(folder, settings), Silent())
-    for name in ("data", "fit", "sft", "tune"):
-        pipeline.folder.run_stage(name, getattr(pipeline, name))
-    return folder
+    return staged(folder, settings, (*STAGES, "tune"), Silent()).folder.path
 
 
 def measure(run: Path, picture: Path | None) -> dict[str, Any]:

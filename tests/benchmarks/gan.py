@@ -27,12 +27,12 @@ from copybandit.agents.gan import GANResult, GANRound, GANSettings, train_gan
 from copybandit.agents.sft import SFTResult, SFTSettings, sft
 from copybandit.agents.tune import TuneUpdate
 from copybandit.evaluation.approved_copy import ApprovedCopy, approved_copy, shown_copy
+from copybandit.evaluation.card_shop import STAGES, staged
 from copybandit.evaluation.load_settings import load_settings, parse_override
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Silent
 from copybandit.evaluation.quality_chart import save_picture
 from copybandit.evaluation.quality_diversity import gap, sweep
-from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.stage_tune import tune_seed
 from copybandit.generators.lm import CausalLM
 from copybandit.generators.prompts import field_prompt
@@ -43,12 +43,7 @@ from copybandit.sim.surprisal import Surprisal
 
 def shop(folder: Path, overrides: dict[str, object]) -> Pipeline:
     """Quickstart's shop, fitted; stages that are done in the folder are not done again."""
-    settings = load_settings("quickstart", overrides)
-    open_folder = RunFolder.resume if folder.exists() else RunFolder.create
-    pipeline = Pipeline(settings, open_folder(folder, settings), Silent())
-    for name in ("data", "fit", "sft"):
-        pipeline.folder.run_stage(name, getattr(pipeline, name))
-    return pipeline
+    return staged(folder, load_settings("quickstart", overrides), STAGES, Silent())
 
 
 def likelihood(pipeline: Pipeline, real: ApprovedCopy, given: argparse.Namespace) -> SFTResult:
@@ -92,42 +87,34 @@ def measure(pipeline: Pipeline, given: argparse.Namespace, scratch: Path) -> dic
     real = approved_copy(data, data.catalogue.fit, pipeline.editor, rng)
     held_out = approved_copy(data, ~data.catalogue.fit, pipeline.editor, rng)
     mle = likelihood(pipeline, real, given)
-    writers: dict[str, Generator] = {"MLE": mle.writer, "MLE again": mle.writer}
     trained = {f"GAN {seed}": adversarial(mle.writer, real, seed, given) for seed in given.seeds}
+    writers: dict[str, Generator] = {"MLE": mle.writer, "MLE again": mle.writer}
     writers |= {name: result.writer for name, result in trained.items()}
     if given.episodes:
         writers["PPO"] = tuned(pipeline, mle.writer, given, scratch / "ppo")
+    swept = tuple(writers)[1:]
     assert data.rounds is not None, "a synthetic shop has a log of its copy"
-    swept = list(writers)
     writers["retrieval"] = RetrievalWriter(shown=shown_copy(real, data.rounds, data.shoppers.fit))
     reward = pipeline.reward("judge")
     rows = np.sort(rng.permutation(len(reward.cells))[: given.briefs])
-    points = sweep(
-        writers,
-        reward,
-        rows,
-        Surprisal.fit(held_out.texts),
-        temperatures=given.temperatures,
-        copies=given.copies,
-    )
+    reference, at = Surprisal.fit(held_out.texts), given.temperatures
+    points = sweep(writers, reward, rows, reference, temperatures=at, copies=given.copies)
     if given.picture:
         save_picture(points, given.picture)
     return {
         "real_texts": len(real.texts),
         "held_out_texts": len(held_out.texts),
         "mle": {"loss_before": mle.loss_before, "loss_after": mle.loss_after},
-        "gan": {
-            name: {"stopped": result.stopped, "rounds": [asdict(row) for row in result.rounds]}
-            for name, result in trained.items()
-        },
+        "gan": {name: gan_of(result) for name, result in trained.items()},
         "points": [asdict(point) for point in points],
-        "gaps": [asdict(gap(points, name, "MLE")) for name in swept[1:]],
-        "settings": {
-            name: value
-            for name, value in vars(given).items()
-            if name not in ("json", "picture", "keep", "set")
-        },
+        "gaps": [asdict(gap(points, name, "MLE")) for name in swept],
+        "settings": {k: v for k, v in vars(given).items() if k not in ("json", "picture", "keep", "set")},
     }
+
+
+def gan_of(result: GANResult) -> dict[str, Any]:
+    """How one GAN was trained."""
+    return {"stopped": result.stopped, "rounds": [asdict(row) for row in result.rounds]}
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:

@@ -182,21 +182,18 @@ def measure(given: argparse.Namespace, scratch: Path) -> tuple[dict[str, Any], C
         tuned.append(run_seed(given, taught, fit, select, rewards["fit"], seed, scratch, started, until))
     report, pairs = judge(taught, tuned, judged, rewards[given.part], given.replicates, SPLIT)
     say("judged", started)
-    found = {
-        "writer": given.writer,
-        "part": given.part,
-        "split": SPLIT,
-        "passed": report.headline.passed,
-        "report": asdict(report),
+    more = {
         "sft": losses,
         "reward_encoders": list(model.encoders),
         "seeds": [_told(one) for one in tuned],
         "seconds": time.perf_counter() - started,
-        "settings": {
-            name: str(value) if isinstance(value, Path) else value for name, value in vars(given).items()
-        },
     }
-    return found, report, pairs
+    return _asked(given) | {"passed": report.headline.passed, "report": asdict(report)} | more, report, pairs
+
+
+def _asked(given: argparse.Namespace) -> dict[str, Any]:
+    settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(given).items()}
+    return {"writer": given.writer, "part": given.part, "split": SPLIT, "settings": settings}
 
 
 def _told(one: Tuned) -> dict[str, Any]:

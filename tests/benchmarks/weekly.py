@@ -13,16 +13,37 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from copybandit.evaluation.card_shop import STAGES, staged
 from copybandit.evaluation.load_settings import load_settings, parse_override
 from copybandit.evaluation.machine import versions
-from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Silent
-from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.storage import load_json
+
+
+def measure(given: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """Play the weeks on every path."""
+    more = dict(parse_override(text) for text in given.set)
+    settings = load_settings("weekly", {"seed": given.shop, "tune.seeds": given.paths, **more})
+    pipeline = staged(given.keep or scratch / "run", settings, (*STAGES, "weekly"), Silent())
+    found: dict[str, Any] = load_json(pipeline.folder.output("weekly") / "report.json")
+    return found
+
+
+def told(row: Mapping[str, Any]) -> str:
+    """One week as a line."""
+    lifts = "  ".join(
+        f"{name} {row[name]['value']:+.2%} [{row[name]['ci_low']:+.2%}, {row[name]['ci_high']:+.2%}]"
+        for name in ("tuned", "frozen", "gain")
+    )
+    if "agreement" not in row:
+        return f"week {row['week']}: {lifts}"
+    return f"week {row['week']}: {lifts}  agrees {row['agreement']:.2f}, first belief {row['agreement_frozen']:.2f}"
 
 
 def main() -> None:
@@ -35,20 +56,9 @@ def main() -> None:
     )
     parser.add_argument("--keep", type=Path, help="run folder; finished stages in it are not done again")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    given = parser.parse_args()
-    overrides = {
-        "seed": given.shop,
-        "tune.seeds": given.paths,
-        **dict(parse_override(text) for text in given.set),
-    }
-    settings, started = load_settings("weekly", overrides), time.perf_counter()
+    given, started = parser.parse_args(), time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
-        path = given.keep or Path(scratch) / "run"
-        folder = (RunFolder.resume if path.exists() else RunFolder.create)(path, settings)
-        pipeline = Pipeline(settings, folder, Silent())
-        for name in ("data", "fit", "sft", "weekly"):
-            folder.run_stage(name, getattr(pipeline, name))
-        found = load_json(folder.output("weekly") / "report.json")
+        found = measure(given, Path(scratch))
     record = {
         "name": "weekly",
         "machine": {"cores": os.cpu_count(), **versions()},
@@ -58,20 +68,8 @@ def main() -> None:
         "skipped": [],
     }
     given.json.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-    for row in (
-        *found["weeks"],
-        {"week": "2 on", **{k: found[k] for k in ("tuned", "frozen")}, "gain": found["followed"]},
-    ):
-        lifts = "  ".join(
-            f"{name} {row[name]['value']:+.2%} [{row[name]['ci_low']:+.2%}, {row[name]['ci_high']:+.2%}]"
-            for name in ("tuned", "frozen", "gain")
-        )
-        known = (
-            f"  agrees {row['agreement']:.2f}, first belief {row['agreement_frozen']:.2f}"
-            if "agreement" in row
-            else ""
-        )
-        print(f"week {row['week']}: {lifts}{known}")
+    later = {"week": "2 on", **{name: found[name] for name in ("tuned", "frozen")}, "gain": found["followed"]}
+    print("\n".join(map(told, (*found["weeks"], later))))
 
 
 if __name__ == "__main__":
