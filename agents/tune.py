@@ -33,11 +33,8 @@ if TYPE_CHECKING:
 
 Algorithm = Literal["ppo", "grpo", "dpo", "best-of-n", "gan"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
-REASONS = {
-    "episodes": "",
-    "on_update": "stopped by the caller",
-    "max_kl": "KL to the untuned writer passed max_kl",
-}
+STOPPED = "stopped by the caller"
+REASONS = {"episodes": "", "on_update": STOPPED, "max_kl": "KL to the untuned writer passed max_kl"}
 Settings = PPOSettings | GRPOSettings | DPOSettings | BestOfNSettings | GANTuneSettings
 
 
