@@ -72,5 +72,5 @@ class RewardScale:
 
 
 def reference_cells(prompts: int, n: int, rng: np.random.Generator) -> Ints:
-    """Which of the prompts reference texts are written for, shape (n,): in turn, in an order drawn at random."""
-    return np.asarray(rng.permutation(np.resize(np.arange(prompts), n)))
+    """Which of the prompts reference texts are written for, shape (n,): each equally often, but for one; which, is drawn."""
+    return np.resize(rng.permutation(prompts), n)

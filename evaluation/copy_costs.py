@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from copybandit.agents.reward_scale import reference_cells
 from copybandit.evaluation.patterns import sameness
 from copybandit.evaluation.settings import LimitSettings
 from copybandit.generators.prompts import field_prompt
@@ -104,7 +105,7 @@ class CopyCosts:
             return None
         if not briefs:
             raise DataError("limits: need briefs to measure the untuned writer on, got none; give cells")
-        asked = [briefs[row] for row in rng.permutation(np.resize(np.arange(len(briefs)), n))]
+        asked = [briefs[row] for row in reference_cells(len(briefs), n, rng)]
         texts = [variants[0].text for variants in writer.propose(asked, 1, rng)]
         found = traits(writer, asked, texts)
         return cls(

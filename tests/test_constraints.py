@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from copybandit.agents.constraints import DAMPING, FARTHEST, Constraint, constraints_for, penalty
 from copybandit.agents.ppo import PPOSettings, TuneResult, tune_ppo
+from copybandit.agents.reward_scale import reference_cells
 from copybandit.agents.reward_seam import Reward
 from copybandit.agents.tune import Task
 from copybandit.agents.tune import tune as tune_any
@@ -181,3 +182,15 @@ def test_a_cost_that_is_no_number_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="reward: length must be finite, got inf for prompt"):
         tune_ppo(tiny_writer(), PROMPTS, endless, PPOSettings(batch_size=8), 0, tmp_path)
+
+
+@given(st.integers(1, 30), st.integers(1, 90), st.integers(0, 10**6))
+def test_reference_texts_are_of_all_prompts_alike_and_of_the_last_as_soon_as_of_the_first(
+    prompts: int, n: int, seed: int
+) -> None:
+    cells = reference_cells(prompts, n, np.random.default_rng(seed))
+    count = np.bincount(cells, minlength=prompts)
+    assert len(cells) == n and len(count) == prompts and count.max() - count.min() <= 1
+    if n < prompts:
+        several = [reference_cells(prompts, n, np.random.default_rng([seed, k])) for k in range(600)]
+        assert any((prompts - 1) in row for row in several)
