@@ -29,7 +29,7 @@ class CardRequest:
         products: of the split, at most, evenly spaced; None reads all.
 
     Raises:
-        DataError: no checkpoint, one twice, an unknown part, or no product.
+        DataError: no checkpoint, one that is no writer, one twice, an unknown part, or no product.
     """
 
     checkpoints: tuple[Path, ...]
