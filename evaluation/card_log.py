@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from copybandit.evaluation.stage_tune import SELECT_CELLS
+from copybandit.evaluation.select_step import CELLS, SelectRow, best_step
 from copybandit.evaluation.storage import load_json
 from copybandit.sim.types import Floats
 
@@ -40,7 +40,7 @@ def read_logs(checkpoints: Sequence[Path], select_cells: int) -> tuple[SeedLog, 
         select_cells: cells of the split that chose the step.
     """
     found = [_records(path) for path in checkpoints]
-    asked = min(SELECT_CELLS, select_cells)
+    asked = min(CELLS, select_cells)
     return tuple(_log(records, asked) for records in found) if all(found) else ()
 
 
@@ -50,13 +50,13 @@ def _records(checkpoint: Path) -> list[Any]:
 
 
 def _log(records: Sequence[Any], asked: int) -> SeedLog:
-    steps = [row for record in records for row in record["select"]]
-    best = steps[max(range(len(steps)), key=lambda place: (steps[place]["reward"], place))]
+    steps = [SelectRow.read(row) for record in records for row in record["select"]]
+    best = best_step(steps)
     updates = [row for record in records for row in record["updates"]]
     way = [
         row["ratio"]
         for row in updates
-        if "ratio" in row and row["restart"] == best["restart"] and row["update"] <= best["update"]
+        if "ratio" in row and row["restart"] == best.restart and row["update"] <= best.update
     ]
     return SeedLog(
         ratios=np.array(way[-max(1, len(way) // LAST) :], np.float64),
