@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -268,7 +268,7 @@ def test_bfloat16_earns_what_single_precision_earns(rank: int | None, tmp_path: 
         kl_coef=0.02, lora_rank=rank,
     )  # fmt: skip
 
-    def earned(precision: str) -> float:
+    def earned(precision: Literal["float32", "bfloat16"]) -> float:
         rounded = replace(exact, precision=precision)
         runs = [
             [
