@@ -83,9 +83,13 @@ def priced(offered: Offers, price: float) -> tuple[float, ...]:
     for kind in range(len(EDIT_KINDS)):
         mine = np.flatnonzero(offered.kind == kind)
         order = mine[np.argsort(-offered.evidence[mine], kind="stable")]
+        evidence = offered.evidence[order]
         gain = np.cumsum(offered.worth[order] - price * offered.false[order])
+        gain[:-1][
+            evidence[:-1] == evidence[1:]
+        ] = -np.inf  # a threshold takes all that are equal to it, or none
         best = int(gain.argmax()) if len(gain) else 0
-        least.append(float(offered.evidence[order[best]]) if len(gain) and gain[best] > 0 else float("inf"))
+        least.append(float(evidence[best]) if len(gain) and gain[best] > 0 else float("inf"))
     return tuple(least)
 
 

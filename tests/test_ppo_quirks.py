@@ -129,7 +129,7 @@ def test_quirk_2_the_end_carries_loss(tmp_path: Path) -> None:
     def short(cells: Ints, texts: list[str]) -> Reward:
         return Reward(total=np.array([-float(len(text)) for text in texts]))
 
-    settings = changed(SMALL, episodes=32 * 20, batch_size=16, learning_rate=1e-2, kl_coef=0.0)
+    settings = changed(SMALL, episodes=48 * 20, batch_size=24, learning_rate=5e-3, kl_coef=0.0)
     updates = tune(tmp_path, settings, writer=tiny_writer(max_new_tokens=12), reward=short).updates
     assert updates[-1].ended > 0.9 > 0.3 > updates[0].ended
     assert updates[-1].length < 0.6 * updates[0].length

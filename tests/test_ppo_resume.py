@@ -74,9 +74,8 @@ def test_a_resumed_run_is_an_uninterrupted_one_bit_by_bit(lora_rank: int | None,
     assert resumed.reward_scale == whole.reward_scale and resumed.ended_by == "episodes"
     assert [update for update, _ in resumed.checkpoints] == [update for update, _ in whole.checkpoints] == [3]
     assert all(same_weights(CausalLM.load(str(path)), begun.writer) for _, path in resumed.checkpoints)
-    assert (
-        whole.updates[-1].kl_coef > whole.updates[0].kl_coef
-    )  # the price is steered, and goes on where it was
+    prices = [update.kl_coef for update in whole.updates]
+    assert max(prices) > prices[0]  # the price is steered, and went on where it was
     assert whole.updates[-1].multipliers != whole.updates[0].multipliers
 
 

@@ -197,7 +197,7 @@ def test_every_algorithm_has_the_same_budget(name: AlgorithmName) -> None:
     settings = tuner_settings(options)
     written = settings.updates * settings.batch_size + settings.reference_samples
     assert budget(options) - settings.batch_size < written <= budget(options)
-    assert settings.checkpoint_every and settings.updates // settings.checkpoint_every in (4, 5)
+    assert settings.checkpoint_every and settings.updates // settings.checkpoint_every in (8, 9)
 
 
 def test_a_request_is_stored_and_read_again(tmp_path: Path) -> None:
