@@ -108,11 +108,8 @@ class QuietPPOTrainer(PPOTrainer):
         self.loop = Loop(args, parts.tuned.pad_id, orders, settings.stop_kl)
         parts.reward.update, parts.reward.gather = done + 1, _from_all
         self.parts, self.report, self.states = parts, report, states
-        self.updates, self.checkpoints, self.price = (
-            list(begun.updates),
-            list(begun.checkpoints),
-            begun.price,
-        )
+        self.updates, self.checkpoints = list(begun.updates), list(begun.checkpoints)
+        self.price = begun.price
         self.ended_by: EndedBy = "episodes"
         self.wish = Wish()
         self.since = report.clock()

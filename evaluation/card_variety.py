@@ -11,7 +11,7 @@ import numpy as np
 from copybandit.evaluation.card import Measure, gate
 from copybandit.evaluation.card_figures import over_seeds, plain
 from copybandit.evaluation.card_subject import Subject
-from copybandit.evaluation.patterns import pattern
+from copybandit.evaluation.patterns import pattern, sameness
 from copybandit.evaluation.self_bleu import self_bleu, tokens_of
 from copybandit.sim.types import Brief, Floats, Ints
 
@@ -19,6 +19,17 @@ SELF_BLEU, UNIQUE = 0.05, 0.9
 """Most that self-BLEU may rise, and least share of the unique texts that must be left."""
 OPENING = 4
 """Words of an opening."""
+FIGURES = {
+    "distinct_1": "different words per word",
+    "distinct_2": "different pairs per pair of words",
+    "within": "self-BLEU-4 within a product",
+    "across": "self-BLEU-4 of all texts",
+    "unique": "unique texts",
+    "patterns": "unique patterns, words of the brief left out",
+    "sameness": "phrases shared with another text, words of the brief left out",
+    "opening": f"share of the most frequent opening of {OPENING} words",
+}
+"""What the card tells, by field of `Variety`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +43,7 @@ class Variety:
         unique: share of different texts.
         patterns: share of different texts once the words of the brief are taken out.
         opening: share of the most frequent opening.
+        sameness: share of a text's phrases that another text has, on average over the others; what `tune.limits` holds.
     """
 
     distinct_1: float
@@ -41,6 +53,7 @@ class Variety:
     unique: float
     patterns: float
     opening: float
+    sameness: float
 
 
 def variety_of(briefs: Sequence[Brief], texts: Sequence[str], product: Ints) -> Variety:
@@ -58,6 +71,7 @@ def variety_of(briefs: Sequence[Brief], texts: Sequence[str], product: Ints) -> 
         unique=len(set(texts)) / len(texts),
         patterns=len(masked) / len(texts),
         opening=openings.most_common(1)[0][1] / len(texts),
+        sameness=float(sameness(briefs, texts).mean()),
     )
 
 
@@ -81,37 +95,20 @@ def variety(subject: Subject) -> Measure:
         for drafts in (subject.ours, subject.theirs)
     )
     entropy = entropy_of(told.own, told.tokens), entropy_of(told.before, told.tokens_before)
-
-    def mean(rows: list[Variety], name: str) -> float:
-        return over_seeds([getattr(row, name) for row in rows])
-
-    names = {
-        "distinct_1": "different words per word",
-        "distinct_2": "different pairs per pair of words",
-        "within": "self-BLEU-4 within a product",
-        "across": "self-BLEU-4 of all texts",
-        "unique": "unique texts",
-        "patterns": "unique patterns, words of the brief left out",
-        "opening": f"share of the most frequent opening of {OPENING} words",
-    }
+    figures = [plain(label, _mean(ours, name), before=_mean(theirs, name)) for name, label in FIGURES.items()]
+    alike = _mean(ours, "within") - _mean(theirs, "within")
+    left = _mean(ours, "unique") / max(_mean(theirs, "unique"), 1e-12)
     return Measure(
         number=6,
         name="Diversity",
         question="Does the writer still say different things, or one thing everywhere?",
-        figures=(
-            *(plain(label, mean(ours, name), before=mean(theirs, name)) for name, label in names.items()),
-            plain("entropy per token", entropy[0], before=entropy[1], unit="nats"),
-        ),
+        figures=(*figures, plain("entropy per token", entropy[0], before=entropy[1], unit="nats")),
         gates=(
-            gate(
-                f"self-BLEU within a product at most {SELF_BLEU} above before",
-                mean(ours, "within") - mean(theirs, "within"),
-                high=SELF_BLEU,
-            ),
-            gate(
-                f"unique texts at least {UNIQUE} of before",
-                mean(ours, "unique") / max(mean(theirs, "unique"), 1e-12),
-                low=UNIQUE,
-            ),
+            gate(f"self-BLEU within a product at most {SELF_BLEU} above before", alike, high=SELF_BLEU),
+            gate(f"unique texts at least {UNIQUE} of before", left, low=UNIQUE),
         ),
     )
+
+
+def _mean(rows: Sequence[Variety], name: str) -> float:
+    return over_seeds([getattr(row, name) for row in rows])
