@@ -72,19 +72,29 @@ def linear() -> torch.nn.Module:
 
 def loss_in_a_process(out: str) -> None:
     from torch import distributed
-    from torch.nn.parallel import DistributedDataParallel
 
     distributed.init_process_group("gloo")
-    rank, model = distributed.get_rank(), DistributedDataParallel(linear())
+    found = shared_loss(distributed.get_rank())
+    if distributed.get_rank() == 0:
+        save_file(found, out)
+    # Both leave together and nothing holds the group any more: else its threads may keep a process from ending.
+    distributed.barrier()
+    distributed.destroy_process_group()
+
+
+def shared_loss(rank: int) -> dict[str, torch.Tensor]:
+    """Mean loss and gradients, by name, of a process that has half of the rollouts."""
+    from torch import distributed
+    from torch.nn.parallel import DistributedDataParallel
+
+    model = DistributedDataParallel(linear())
     batch = {name: part[4 * rank : 4 * rank + 4] for name, part in rollouts().items()}
     loss = injected_loss(batch, model)
     loss.backward()  # type: ignore[no-untyped-call]  # torch's own
     mean = loss.detach().clone()
     distributed.all_reduce(mean)
     grads = {name: weight.grad for name, weight in model.module.named_parameters() if weight.grad is not None}
-    if rank == 0:
-        save_file({**grads, "loss": mean / 2}, out)
-    distributed.destroy_process_group()
+    return {**grads, "loss": mean / 2}
 
 
 def test_two_processes_have_the_loss_and_gradients_of_one_on_injected_rollouts(tmp_path: Path) -> None:
