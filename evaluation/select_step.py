@@ -1,7 +1,7 @@
-"""Which step of tuning is kept: of those that keep every limit on the select split, the one that earns most there.
+"""Which step of tuning is kept: of those that break no limit on the select split, the one that earns most there.
 
-A limit counts as broken where the mean over cells less two standard errors is beyond it: a step that stands at its limit,
-as tuning under a limit does, is not thrown out by chance.
+A limit counts as broken where the mean over cells, less two standard errors, is beyond twice of it, and beyond once of it
+for KL: multipliers let a cost swing about its limit, and a step is not to be thrown out for that or by chance.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ CELLS = 256
 """Cells, at most, of the select split that a step is judged in."""
 ERRORS = 2.0
 """Standard errors by which a limit must be broken."""
+SLACK = 2.0
+"""How many times its limit the mean of a cost may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,8 @@ class Selection:
         kl = writer.log_prob(briefs, texts) - self.untuned.log_prob(briefs, texts)
         kl = np.where(np.isfinite(kl), kl, 0.0)  # an empty text has no likelihood; the reward punishes it
         told = (("kl", kl), *(self.costs(briefs, texts) if self.costs else ()))
-        limits = {"kl": self.max_kl, **dict(self.costs.caps if self.costs else ())}
+        caps = self.costs.caps if self.costs else ()
+        limits = {"kl": self.max_kl, **{name: SLACK * cap for name, cap in caps}}
         return SelectRow(
             seed=self.seed,
             restart=restart,

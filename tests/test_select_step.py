@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copybandit.evaluation.select_step import SelectRow, best_step, is_broken
+from copybandit.agents.reward_seam import Reward
+from copybandit.evaluation.copy_costs import CopyCosts
+from copybandit.evaluation.select_step import Selection, SelectRow, best_step, is_broken
+from copybandit.evaluation.settings import LimitSettings
+from copybandit.sim.types import Brief, Ints
+from tests.tiny_lm import brief, tiny_writer
 
 NAMES = ("kl", "longer", "sameness")
+
+
+class Wordy:
+    """A reward of cells: the number of words."""
+
+    def __init__(self, briefs: Sequence[Brief]) -> None:
+        self.cells = SimpleNamespace(briefs=briefs)
+
+    def __call__(self, index: Ints, texts: list[str]) -> Reward:
+        return Reward(total=np.array([float(len(text.split())) for text in texts]))
 
 
 def row(reward: float, broken: tuple[str, ...] = (), update: int = 1) -> SelectRow:
@@ -41,3 +60,19 @@ def test_a_limit_is_broken_beyond_noise_only() -> None:
 def test_a_plain_row_is_read_back() -> None:
     kept = row(0.5, ("kl",))
     assert SelectRow.read({**vars(kept), "broken": ["kl"]}) == kept
+
+
+def test_a_step_is_judged_by_its_own_copy_with_limits_told_apart_from_kl() -> None:
+    writer, briefs = tiny_writer(), tuple(brief(i) for i in range(24))
+    costs = CopyCosts.of(writer, briefs, LimitSettings(length=0.15), 240, np.random.default_rng(0))
+    assert costs is not None
+    reward = Wordy(briefs)
+    judge = Selection(untuned=writer, reward=reward, costs=costs, max_kl=0.5, seed=3)  # type: ignore[arg-type]  # the two members that are read
+    same = judge(writer, 0, 1)
+    assert (
+        same.kl == pytest.approx(0, abs=1e-6) and same.broken == () and (same.restart, same.update) == (0, 1)
+    )
+    assert judge(writer, 0, 1) == same
+    assert replace(judge, max_kl=-0.1)(writer, 0, 1).broken == ("kl",)
+    far, near = (replace(judge, costs=replace(costs, length=costs.length - less)) for less in (0.4, 0.2))
+    assert far(writer, 0, 1).broken == ("longer",) and near(writer, 0, 1).broken == ()
