@@ -85,9 +85,8 @@ def priced(offered: Offers, price: float) -> tuple[float, ...]:
         order = mine[np.argsort(-offered.evidence[mine], kind="stable")]
         evidence = offered.evidence[order]
         gain = np.cumsum(offered.worth[order] - price * offered.false[order])
-        gain[:-1][
-            evidence[:-1] == evidence[1:]
-        ] = -np.inf  # a threshold takes all that are equal to it, or none
+        tied = evidence[:-1] == evidence[1:]
+        gain[:-1][tied] = -np.inf  # a threshold takes all that are equal to it, or none
         best = int(gain.argmax()) if len(gain) else 0
         least.append(float(evidence[best]) if len(gain) and gain[best] > 0 else float("inf"))
     return tuple(least)

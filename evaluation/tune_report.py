@@ -13,6 +13,7 @@ from copybandit.evaluation.headline import percent
 from copybandit.evaluation.markup import Html, el, figure, join, section, table
 from copybandit.evaluation.report_background import cost
 from copybandit.evaluation.report_format import DASH, Report, number, share, span
+from copybandit.evaluation.select_step import SelectRow
 from copybandit.evaluation.storage import plain, write_bytes
 from copybandit.evaluation.tune_chart import curves_chart
 
@@ -141,9 +142,9 @@ def _curves(report: Report) -> Html:
 def _steps(report: Report) -> Html:
     rows: list[Sequence[object]] = []
     for name, found in _found(report).items():
-        for row in found["select"]:
-            told = (number(row[key]) for key in ("seed", "restart", "update", "reward", "kl"))
-            rows.append((name, *told, ", ".join(row["broken"]) or "none"))
+        for step in map(SelectRow.read, found["select"]):
+            told = (step.seed, step.restart, step.update, step.reward, step.kl)
+            rows.append((name, *map(number, told), ", ".join(step.broken) or "none"))
     notes = [
         el("p", f"{name} ended early: {reason}.")
         for name, found in _found(report).items()
