@@ -104,9 +104,10 @@ def test_after_the_reference_has_read_the_policy_writes_with_its_adapter_on() ->
 def test_memory_that_tuning_frees_is_taken_again_without_asking_the_system() -> None:
     if platform.libc_ver()[0] != "glibc":
         pytest.skip("this C library has no way to be told")
+    pages, turns = 2**14, 16  # 64 MB at a time
     with kept_memory():
-        for turn in range(3):
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-            torch.ones(2**24)  # 64 MB, 16,384 pages
-            faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-            assert turn == 0 or faults < 1000
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(turns):
+            torch.ones(pages * 1024)
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    assert faults < turns * pages / 2  # a heap in pieces may ask twice; one not kept asks in every turn
