@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_linucb import LinUCB
 from copybandit.agents.policy_pmf import check_epsilon, greedy_probs, uniform_probs
 from copybandit.agents.policy_thompson import BetaThompson
@@ -84,6 +85,7 @@ class ExploreThenCommit:
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), uniform while the test runs, then epsilon-greedy on its winner."""
+        check_variants(batch, len(self._clicks))
         impressions = np.where(batch.present, self._impressions[batch.candidates], 0.0)
         clicks = np.where(batch.present, self._clicks[batch.candidates], 0.0)
         total = impressions.sum(axis=1, keepdims=True)
@@ -95,6 +97,7 @@ class ExploreThenCommit:
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Counts the rows whose test still runs; reward is the click, 0 or 1."""
         check_feedback(batch, column, reward, weight)
+        check_variants(batch, len(self._clicks))
         impressions = np.where(batch.present, self._impressions[batch.candidates], 0.0)
         counted = np.where(impressions.sum(axis=1) < self.explore, weight, 0.0)
         shown, m = batch.shown(column), len(self._clicks)

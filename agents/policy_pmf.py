@@ -23,6 +23,18 @@ def check_epsilon(epsilon: float) -> float:
     return epsilon
 
 
+def check_setting(policy: str, name: str, value: float, *, zero: bool = False) -> float:
+    """Returns a setting that is finite and above 0, or, with ``zero``, at least 0.
+
+    Raises:
+        DataError: it is not.
+    """
+    if not (0 < value < np.inf or (zero and value == 0)):
+        rule = ">= 0" if zero else "above 0"
+        raise DataError(f"{policy}: {name} must be finite and {rule}, got {value}; correct the setting")
+    return value
+
+
 def uniform_probs(present: Bools) -> Floats:
     """Equal probability for each present candidate, shape (n, k)."""
     return np.asarray(present / present.sum(axis=1, keepdims=True), dtype=np.float64)

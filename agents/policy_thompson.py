@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import digamma, polygamma
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import check_epsilon, with_floor
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
@@ -60,6 +61,7 @@ class BetaThompson:
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), probability that each candidate has the highest click probability, plus the floor."""
+        check_variants(batch, len(self._a))
         c, present = batch.candidates, batch.present
         low = np.where(present, self._low[c], np.inf).min(axis=1)
         high = np.where(present, self._high[c], -np.inf).max(axis=1)
@@ -69,6 +71,7 @@ class BetaThompson:
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Adds clicks and non-clicks; reward is in [0, 1]."""
         check_feedback(batch, column, reward, weight)
+        check_variants(batch, len(self._a))
         if len(reward) and not (reward.min() >= 0 and reward.max() <= 1):
             raise DataError(
                 f"thompson: reward must be in [0, 1], got {reward.min()} to {reward.max()}; "

@@ -1,0 +1,120 @@
+"""The features that all variants share: x = [1, actions[v], context x action columns, state columns]."""
+
+from __future__ import annotations
+
+from typing import Required, TypedDict
+
+import numpy as np
+
+from copybandit.agents.batch import Batch
+from copybandit.sim.types import DataError, Floats, Ints
+
+MAX_FEATURES = 32
+
+
+class LinearOptions(TypedDict, total=False):
+    """What every policy on shared features is told, with the defaults of its model."""
+
+    n_actions: Required[int]
+    """Number of variants m."""
+    n_features: Required[int]
+    """Columns q of ``Batch.actions``."""
+    interactions: tuple[tuple[int, int], ...]
+    """Pairs (context column, action column) whose products are features; default none."""
+    state_channels: tuple[int, ...]
+    """Channels of ``Batch.state`` that are features, e.g. (1,) for the exposure stock; default none."""
+    ridge: float
+    """1 / (prior variance of a shared coefficient), above 0; the default 100 is a standard deviation of .1 and suits
+    features of unit variance."""
+    residual_ridge: float
+    """1 / (prior variance of a variant's own scalar); the default 44 is a standard deviation of .15."""
+
+
+class SharedFeatures:
+    """The map from a batch to x.
+
+    Args:
+        n_actions: number of variants m.
+        n_features: columns q of ``Batch.actions``.
+        interactions: pairs (context column, action column).
+        state_channels: channels of ``Batch.state``.
+
+    Raises:
+        DataError: an interaction names no action column, or there are more than 32 shared features.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_actions: int,
+        n_features: int,
+        interactions: tuple[tuple[int, int], ...] = (),
+        state_channels: tuple[int, ...] = (),
+    ) -> None:
+        if any(not 0 <= action < n_features for _, action in interactions):
+            raise DataError(
+                f"features: interactions must name action columns in [0, {n_features}), got {interactions}; "
+                "give (context column, action column)"
+            )
+        width = n_features + len(interactions) + len(state_channels)
+        if width > MAX_FEATURES:
+            raise DataError(
+                f"features: at most {MAX_FEATURES} shared features, got {width}; project the action features"
+            )
+        self.n_actions = n_actions
+        self.n_features = n_features
+        self.interactions = interactions
+        self.state_channels = state_channels
+        self.width = 1 + width
+
+    def __call__(self, batch: Batch, column: Ints | None = None) -> Floats:
+        """x, shape (n, k, d), or (n, d) of one column per row.
+
+        Raises:
+            DataError: the batch has other features, or variants that the policy was not made for.
+        """
+        self._check(batch)
+        variants = batch.candidates.astype(np.int64) if column is None else batch.shown(column)
+        state = batch.state if column is None else batch.state[np.arange(len(batch)), column]
+        context = batch.context[:, None, :] if column is None else batch.context
+        q, pairs = self.n_features, len(self.interactions)
+        x = np.ones((*variants.shape, self.width))
+        x[..., 1 : 1 + q] = batch.actions[variants]
+        for i, (p, a) in enumerate(self.interactions):
+            x[..., 1 + q + i] = context[..., p] * x[..., 1 + a]
+        for i, channel in enumerate(self.state_channels):
+            x[..., 1 + q + pairs + i] = state[..., channel]
+        return x
+
+    def _check(self, batch: Batch) -> None:
+        if batch.actions.shape[1] != self.n_features:
+            raise DataError(
+                f"features: actions must have {self.n_features} columns, got {batch.actions.shape[1]}; "
+                "make the policy for this feature set"
+            )
+        check_variants(batch, self.n_actions)
+        columns = batch.context.shape[1]
+        if any(not 0 <= p < columns for p, _ in self.interactions):
+            raise DataError(
+                f"features: interactions need context columns {self.interactions}, got {columns} columns; "
+                "give the context the policy was made for"
+            )
+        channels = batch.state.shape[2]
+        if any(not 0 <= channel < channels for channel in self.state_channels):
+            raise DataError(
+                f"features: state_channels must be in [0, {channels}), got {self.state_channels}; "
+                "give the state the policy was made for"
+            )
+
+
+def check_variants(batch: Batch, n_actions: int) -> None:
+    """Refuses a batch with variants that a policy has no place for.
+
+    Raises:
+        DataError: a candidate is n_actions or above.
+    """
+    if batch.candidates.size and int(batch.candidates.max()) >= n_actions:
+        raise DataError(
+            f"policy: candidates must be below {n_actions}, got {int(batch.candidates.max())}; "
+            "make the policy for all variants"
+        )
