@@ -1,6 +1,6 @@
 """Policies without a model of the copy: uniform, the warm start alone, and the classic A/B test.
 
-The two with a model live beside it, `policy_thompson` and `policy_linucb`, and are exported here.
+The others live beside it, one per file `policy_NAME`, and are exported here.
 """
 
 from __future__ import annotations
@@ -8,13 +8,29 @@ from __future__ import annotations
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.policy_egreedy import EpsilonGreedy
 from copybandit.agents.policy_features import check_variants
+from copybandit.agents.policy_lints import LinTS
 from copybandit.agents.policy_linucb import LinUCB
 from copybandit.agents.policy_pmf import check_epsilon, greedy_probs, uniform_probs
+from copybandit.agents.policy_softmax import Softmax
+from copybandit.agents.policy_squarecb import SquareCB
 from copybandit.agents.policy_thompson import BetaThompson
+from copybandit.agents.policy_ucb1 import UCB1
 from copybandit.sim.types import DataError, Floats, Ints
 
-__all__ = ["BetaThompson", "ExploreThenCommit", "LinUCB", "PriorGreedy", "Uniform"]
+__all__ = [
+    "UCB1",
+    "BetaThompson",
+    "EpsilonGreedy",
+    "ExploreThenCommit",
+    "LinTS",
+    "LinUCB",
+    "PriorGreedy",
+    "Softmax",
+    "SquareCB",
+    "Uniform",
+]
 
 
 class Uniform:

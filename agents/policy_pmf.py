@@ -35,6 +35,17 @@ def check_setting(policy: str, name: str, value: float, *, zero: bool = False) -
     return value
 
 
+def check_points(policy: str, points: int) -> int:
+    """Returns a number of quadrature points that is enough.
+
+    Raises:
+        DataError: it is below 8.
+    """
+    if points < 8:
+        raise DataError(f"{policy}: points must be at least 8, got {points}; raise it")
+    return points
+
+
 def uniform_probs(present: Bools) -> Floats:
     """Equal probability for each present candidate, shape (n, k)."""
     return np.asarray(present / present.sum(axis=1, keepdims=True), dtype=np.float64)
@@ -43,6 +54,13 @@ def uniform_probs(present: Bools) -> Floats:
 def with_floor(probs: Floats, present: Bools, epsilon: float) -> Floats:
     """Mixes in a uniform distribution: each present candidate keeps at least epsilon / (number present)."""
     return (1 - epsilon) * probs + epsilon * uniform_probs(present)
+
+
+def best_of(score: Floats, present: Bools) -> Bools:
+    """Which present candidates have the highest score, ties included, shape (n, k)."""
+    masked = np.where(present, score, -np.inf)
+    top = masked.max(axis=1, keepdims=True)
+    return np.asarray(masked >= top - TIE * np.abs(top))
 
 
 def greedy_probs(score: Floats, present: Bools, epsilon: float) -> Floats:
@@ -56,7 +74,4 @@ def greedy_probs(score: Floats, present: Bools, epsilon: float) -> Floats:
     Returns:
         Shape (n, k).
     """
-    masked = np.where(present, score, -np.inf)
-    top = masked.max(axis=1, keepdims=True)
-    best = masked >= top - TIE * np.abs(top)
-    return with_floor(uniform_probs(best), present, epsilon)
+    return with_floor(uniform_probs(best_of(score, present)), present, epsilon)

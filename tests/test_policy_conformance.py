@@ -15,7 +15,18 @@ from copybandit.agents.bandit import Response, Visits, batch_of, run_bandit
 from copybandit.agents.batch import ABSENT, Batch, Learner
 from copybandit.agents.check import check_policy
 from copybandit.agents.decide import decide
-from copybandit.agents.policies import BetaThompson, ExploreThenCommit, LinUCB, PriorGreedy, Uniform
+from copybandit.agents.policies import (
+    UCB1,
+    BetaThompson,
+    EpsilonGreedy,
+    ExploreThenCommit,
+    LinTS,
+    LinUCB,
+    PriorGreedy,
+    Softmax,
+    SquareCB,
+    Uniform,
+)
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
 from copybandit.sim.types import DataError, Floats, Ints
@@ -54,6 +65,11 @@ ENTRIES: dict[str, Entry] = {
     "explore_then_commit": Entry(make=lambda: ExploreThenCommit(n_actions=M, explore=40, epsilon=EPSILON)),
     "thompson": Entry(make=lambda: BetaThompson(PRIOR, strength=60, epsilon=EPSILON)),
     "linucb": Entry(make=lambda: LinUCB(**LINEAR, epsilon=EPSILON), featured=True),
+    "epsilon_greedy": Entry(make=lambda: EpsilonGreedy(n_actions=M, strength=5, epsilon=EPSILON)),
+    "squarecb": Entry(make=lambda: SquareCB(**LINEAR, epsilon=EPSILON), featured=True),
+    "lints": Entry(make=lambda: LinTS(**LINEAR, epsilon=EPSILON), featured=True),
+    "softmax": Entry(make=lambda: Softmax(**LINEAR, epsilon=EPSILON), featured=True),
+    "ucb1": Entry(make=lambda: UCB1(n_actions=M, width=0.1, epsilon=EPSILON)),
 }
 LEARNERS = [name for name, entry in ENTRIES.items() if entry.learns]
 FEATURED = [name for name, entry in ENTRIES.items() if entry.featured]

@@ -1,0 +1,49 @@
+"""LinTS: Thompson sampling on the warm-started linear model, its probabilities by quadrature instead of draws.
+
+The expected clicks of a request's candidates are jointly normal, correlated through theta. The logged vector is the
+rule of `policy_best` on that posterior, mixed with the floor: it is exactly what is drawn from, and no randomness
+enters it, so a replay finds the same vector. Thompson: Biometrika 1933; linear: Agrawal & Goyal, ICML 2013.
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import numpy as np
+
+from copybandit.agents.batch import Batch
+from copybandit.agents.policy_best import best_of_normals, hypercube
+from copybandit.agents.policy_features import LinearOptions
+from copybandit.agents.policy_linear import LinearModel
+from copybandit.agents.policy_pmf import check_epsilon, check_points, with_floor
+from copybandit.sim.types import Floats, Ints
+
+
+class LinTS:
+    """Chooses each candidate as often as the posterior thinks it the best.
+
+    Args:
+        points: of the quadrature, at least 8; more are closer to the integral and slower.
+        epsilon: share of uniform exploration, in (0, 1].
+        options: of the linear model.
+
+    Raises:
+        DataError: a setting is out of range.
+    """
+
+    name = "lints"
+
+    def __init__(self, *, points: int = 32, epsilon: float = 0.02, **options: Unpack[LinearOptions]) -> None:
+        self.points = check_points(self.name, points)
+        self.epsilon = check_epsilon(epsilon)
+        self._model = LinearModel(**options)
+
+    def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
+        """Shape (n, k), posterior probability of being the best, mixed with the floor; ``rng`` is not used."""
+        points = hypercube(self.points, batch.candidates.shape[1])
+        best = best_of_normals(self._model.scores(batch), batch.present, batch.candidates, points)
+        return with_floor(best, batch.present, self.epsilon)
+
+    def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
+        """Teaches the linear model."""
+        self._model.update(batch, column, reward, weight)

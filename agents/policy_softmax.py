@@ -1,0 +1,46 @@
+"""Softmax on the prediction of the warm-started linear model: p(a) proportional to exp(predicted click / temperature)."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import numpy as np
+
+from copybandit.agents.batch import Batch
+from copybandit.agents.policy_features import LinearOptions
+from copybandit.agents.policy_linear import LinearModel
+from copybandit.agents.policy_pmf import check_epsilon, check_setting, with_floor
+from copybandit.sim.types import Floats, Ints
+
+
+class Softmax:
+    """Chooses the better the oftener; doubt plays no part.
+
+    Args:
+        temperature: difference in predicted click that makes a candidate e times as likely, above 0.
+        epsilon: share of uniform exploration, in (0, 1].
+        options: of the linear model.
+
+    Raises:
+        DataError: a setting is out of range.
+    """
+
+    name = "softmax"
+
+    def __init__(
+        self, *, temperature: float = 0.001, epsilon: float = 0.02, **options: Unpack[LinearOptions]
+    ) -> None:
+        self.temperature = check_setting(self.name, "temperature", temperature)
+        self.epsilon = check_epsilon(epsilon)
+        self._model = LinearModel(**options)
+
+    def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
+        """Shape (n, k), softmax mixed with the floor."""
+        score = np.where(batch.present, self._model.predict(batch), -np.inf)
+        # The best is taken off before dividing: the exponent is never above 0.
+        power = np.exp((score - score.max(axis=1, keepdims=True)) / self.temperature)
+        return with_floor(power / power.sum(axis=1, keepdims=True), batch.present, self.epsilon)
+
+    def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
+        """Teaches the linear model."""
+        self._model.update(batch, column, reward, weight)

@@ -1,0 +1,75 @@
+"""SquareCB: inverse gap weighting on the warm-started linear model. Foster & Rakhlin, ICML 2020, algorithm 1.
+
+    p(a) = 1 / (K + gamma (y(best) - y(a))) for a != best,   p(best) = the rest,   gamma = scale * (1 + rows)^exponent
+
+with K candidates present and y the predicted click. Candidates that tie for the best share what their formulas add up
+to, so that the order of columns carries no meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import numpy as np
+
+from copybandit.agents.batch import Batch
+from copybandit.agents.policy_features import LinearOptions
+from copybandit.agents.policy_linear import LinearModel
+from copybandit.agents.policy_pmf import best_of, check_epsilon, check_setting, with_floor
+from copybandit.sim.types import Bools, Floats, Ints
+
+
+class SquareCB:
+    """Explores a candidate in inverse proportion to its predicted loss.
+
+    Args:
+        scale: of gamma, per unit of reward, above 0; the smaller the rewards, the larger it must be.
+        exponent: growth of gamma with the rows learned, >= 0; 1/2 is the theory's for a finite horizon.
+        epsilon: share of uniform exploration, in (0, 1].
+        options: of the linear model.
+
+    Raises:
+        DataError: a setting is out of range.
+    """
+
+    name = "squarecb"
+
+    def __init__(
+        self,
+        *,
+        scale: float = 1000.0,
+        exponent: float = 0.5,
+        epsilon: float = 0.02,
+        **options: Unpack[LinearOptions],
+    ) -> None:
+        self.scale = check_setting(self.name, "scale", scale)
+        self.exponent = check_setting(self.name, "exponent", exponent, zero=True)
+        self.epsilon = check_epsilon(epsilon)
+        self._model = LinearModel(**options)
+        self._rows = 0.0
+
+    @property
+    def gamma(self) -> float:
+        """Learning rate now, per unit of reward."""
+        return self.scale * (1 + self._rows) ** self.exponent
+
+    def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
+        """Shape (n, k), inverse gap weights mixed with the floor."""
+        probs = inverse_gap(self._model.predict(batch), batch.present, self.gamma)
+        return with_floor(probs, batch.present, self.epsilon)
+
+    def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
+        """Teaches the linear model and counts the rows by weight."""
+        self._model.update(batch, column, reward, weight)
+        self._rows += float(weight.sum())
+
+
+def inverse_gap(score: Floats, present: Bools, gamma: float) -> Floats:
+    """Inverse gap weights, shape (n, k); score and present (n, k), gamma above 0."""
+    best = best_of(score, present)
+    top = np.where(present, score, -np.inf).max(axis=1, keepdims=True)
+    gap = np.where(present & ~best, top - score, 0.0)
+    k = present.sum(axis=1, keepdims=True)
+    others = np.where(present & ~best, 1 / (k + gamma * gap), 0.0)
+    share = (1 - others.sum(axis=1, keepdims=True)) / best.sum(axis=1, keepdims=True)
+    return np.where(best, share, others)

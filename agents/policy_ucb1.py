@@ -1,0 +1,60 @@
+"""UCB1 within each candidate set, the textbook's. Auer, Cesa-Bianchi, Fischer, Machine Learning 2002.
+
+    score_v = clicks_v / impressions_v + width * sqrt(2 ln t / impressions_v),   t = impressions of the whole set
+
+A variant that was never shown comes first. Only counts matter: neither the warm start nor features are used.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.policy_features import check_variants
+from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy_probs
+from copybandit.sim.types import Floats, Ints
+
+
+class UCB1:
+    """The highest upper bound of the click rate, with a uniform share for exploration.
+
+    Args:
+        n_actions: number of variants m.
+        width: of the bound, >= 0; 1 is the textbook's for rewards in [0, 1].
+        epsilon: share of uniform exploration, in (0, 1].
+
+    Raises:
+        DataError: a setting is out of range.
+    """
+
+    name = "ucb1"
+
+    def __init__(self, *, n_actions: int, width: float = 1.0, epsilon: float = 0.02) -> None:
+        self.width = check_setting(self.name, "width", width, zero=True)
+        self.epsilon = check_epsilon(epsilon)
+        self._impressions: Floats = np.zeros(n_actions)
+        self._clicks: Floats = np.zeros(n_actions)
+
+    def bound(self, batch: Batch) -> Floats:
+        """Upper bound of each candidate's reward, infinite where it was never shown, shape (n, k)."""
+        check_variants(batch, len(self._clicks))
+        shown = np.where(batch.present, self._impressions[batch.candidates], 0.0)
+        tried = np.where(shown > 0, shown, 1.0)
+        total = np.log(np.maximum(shown.sum(axis=1, keepdims=True), 1.0))
+        bound = self._clicks[batch.candidates] / tried + self.width * np.sqrt(2 * total / tried)
+        return np.where(shown > 0, bound, np.inf)
+
+    def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
+        """Shape (n, k), epsilon-greedy on the bound; those never shown share it evenly."""
+        bound = self.bound(batch)
+        untried = batch.present & np.isinf(bound)
+        score = np.where(untried.any(axis=1, keepdims=True), untried.astype(np.float64), bound)
+        return greedy_probs(score, batch.present, self.epsilon)
+
+    def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
+        """Counts impressions and clicks."""
+        check_feedback(batch, column, reward, weight)
+        check_variants(batch, len(self._clicks))
+        shown, m = batch.shown(column), len(self._clicks)
+        self._impressions += np.bincount(shown, weight, m)
+        self._clicks += np.bincount(shown, weight * reward, m)
