@@ -8,10 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.policy_bag import BootstrapBag
 from copybandit.agents.policy_egreedy import EpsilonGreedy
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_lints import LinTS
 from copybandit.agents.policy_linucb import LinUCB
+from copybandit.agents.policy_logistic import LogisticThompson
 from copybandit.agents.policy_pmf import check_epsilon, greedy_probs, uniform_probs
 from copybandit.agents.policy_softmax import Softmax
 from copybandit.agents.policy_squarecb import SquareCB
@@ -22,10 +24,12 @@ from copybandit.sim.types import DataError, Floats, Ints
 __all__ = [
     "UCB1",
     "BetaThompson",
+    "BootstrapBag",
     "EpsilonGreedy",
     "ExploreThenCommit",
     "LinTS",
     "LinUCB",
+    "LogisticThompson",
     "PriorGreedy",
     "Softmax",
     "SquareCB",

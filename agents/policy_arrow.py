@@ -73,6 +73,10 @@ class Arrow:
         # In exact arithmetic no eigenvalue is below ridge; the floor undoes cancellation.
         self.root: Floats = vectors / np.sqrt(np.maximum(values, self.ridge))
 
+    def times(self, shared: Floats, own: Floats) -> tuple[Floats, Floats]:
+        """The precision times ((d,), (m,))."""
+        return self.gram @ shared + self.cross.T @ own, self.cross @ shared + self.diagonal * own
+
     def solve(self, shared: Floats, own: Floats) -> tuple[Floats, Floats]:
         """The (d,) and (m,) whose product with the precision is (shared, own), as of the last refresh."""
         theta = self.root @ (self.root.T @ (shared - self.pull.T @ own))

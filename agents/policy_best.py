@@ -92,7 +92,8 @@ def _leads(mean: Floats, covariance: Floats, here: Bools) -> tuple[Floats, Float
     real = here[:, :, None] & here[:, others]
     spread = np.where(real[:, :, :, None] & real[:, :, None, :], spread, 0.0)
     spread += np.where(real, JITTER, 1.0)[:, :, :, None] * np.eye(k - 1)
-    return np.where(real, mean[:, :, None] - mean[:, others], np.inf), np.linalg.cholesky(spread)
+    root: Floats = np.asarray(np.linalg.cholesky(spread), dtype=np.float64)
+    return np.where(real, mean[:, :, None] - mean[:, others], np.inf), root
 
 
 def _all_positive(mean: Floats, root: Floats, points: Floats) -> Floats:
@@ -107,4 +108,4 @@ def _all_positive(mean: Floats, root: Floats, points: Floats) -> Floats:
         chance = ndtr(reach)
         product *= chance
         z[:, :, lead] = ndtri(np.maximum(chance * points[:, lead], LEAST))
-    return product.mean(axis=2)
+    return np.asarray(product.mean(axis=2))

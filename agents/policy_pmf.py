@@ -46,6 +46,18 @@ def check_points(policy: str, points: int) -> int:
     return points
 
 
+def check_rate(policy: str, reward: Floats) -> None:
+    """Refuses rewards that are no click rates.
+
+    Raises:
+        DataError: one is outside [0, 1].
+    """
+    if len(reward) and not (reward.min() >= 0 and reward.max() <= 1):
+        raise DataError(
+            f"{policy}: reward must be in [0, 1], got {reward.min()} to {reward.max()}; use clicks or rescale"
+        )
+
+
 def uniform_probs(present: Bools) -> Floats:
     """Equal probability for each present candidate, shape (n, k)."""
     return np.asarray(present / present.sum(axis=1, keepdims=True), dtype=np.float64)

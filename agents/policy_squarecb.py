@@ -51,7 +51,7 @@ class SquareCB:
     @property
     def gamma(self) -> float:
         """Learning rate now, per unit of reward."""
-        return self.scale * (1 + self._rows) ** self.exponent
+        return float(self.scale * (1 + self._rows) ** self.exponent)
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), inverse gap weights mixed with the floor."""

@@ -13,7 +13,7 @@ from scipy.special import digamma, polygamma
 
 from copybandit.agents.batch import Batch, check_feedback
 from copybandit.agents.policy_features import check_variants
-from copybandit.agents.policy_pmf import check_epsilon, with_floor
+from copybandit.agents.policy_pmf import check_epsilon, check_rate, with_floor
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 REACH = 6.0
@@ -72,11 +72,7 @@ class BetaThompson:
         """Adds clicks and non-clicks; reward is in [0, 1]."""
         check_feedback(batch, column, reward, weight)
         check_variants(batch, len(self._a))
-        if len(reward) and not (reward.min() >= 0 and reward.max() <= 1):
-            raise DataError(
-                f"thompson: reward must be in [0, 1], got {reward.min()} to {reward.max()}; "
-                "use clicks or rescale"
-            )
+        check_rate(self.name, reward)
         shown, m = batch.shown(column), len(self._a)
         self._a += np.bincount(shown, weight * reward, m)
         self._b += np.bincount(shown, weight * (1 - reward), m)

@@ -52,7 +52,9 @@ def simulate(
     ] = None,
     policy: Annotated[
         str | None,
-        typer.Option(help="uniform, explore_then_commit, thompson or linucb; the config's own if not given."),
+        typer.Option(
+            help="A policy, as in `bandit.policy`: linucb, lints, ...; the config's own if not given."
+        ),
     ] = None,
     form: Annotated[str, typer.Option("--format", help="parquet or open-bandit.")] = "parquet",
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,

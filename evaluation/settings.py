@@ -24,7 +24,19 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
 """Letters, digits, dot, dash and underscore: it becomes part of a folder's name."""
 
 WorldName = Literal["synthetic", "online-retail"]
-PolicyName = Literal["uniform", "explore_then_commit", "thompson", "linucb"]
+PolicyName = Literal[
+    "uniform",
+    "explore_then_commit",
+    "thompson",
+    "linucb",
+    "epsilon_greedy",
+    "ucb1",
+    "softmax",
+    "squarecb",
+    "lints",
+    "logistic_thompson",
+    "bootstrap_bag",
+]
 AlgorithmName = Literal["ppo", "grpo", "dpo", "best-of-n", "gan"]
 
 
@@ -121,7 +133,8 @@ class BanditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The simulated week in which a policy chooses among approved variants."""
 
     policy: PolicyName = "linucb"
-    """The policy named in advance: the one the headline reports."""
+    """The policy named in advance: the one the headline reports. It stands beside uniform, explore_then_commit, thompson
+    and linucb, which every report has."""
     n_products: Count = 200
     """Products on show; at most data.n_products."""
     n_variants: Annotated[int, Meta(ge=2, le=64)] = 6

@@ -11,7 +11,21 @@ import numpy as np
 
 from copybandit.agents.bandit import BanditRun, run_bandit
 from copybandit.agents.batch import Learner
-from copybandit.agents.policies import BetaThompson, ExploreThenCommit, LinUCB, PriorGreedy, Uniform
+from copybandit.agents.policies import (
+    UCB1,
+    BetaThompson,
+    BootstrapBag,
+    EpsilonGreedy,
+    ExploreThenCommit,
+    LinTS,
+    LinUCB,
+    LogisticThompson,
+    PriorGreedy,
+    Softmax,
+    SquareCB,
+    Uniform,
+)
+from copybandit.agents.policy_features import LinearOptions
 from copybandit.evaluation.approve import Approved
 from copybandit.evaluation.feedback_logs import write_items
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
@@ -30,6 +44,9 @@ UNEXPLAINED_SD = 0.27
 """What a fitted model leaves of the spread of .30 in log CTR among wordings of one brief, at a correlation near .4."""
 SHARED_SD = 0.032
 """Prior of the coefficient of one style or writer column: eight of them together may move a log CTR by about .09."""
+
+COMPARED = ("uniform", "explore_then_commit", "thompson", "linucb")
+"""Policies that every report has beside the named one."""
 
 
 def assortment(approved: Approved, gold: World, fitted: World) -> Assortment:
@@ -76,22 +93,29 @@ def _principal(x: Floats, k: int) -> Floats:
 
 
 def policies(goods: Assortment, fitted: World) -> list[Learner]:
-    """The policies of the report, all started from what the fitted world expects."""
+    """Every policy that can be named, all but UCB1 started from what the fitted world expects."""
     m, q = goods.actions.shape
     everyone = np.arange(0, len(fitted.taste.shoppers), max(1, len(fitted.taste.shoppers) // 500))
     prior = np.clip(fitted.mean_click(everyone, goods.belief), 1e-6, 1 - 1e-6)
+    model = LinearOptions(
+        n_actions=m,
+        n_features=q,
+        state_channels=(EXPOSURE, MATCH),
+        ridge=SHARED_SD**-2,
+        residual_ridge=UNEXPLAINED_SD**-2,
+    )
     return [
         Uniform(),
         ExploreThenCommit(n_actions=m, epsilon=EPSILON),
         BetaThompson(prior, epsilon=EPSILON),
-        LinUCB(
-            n_actions=m,
-            n_features=q,
-            state_channels=(EXPOSURE, MATCH),
-            ridge=SHARED_SD**-2,
-            residual_ridge=UNEXPLAINED_SD**-2,
-            epsilon=EPSILON,
-        ),
+        LinUCB(epsilon=EPSILON, **model),
+        EpsilonGreedy(n_actions=m, strength=UNEXPLAINED_SD**-2, epsilon=EPSILON),
+        UCB1(n_actions=m, epsilon=EPSILON),
+        Softmax(epsilon=EPSILON, **model),
+        SquareCB(epsilon=EPSILON, **model),
+        LinTS(epsilon=EPSILON, **model),
+        LogisticThompson(epsilon=EPSILON, **model),
+        BootstrapBag(n_actions=m, strength=UNEXPLAINED_SD**-2, epsilon=EPSILON),
     ]
 
 
@@ -157,6 +181,8 @@ def play(
     }
     ope_rows: list[dict[str, Any]] = []
     for policy in policies(goods, fitted):
+        if policy.name not in (*COMPARED, settings.policy):
+            continue
         done = run(policy, goods)
         report["policies"][policy.name] = summary(done)
         if policy.name in ("uniform", settings.policy):

@@ -18,10 +18,12 @@ from copybandit.agents.decide import decide
 from copybandit.agents.policies import (
     UCB1,
     BetaThompson,
+    BootstrapBag,
     EpsilonGreedy,
     ExploreThenCommit,
     LinTS,
     LinUCB,
+    LogisticThompson,
     PriorGreedy,
     Softmax,
     SquareCB,
@@ -69,6 +71,8 @@ ENTRIES: dict[str, Entry] = {
     "squarecb": Entry(make=lambda: SquareCB(**LINEAR, epsilon=EPSILON), featured=True),
     "lints": Entry(make=lambda: LinTS(**LINEAR, epsilon=EPSILON), featured=True),
     "softmax": Entry(make=lambda: Softmax(**LINEAR, epsilon=EPSILON), featured=True),
+    "logistic_thompson": Entry(make=lambda: LogisticThompson(**LINEAR, epsilon=EPSILON), featured=True),
+    "bootstrap_bag": Entry(make=lambda: BootstrapBag(n_actions=M, strength=5, epsilon=EPSILON), ordered=True),
     "ucb1": Entry(make=lambda: UCB1(n_actions=M, width=0.1, epsilon=EPSILON)),
 }
 LEARNERS = [name for name, entry in ENTRIES.items() if entry.learns]

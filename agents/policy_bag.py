@@ -1,0 +1,92 @@
+"""Online bagging: many replicates of the per-variant click ratios, each counting every row a Poisson(1) number of times.
+
+    E_b[click] = prior * clicks_vb / expected_vb,   p(a) = share of replicates b in which a is the best
+
+Oza & Russell, AISTATS 2001; Eckles & Kaptein, 2014. The warm start is drawn as well, clicks_vb ~ Gamma(strength) with
+expected_vb = strength, so replicates differ before there are data (Osband & Van Roy, 2015). Row number r of all that
+was learned has the weights of counter r of the policy's own seed: batches of any size lead to the same state.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import pdtr
+
+from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.policy_features import check_variants
+from copybandit.agents.policy_pmf import best_of, check_epsilon, check_setting, with_floor
+from copybandit.sim.types import DataError, Floats, Ints
+
+BLOCK = 4
+"""Numbers that Philox makes per step of its counter."""
+TIMES: Floats = pdtr(np.arange(20), 1.0)
+"""Cumulative probability of being counted 0, 1, ... times; more than 19 is below 1e-18."""
+
+
+class BootstrapBag:
+    """Thompson sampling by the bootstrap.
+
+    Args:
+        n_actions: number of variants m.
+        replicates: how many, a multiple of 4; probabilities are multiples of 1 / replicates before the floor.
+        strength: expected clicks that the warm start is worth, above 0; 44 is a standard deviation of .15 of the ratio.
+        seed: of the weights.
+        epsilon: share of uniform exploration, in (0, 1].
+
+    Raises:
+        DataError: a setting is out of range.
+    """
+
+    name = "bootstrap_bag"
+
+    def __init__(
+        self,
+        *,
+        n_actions: int,
+        replicates: int = 64,
+        strength: float = 44.0,
+        seed: int = 0,
+        epsilon: float = 0.02,
+    ) -> None:
+        if replicates < BLOCK or replicates % BLOCK:
+            raise DataError(
+                f"bootstrap_bag: replicates must be a multiple of {BLOCK}, got {replicates}; round it up"
+            )
+        check_setting(self.name, "strength", strength)
+        self.epsilon = check_epsilon(epsilon)
+        self.seed = seed
+        shape = (n_actions, replicates)
+        self._clicks: Floats = np.random.default_rng([seed, 0]).gamma(strength, size=shape)
+        self._expected: Floats = np.full(shape, strength, dtype=np.float64)
+        self._rows = 0
+
+    @property
+    def ratio(self) -> Floats:
+        """Clicks per expected click of each variant in each replicate, shape (m, replicates)."""
+        return self._clicks / self._expected
+
+    def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
+        """Shape (n, k), share of replicates, ties split evenly, mixed with the floor; ``rng`` is not used."""
+        check_variants(batch, len(self._clicks))
+        click = batch.prior[:, :, None] * self.ratio[batch.candidates]
+        best = best_of(click, batch.present[:, :, None])
+        share = (best / best.sum(axis=1, keepdims=True)).mean(axis=2)
+        return with_floor(share, batch.present, self.epsilon)
+
+    def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
+        """Counts each row of positive weight a Poisson number of times in each replicate."""
+        check_feedback(batch, column, reward, weight)
+        check_variants(batch, len(self._clicks))
+        told = np.flatnonzero(weight > 0)
+        shown, times = batch.shown(column)[told], self._times(len(told))
+        expected = (weight * batch.prior[np.arange(len(batch)), column])[told]
+        np.add.at(self._clicks, shown, times * (weight * reward)[told, None])
+        np.add.at(self._expected, shown, times * expected[:, None])
+        self._rows += len(told)
+
+    def _times(self, rows: int) -> Floats:
+        """Poisson weights of the next rows, shape (rows, replicates)."""
+        replicates = self._clicks.shape[1]
+        stream = np.random.Philox(key=self.seed).advance(self._rows * replicates // BLOCK)
+        uniform = np.random.Generator(stream).random((rows, replicates))
+        return np.searchsorted(TIMES, uniform).astype(np.float64)

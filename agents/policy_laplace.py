@@ -1,0 +1,135 @@
+"""Logistic regression around the warm start, its posterior by Laplace, batch after batch.
+
+    logit E[reward] = logit(prior) + x . theta + rho_v,   x as in `policy_features`
+
+theta and rho start at 0, the warm start. A batch moves the mean to the mode of the posterior before it times the
+batch's likelihood, by Newton's method, and adds the curvature there to the precision. Chapelle & Li, NeurIPS 2011,
+algorithm 3, with the whole precision in place of its diagonal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, logit
+
+from copybandit.agents.batch import Batch
+from copybandit.agents.policy_arrow import Arrow, Scores
+from copybandit.agents.policy_features import SharedFeatures
+from copybandit.agents.policy_linear import check_ridges
+from copybandit.sim.types import Floats, Ints
+
+STEPS = 25
+"""Most Newton steps of a batch; unit features need about five, at full length."""
+SHORTEST = 1e-12
+"""Share of a Newton step below which there is no way down that rounding would let through."""
+CONVERGED = 1e-12
+"""Newton's decrement, in log-likelihood, at which the mode is found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """What a batch tells: x (n, d), and the variant, log-odds of the warm start, reward and weight of each row, (n,)."""
+
+    x: Floats
+    variant: Ints
+    start: Floats
+    reward: Floats
+    weight: Floats
+
+    def odds(self, theta: Floats, rho: Floats) -> Floats:
+        """Log-odds of each row."""
+        return np.asarray(self.start + self.x @ theta + rho[self.variant])
+
+    def loss(self, theta: Floats, rho: Floats) -> float:
+        """Negative log-likelihood."""
+        odds = self.odds(theta, rho)
+        return float(self.weight @ (np.logaddexp(0, odds) - self.reward * odds))
+
+    def add_curvature(self, arrow: Arrow, theta: Floats, rho: Floats) -> None:
+        """Adds the second derivative to a precision."""
+        p = expit(self.odds(theta, rho))
+        arrow.add(self.x, self.variant, self.weight * p * (1 - p))
+        arrow.refresh()
+
+
+class LogisticModel:
+    """Gaussian posterior of theta and rho in log-odds; the arguments are `policy_features.LinearOptions`.
+
+    Raises:
+        DataError: a setting is out of range, or there are more than 32 shared features.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_actions: int,
+        n_features: int,
+        interactions: tuple[tuple[int, int], ...] = (),
+        state_channels: tuple[int, ...] = (),
+        ridge: float = 100.0,
+        residual_ridge: float = 44.0,
+    ) -> None:
+        check_ridges(ridge, residual_ridge)
+        self._features = SharedFeatures(
+            n_actions=n_actions,
+            n_features=n_features,
+            interactions=interactions,
+            state_channels=state_channels,
+        )
+        d = self._features.width
+        self._arrow = Arrow(n_actions=n_actions, width=d, ridge=ridge, residual_ridge=residual_ridge)
+        self.theta: Floats = np.zeros(d)
+        self.rho: Floats = np.zeros(n_actions)
+
+    def scores(self, batch: Batch) -> Scores:
+        """Posterior of each candidate's log-odds of a click."""
+        x, c = self._features(batch), batch.candidates
+        start = logit(np.where(batch.present, batch.prior, 0.5))
+        return self._arrow.scores(x, c, start + x @ self.theta + self.rho[c], np.ones(c.shape))
+
+    def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
+        """Moves to the mode and adds the curvature there; feedback is checked, reward in [0, 1]."""
+        rows = _Rows(
+            x=self._features(batch, column),
+            variant=batch.shown(column),
+            start=logit(batch.prior[np.arange(len(batch)), column]),
+            reward=reward,
+            weight=weight,
+        )
+        theta, rho = self._mode(rows)
+        rows.add_curvature(self._arrow, theta, rho)
+        self.theta, self.rho = theta, rho
+
+    def _mode(self, rows: _Rows) -> tuple[Floats, Floats]:
+        """Newton's method from the mean before the batch; a step that does not lead down is halved."""
+        theta, rho = self.theta, self.rho
+        for _ in range(STEPS):
+            shared, own = self._slope(rows, theta, rho)
+            curved = self._arrow.copy()
+            rows.add_curvature(curved, theta, rho)
+            step, own_step = curved.solve(shared, own)
+            if not shared @ step + own @ own_step > CONVERGED:
+                break
+            now, share = self._loss(rows, theta, rho), 1.0
+            while share > SHORTEST and not (
+                self._loss(rows, theta - share * step, rho - share * own_step) < now
+            ):
+                share /= 2
+            if share <= SHORTEST:
+                break
+            theta, rho = theta - share * step, rho - share * own_step
+        return theta, rho
+
+    def _loss(self, rows: _Rows, theta: Floats, rho: Floats) -> float:
+        """Negative log-posterior."""
+        moved, own_moved = theta - self.theta, rho - self.rho
+        shared, own = self._arrow.times(moved, own_moved)
+        return float(moved @ shared + own_moved @ own) / 2 + rows.loss(theta, rho)
+
+    def _slope(self, rows: _Rows, theta: Floats, rho: Floats) -> tuple[Floats, Floats]:
+        """Its gradient by theta and by rho."""
+        shared, own = self._arrow.times(theta - self.theta, rho - self.rho)
+        miss = rows.weight * (expit(rows.odds(theta, rho)) - rows.reward)
+        return shared + miss @ rows.x, own + np.bincount(rows.variant, miss, len(rho))
