@@ -47,7 +47,7 @@ def best_of_normals(scores: Scores, present: Bools, key: NDArray[np.int32], poin
         own=np.take_along_axis(scores.own, order, 1),
         here=here,
     )
-    found, size = np.zeros((n, k)), max(1, AT_ONCE // (k * k * len(points)))
+    found, size = np.zeros((n, k)), max(1, AT_ONCE // (k * k * max(k, len(points))))
     for start in range(0, n, size):
         rows = slice(start, start + size)
         wins = _all_positive(*_leads(mean[rows], covariance[rows], here[rows]), points) * here[rows]

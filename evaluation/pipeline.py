@@ -158,10 +158,11 @@ class Pipeline:
     def bandit(self, stage: Path) -> None:
         """The online week, and off-policy estimates from its log."""
         from copybandit.evaluation.approve import approve
-        from copybandit.evaluation.stage_bandit import play
+        from copybandit.evaluation.stage_bandit import COMPARED, play
 
         options = self.settings.bandit
-        self.progress.stage("bandit", total=11 * options.n_impressions)
+        seasons = 7 + len({*COMPARED, options.policy})
+        self.progress.stage("bandit", total=seasons * options.n_impressions)
         texts, fitted = load_json(self.folder.output("judge") / "texts.json"), self.fitted().world
         last = 0
 

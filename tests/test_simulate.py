@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -14,7 +15,9 @@ from copybandit.cli.run_command import Request
 from copybandit.cli.simulate_command import simulate as command
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Silent
-from copybandit.evaluation.simulate import CAMPAIGN, simulate
+from copybandit.evaluation.settings import PolicyName
+from copybandit.evaluation.simulate import CAMPAIGN, on_show, simulate
+from copybandit.evaluation.stage_bandit import COMPARED, assortment, play_season, policies
 from copybandit.sim.open_bandit import load_open_bandit
 from copybandit.sim.schema import read_feedback
 from tests.small_run import SMALL
@@ -56,6 +59,19 @@ def test_expected_rewards_are_the_truth(fitted: Pipeline) -> None:
     assert truth["expected_reward_best"].to_numpy().mean() > 1.1 * shown.mean()
     told = pd.read_csv(campaign / "uniform" / CAMPAIGN / "expected_reward.csv", index_col=0)
     np.testing.assert_array_equal(told["expected_reward"], shown)
+
+
+def test_every_policy_that_can_be_named_plays_a_season(fitted: Pipeline) -> None:
+    shop, world, gold = fitted.shop(), fitted.fitted().world, fitted.gold()
+    options = msgspec.structs.replace(fitted.settings.bandit, n_impressions=1000)
+    goods = assortment(on_show(shop, options), gold, world)
+    named = {policy.name: policy for policy in policies(goods, world)}
+    assert tuple(named) == get_args(PolicyName) and set(COMPARED) <= set(named)
+    for name, policy in named.items():
+        run = play_season(policy, goods, gold, world, shop.products, options, seed=1)
+        present = (run.log.candidates >= 0).sum(axis=1)
+        assert run.policy == name and len(run.log) == 1000
+        assert (run.log.propensity >= 0.05 / present - 1e-12).all()
 
 
 def test_a_learning_policy_has_propensities_of_its_own_and_is_repeatable(
