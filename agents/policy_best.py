@@ -22,7 +22,7 @@ JITTER = 1e-10
 """Added to the diagonal of covariances that are scaled to at most 1: rounding must not make them indefinite."""
 LEAST = 1e-300
 """Least probability whose quantile is asked for; it is finite."""
-AT_ONCE = 1 << 20
+AT_ONCE = 1 << 17
 """Numbers per array that are worked on at once: rows are taken in slices of so many."""
 
 
@@ -107,5 +107,6 @@ def _all_positive(mean: Floats, root: Floats, points: Floats) -> Floats:
         reach = bound[:, :, lead, None] - (slope[:, :, lead, None, :lead] @ z[:, :, :lead])[:, :, 0]
         chance = ndtr(reach)
         product *= chance
-        z[:, :, lead] = ndtri(np.maximum(chance * points[:, lead], LEAST))
+        if lead + 1 < leads:
+            z[:, :, lead] = ndtri(np.maximum(chance * points[:, lead], LEAST))
     return np.asarray(product.mean(axis=2))

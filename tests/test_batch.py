@@ -60,6 +60,9 @@ def test_bad_batches_are_refused_in_one_line() -> None:
     nobody[3] = ABSENT
     cases: list[tuple[Callable[[], Batch], str]] = [
         (lambda: replace(good, state=nan_prior), "state must be finite"),
+        (lambda: replace(good, context=np.full((20, P), np.inf)), "context must be finite"),
+        (lambda: replace(good, actions=np.where(ACTIONS > 2, np.nan, ACTIONS)), "actions must be finite"),
+        (lambda: replace(good, time=np.full(20, np.nan)), "time must be finite"),
         (lambda: replace(good, state=sure), r"prior must be in \(0, 1\)"),
         (lambda: replace(good, state=good.state[:, :2]), "state must be"),
         (lambda: replace(good, candidates=twice), "row 3: a variant stands twice"),
