@@ -19,7 +19,20 @@ import numpy as np
 
 from copybandit.agents.batch import Batch, Learner
 from copybandit.agents.decide import decide
-from copybandit.agents.policies import BetaThompson, ExploreThenCommit, LinUCB, PriorGreedy, Uniform
+from copybandit.agents.policies import (
+    UCB1,
+    BetaThompson,
+    BootstrapBag,
+    EpsilonGreedy,
+    ExploreThenCommit,
+    LinTS,
+    LinUCB,
+    LogisticThompson,
+    PriorGreedy,
+    Softmax,
+    SquareCB,
+    Uniform,
+)
 from copybandit.sim.types import Floats
 
 PRODUCTS, WIDTH, FEATURES, SIZE = 200, 6, 30, 500
@@ -66,6 +79,13 @@ def measure() -> dict[str, float]:
         "explore_then_commit": lambda: ExploreThenCommit(n_actions=m),
         "thompson": lambda: BetaThompson(prior),
         "linucb": lambda: LinUCB(n_actions=m, n_features=FEATURES),
+        "epsilon_greedy": lambda: EpsilonGreedy(n_actions=m),
+        "ucb1": lambda: UCB1(n_actions=m),
+        "softmax": lambda: Softmax(n_actions=m, n_features=FEATURES),
+        "squarecb": lambda: SquareCB(n_actions=m, n_features=FEATURES),
+        "lints": lambda: LinTS(n_actions=m, n_features=FEATURES),
+        "logistic_thompson": lambda: LogisticThompson(n_actions=m, n_features=FEATURES),
+        "bootstrap_bag": lambda: BootstrapBag(n_actions=m),
     }
     batches = [make_batch(rng, actions, SIZE) for _ in range(40)]
     singles = [make_batch(rng, actions, 1) for _ in range(500)]
