@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_bag import BootstrapBag
 from copybandit.agents.policy_egreedy import EpsilonGreedy
 from copybandit.agents.policy_features import check_variants
@@ -49,6 +50,9 @@ class Uniform:
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Has nothing to learn."""
 
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Has nothing to forget."""
+
 
 class PriorGreedy:
     """The candidate the fitted world likes best, with a uniform share for exploration; never learns.
@@ -68,6 +72,9 @@ class PriorGreedy:
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Has nothing to learn."""
+
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Has nothing to forget."""
 
 
 class ExploreThenCommit:
@@ -123,3 +130,9 @@ class ExploreThenCommit:
         shown, m = batch.shown(column), len(self._clicks)
         self._impressions += np.bincount(shown, counted, m)
         self._clicks += np.bincount(shown, counted * reward, m)
+
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Shrinks the counts; a test whose impressions fall below ``explore`` goes on."""
+        check_forget(keep, variants, len(self._clicks))
+        for statistic in (self._impressions, self._clicks):
+            fade(statistic, 0.0, keep, variants)

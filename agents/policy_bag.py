@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import pdtr
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import best_of, check_epsilon, check_setting, with_floor
 from copybandit.sim.types import DataError, Floats, Ints
@@ -56,7 +57,9 @@ class BootstrapBag:
         self.epsilon = check_epsilon(epsilon)
         self.seed = seed
         shape = (n_actions, replicates)
-        self._clicks: Floats = np.random.default_rng([seed, 0]).gamma(strength, size=shape)
+        self._start: Floats = np.random.default_rng([seed, 0]).gamma(strength, size=shape)
+        self._clicks: Floats = self._start.copy()
+        self.strength = float(strength)
         self._expected: Floats = np.full(shape, strength, dtype=np.float64)
         self._rows = 0
 
@@ -83,6 +86,14 @@ class BootstrapBag:
         np.add.at(self._clicks, shown, times * (weight * reward)[told, None])
         np.add.at(self._expected, shown, times * expected[:, None])
         self._rows += len(told)
+
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Shrinks every replicate toward its own start; forgetting all of everything starts the weights anew, too."""
+        check_forget(keep, variants, len(self._clicks))
+        fade(self._clicks, self._start, keep, variants)
+        fade(self._expected, self.strength, keep, variants)
+        if variants is None and keep == 0:
+            self._rows = 0
 
     def _times(self, rows: int) -> Floats:
         """Poisson weights of the next rows, shape (rows, replicates)."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy_probs
 from copybandit.sim.types import Floats, Ints
@@ -32,7 +33,7 @@ class EpsilonGreedy:
 
     def __init__(self, *, n_actions: int, strength: float = 44.0, epsilon: float = 0.05) -> None:
         check_setting(self.name, "strength", strength)
-        self.epsilon = check_epsilon(epsilon)
+        self.epsilon, self.strength = check_epsilon(epsilon), float(strength)
         self._expected: Floats = np.full(n_actions, strength, dtype=np.float64)
         self._clicks: Floats = np.full(n_actions, strength, dtype=np.float64)
 
@@ -53,3 +54,9 @@ class EpsilonGreedy:
         expected = batch.prior[np.arange(len(batch)), column]
         self._clicks += np.bincount(shown, weight * reward, m)
         self._expected += np.bincount(shown, weight * expected, m)
+
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Shrinks the ratios toward the warm start; see `forgetful`."""
+        check_forget(keep, variants, len(self._clicks))
+        for statistic in (self._expected, self._clicks):
+            fade(statistic, self.strength, keep, variants)

@@ -57,3 +57,7 @@ class LinUCB:
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Adds the shown rows to the normal equations and solves them once."""
         self._model.update(batch, column, reward, weight)
+
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Shrinks what the model learned toward the warm start; see `forgetful`."""
+        self._model.forget(keep, variants)

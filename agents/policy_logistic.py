@@ -44,3 +44,7 @@ class LogisticThompson:
         check_feedback(batch, column, reward, weight)
         check_rate(self.name, reward)
         self.model.update(batch, column, reward, weight)
+
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Shrinks what the model learned toward the warm start; see `forgetful`."""
+        self.model.forget(keep, variants)

@@ -44,3 +44,7 @@ class Softmax:
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Teaches the linear model."""
         self._model.update(batch, column, reward, weight)
+
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Shrinks what the model learned toward the warm start; see `forgetful`."""
+        self._model.forget(keep, variants)

@@ -63,6 +63,12 @@ class SquareCB:
         self._model.update(batch, column, reward, weight)
         self._rows += float(weight.sum())
 
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Shrinks what the model learned toward the warm start, and the count of rows if everything fades."""
+        self._model.forget(keep, variants)
+        if variants is None:
+            self._rows *= keep
+
 
 def inverse_gap(score: Floats, present: Bools, gamma: float) -> Floats:
     """Inverse gap weights, shape (n, k); score and present (n, k), gamma above 0."""

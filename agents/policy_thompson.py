@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import digamma, polygamma
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import check_epsilon, check_rate, with_floor
 from copybandit.sim.types import Bools, DataError, Floats, Ints
@@ -52,8 +53,11 @@ class BetaThompson:
                 "correct the settings"
             )
         self.epsilon = check_epsilon(epsilon)
-        self._a: Floats = np.maximum(prior * strength, LEAST_CLICKS)
-        self._b: Floats = np.maximum((1 - prior) * strength, LEAST_CLICKS)
+        self._start: tuple[Floats, Floats] = (
+            np.maximum(prior * strength, LEAST_CLICKS),
+            np.maximum((1 - prior) * strength, LEAST_CLICKS),
+        )
+        self._a, self._b = (start.copy() for start in self._start)
         self._low: Floats = np.zeros_like(self._a)
         self._high: Floats = np.zeros_like(self._a)
         self._grid: Floats = np.linspace(0.0, 1.0, nodes)
@@ -77,6 +81,13 @@ class BetaThompson:
         self._a += np.bincount(shown, weight * reward, m)
         self._b += np.bincount(shown, weight * (1 - reward), m)
         self._bound(np.unique(shown))
+
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Shrinks both counts toward the warm start; see `forgetful`."""
+        check_forget(keep, variants, len(self._a))
+        for statistic, start in zip((self._a, self._b), self._start, strict=True):
+            fade(statistic, start, keep, variants)
+        self._bound(np.arange(len(self._a)) if variants is None else variants)
 
     def _bound(self, variants: Ints) -> None:
         """Refreshes the range of the logit that holds nearly all posterior mass of these variants."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy_probs
 from copybandit.sim.types import Floats, Ints
@@ -58,3 +59,9 @@ class UCB1:
         shown, m = batch.shown(column), len(self._clicks)
         self._impressions += np.bincount(shown, weight, m)
         self._clicks += np.bincount(shown, weight * reward, m)
+
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Shrinks the counts; see `forgetful`."""
+        check_forget(keep, variants, len(self._clicks))
+        for statistic in (self._impressions, self._clicks):
+            fade(statistic, 0.0, keep, variants)

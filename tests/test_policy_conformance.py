@@ -15,6 +15,7 @@ from copybandit.agents.bandit import Response, Visits, batch_of, run_bandit
 from copybandit.agents.batch import ABSENT, Batch, Learner
 from copybandit.agents.check import check_policy
 from copybandit.agents.decide import decide
+from copybandit.agents.discounted import Discounted
 from copybandit.agents.policies import (
     UCB1,
     BetaThompson,
@@ -30,6 +31,8 @@ from copybandit.agents.policies import (
     Uniform,
 )
 from copybandit.agents.policy_features import LinearOptions
+from copybandit.agents.watchful import Watchful
+from copybandit.agents.windowed import Windowed
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
 from copybandit.sim.types import DataError, Floats, Ints
 
@@ -74,6 +77,24 @@ ENTRIES: dict[str, Entry] = {
     "logistic_thompson": Entry(make=lambda: LogisticThompson(**LINEAR, epsilon=EPSILON), featured=True),
     "bootstrap_bag": Entry(make=lambda: BootstrapBag(n_actions=M, strength=5, epsilon=EPSILON), ordered=True),
     "ucb1": Entry(make=lambda: UCB1(n_actions=M, width=0.1, epsilon=EPSILON)),
+    "discounted": Entry(
+        make=lambda: Discounted(LinUCB(**LINEAR, epsilon=EPSILON), half_life_days=2.0), featured=True
+    ),
+    "discounted_by_rows": Entry(
+        make=lambda: Discounted(LinTS(**LINEAR, epsilon=EPSILON), half_life_rows=90),
+        ordered=True,
+        featured=True,
+    ),
+    "windowed": Entry(
+        make=lambda: Windowed(LinUCB(**LINEAR, epsilon=EPSILON), days=2.0, blocks=4), featured=True
+    ),
+    "windowed_by_rows": Entry(
+        make=lambda: Windowed(BetaThompson(PRIOR, strength=60, epsilon=EPSILON), rows=120), ordered=True
+    ),
+    "watchful": Entry(
+        make=lambda: Watchful(LinUCB(**LINEAR, epsilon=EPSILON), n_actions=M, false_alarm=0.01, block=0.1),
+        featured=True,
+    ),
 }
 LEARNERS = [name for name, entry in ENTRIES.items() if entry.learns]
 FEATURED = [name for name, entry in ENTRIES.items() if entry.featured]
@@ -94,7 +115,7 @@ def make_batch(rng: np.random.Generator, n: int = 20, k: int = 4) -> Batch:
         actions=ACTIONS,
         candidates=candidates,
         state=np.stack([prior, rng.random((n, k))], axis=2),
-        time=np.zeros(n),
+        time=3 * rng.random(n),
     )
 
 
