@@ -2,7 +2,14 @@
 
     precision = [[gram, cross'], [cross, diag(diagonal)]]
 
-The rho block is diagonal, so its Schur complement leaves a d x d system; theta and rho are solved jointly and exactly.
+It is kept centred: each variant's weight D_v, the weighted mean c_v = cross_v / D_v of what it was shown with, and the
+Schur complement S = gram - cross' diag(D)^-1 cross. A row (x, v, weight w) moves them as Welford's means move:
+
+    u = x - c_v,   k = w D_v / (D_v + w),   S += k u u',   c_v += w / (D_v + w) u,   D_v += w
+
+Only squares are added, so nothing cancels, and an update touches its own variants alone. Beside S stands a root R of
+its inverse, S^-1 = R R': a few rows move it by Potter's square-root update (Battin 1964; Bierman 1977, II.3), many rows
+and every `REFRESH` rows compute it anew from S, so that its error cannot grow.
 """
 
 from __future__ import annotations
@@ -13,6 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from copybandit.sim.types import Floats, Ints
+
+REFRESH = 4096
+"""Rows after which the root is computed anew."""
+SLICE = 1 << 16
+"""Variants that are worked on at once where all of them are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +43,36 @@ class Scores:
 
     def variance(self) -> Floats:
         """Shape (n, k)."""
-        return np.asarray(self.own + np.square(self.loading).sum(axis=-1))
+        return np.asarray(self.own + np.einsum("nkd,nkd->nk", self.loading, self.loading))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """What many rows at once did to the means: n rows of t variants.
+
+    Attributes:
+        order: shape (n,), rows sorted by variant.
+        first: shape (t,), where each variant starts among them.
+        group: shape (n,), which of the t each sorted row belongs to.
+        variants: shape (t,).
+        before: shape (t,), their weight before.
+        after: shape (t,), their weight now.
+        shift: shape (t, d), by how much their means moved.
+        rest: shape (n, d), sorted rows less the new mean.
+    """
+
+    order: Ints
+    first: Ints
+    group: Ints
+    variants: Ints
+    before: Floats
+    after: Floats
+    shift: Floats
+    rest: Floats
 
 
 class Arrow:
-    """The precision of (theta, rho) with the root that its last refresh made.
+    """The precision of (theta, rho) before and after rows of feedback.
 
     Args:
         n_actions: number of variants m.
@@ -45,47 +82,134 @@ class Arrow:
     """
 
     def __init__(self, *, n_actions: int, width: int, ridge: float, residual_ridge: float) -> None:
-        self.ridge = ridge
-        self.gram: Floats = ridge * np.eye(width)
-        self.cross: Floats = np.zeros((n_actions, width))
+        self.ridge, self.residual_ridge = ridge, residual_ridge
+        self.schur: Floats = ridge * np.eye(width)
+        self.root: Floats = np.eye(width) / np.sqrt(ridge)
+        self.centre: Floats = np.zeros((n_actions, width))
         self.diagonal: Floats = np.full(n_actions, residual_ridge, dtype=np.float64)
-        self.refresh()
+        self.since = 0
 
     def copy(self) -> Arrow:
         """One that can be added to without changing this one."""
         other = object.__new__(Arrow)
-        other.ridge, other.gram, other.cross = self.ridge, self.gram.copy(), self.cross.copy()
-        other.diagonal, other.pull, other.root = self.diagonal.copy(), self.pull, self.root
+        other.ridge, other.residual_ridge, other.since = self.ridge, self.residual_ridge, self.since
+        other.schur, other.root = self.schur.copy(), self.root.copy()
+        other.centre, other.diagonal = self.centre.copy(), self.diagonal.copy()
         return other
+
+    def is_few(self, rows: int) -> bool:
+        """Whether so many rows are cheaper one by one than by computing the root anew."""
+        return rows <= max(8, len(self.schur) // 2)
 
     def add(self, x: Floats, variant: Ints, weight: Floats) -> None:
         """Adds sum of weight * (x, one-hot) (x, one-hot)'; x (n, d), variant (n,), weight (n,) >= 0."""
-        weighted = weight[:, None] * x
-        self.gram += weighted.T @ x
-        np.add.at(self.cross, variant, weighted)
-        self.diagonal += np.bincount(variant, weight, len(self.diagonal))
+        told = weight > 0
+        if not told.any():
+            return
+        if not self.is_few(len(x)):
+            self.move(x[told], variant[told], weight[told])
+            return
+        for row in np.flatnonzero(told):
+            self.step(x[row], int(variant[row]), float(weight[row]))
+
+    def step(self, x: Floats, variant: int, weight: float) -> tuple[Floats, float, Floats]:
+        """Adds one row of positive weight: u, k and S^-1 u after it; x (d,)."""
+        before = self.diagonal[variant]
+        after = before + weight
+        u, k = x - self.centre[variant], float(weight * before / after)
+        half = u @ self.root
+        gain = self.root @ half
+        grown = 1 + k * float(half @ half)
+        ratio = np.sqrt(grown)
+        self.schur += np.outer(k * u, u)
+        self.root -= np.outer(k / (ratio * (1 + ratio)) * gain, half)
+        self.centre[variant] += weight / after * u
+        self.diagonal[variant] = after
+        self.count(1)
+        return u, k, gain / grown
+
+    def count(self, rows: int) -> None:
+        """Notes that the root was moved by so many rows; computes it anew when they are many."""
+        self.since += rows
+        if self.since >= REFRESH:
+            self.refresh()
+
+    def move(self, x: Floats, variant: Ints, weight: Floats) -> Moved:
+        """Adds rows of positive weight all at once and computes the root anew; x (n, d), the others (n,)."""
+        order = np.argsort(variant, kind="stable")
+        x, variant, weight = x[order], variant[order], weight[order]
+        first = np.flatnonzero(np.r_[True, variant[1:] != variant[:-1]])
+        group = np.repeat(np.arange(len(first)), np.diff(np.r_[first, len(variant)]))
+        variants = variant[first]
+        before, centred = self.diagonal[variants], x - self.centre[variant]
+        after = before + np.add.reduceat(weight, first)
+        shift = np.add.reduceat(weight[:, None] * centred, first) / after[:, None]
+        rest = centred - shift[group]
+        self.schur += (weight[:, None] * rest).T @ rest + (before[:, None] * shift).T @ shift
+        self.centre[variants] += shift
+        self.diagonal[variants] = after
+        self.refresh()
+        return Moved(
+            order=order,
+            first=first,
+            group=group,
+            variants=variants,
+            before=before,
+            after=after,
+            shift=shift,
+            rest=rest,
+        )
 
     def refresh(self) -> None:
-        """A root of the inverse Schur complement, and how theta pulls each rho along."""
-        self.pull: Floats = self.cross / self.diagonal[:, None]
-        schur = self.gram - self.cross.T @ self.pull
-        values, vectors = np.linalg.eigh((schur + schur.T) / 2)
-        # In exact arithmetic no eigenvalue is below ridge; the floor undoes cancellation.
-        self.root: Floats = vectors / np.sqrt(np.maximum(values, self.ridge))
+        """The root anew, from the Schur complement."""
+        values, vectors = np.linalg.eigh((self.schur + self.schur.T) / 2)
+        # In exact arithmetic no eigenvalue is below ridge; the floor undoes what rounding takes off.
+        self.root = np.ascontiguousarray(vectors / np.sqrt(np.maximum(values, self.ridge)))
+        self.since = 0
+
+    def forget(self, keep: float, level: Floats) -> Floats:
+        """Mixes the precision with that before any data: keep * precision + (1 - keep) * prior.
+
+        With weights D the new ones are D* = keep D + (1 - keep) residual_ridge, and the means shrink by
+        keep D / D*. What that takes from their squares the Schur complement gains.
+
+        Args:
+            keep: in (0, 1].
+            level: shape (m,), mean of something else that each variant was shown with; it shrinks alike, in place.
+
+        Returns:
+            Shape (d,), what the centred product with ``level`` gains.
+        """
+        gained: Floats = np.zeros(len(self.schur))
+        self.schur *= keep
+        self.schur += (1 - keep) * self.ridge * np.eye(len(gained))
+        for start in range(0, len(self.diagonal), SLICE):
+            part = slice(start, start + SLICE)
+            centre, kept = self.centre[part], keep * self.diagonal[part]
+            after = kept + (1 - keep) * self.residual_ridge
+            lost = kept * ((1 - keep) * self.residual_ridge / after)
+            self.schur += (lost[:, None] * centre).T @ centre
+            gained += (lost * level[part]) @ centre
+            self.centre[part] *= (kept / after)[:, None]
+            level[part] *= kept / after
+            self.diagonal[part] = after
+        self.refresh()
+        return gained
 
     def times(self, shared: Floats, own: Floats) -> tuple[Floats, Floats]:
         """The precision times ((d,), (m,))."""
-        return self.gram @ shared + self.cross.T @ own, self.cross @ shared + self.diagonal * own
+        weighted = self.diagonal * (self.centre @ shared + own)
+        return self.schur @ shared + weighted @ self.centre, weighted
 
     def solve(self, shared: Floats, own: Floats) -> tuple[Floats, Floats]:
-        """The (d,) and (m,) whose product with the precision is (shared, own), as of the last refresh."""
-        theta = self.root @ (self.root.T @ (shared - self.pull.T @ own))
-        return theta, (own - self.cross @ theta) / self.diagonal
+        """The (d,) and (m,) whose product with the precision is (shared, own)."""
+        theta = self.root @ ((shared - own @ self.centre) @ self.root)
+        return theta, own / self.diagonal - self.centre @ theta
 
     def scores(self, x: Floats, candidates: NDArray[np.int32], mean: Floats, scale: Floats) -> Scores:
-        """Scores scale * (x . theta + rho) around ``mean``; x (n, k, d), the others (n, k)."""
+        """Scores scale * (x . theta + rho) around ``mean``; x (n, k, d) less the candidates' means, the others (n, k)."""
         return Scores(
             mean=mean,
-            loading=scale[..., None] * ((x - self.pull[candidates]) @ self.root),
+            loading=scale[..., None] * (x @ self.root),
             own=np.square(scale) / self.diagonal[candidates],
         )

@@ -9,7 +9,8 @@ import numpy as np
 from copybandit.agents.batch import Batch
 from copybandit.sim.types import DataError, Floats, Ints
 
-MAX_FEATURES = 32
+MAX_FEATURES = 256
+"""Most shared features: a refresh of the root, of their number cubed, then takes some 20 ms."""
 
 
 class LinearOptions(TypedDict, total=False):
@@ -40,7 +41,7 @@ class SharedFeatures:
         state_channels: channels of ``Batch.state``.
 
     Raises:
-        DataError: an interaction names no action column, or there are more than 32 shared features.
+        DataError: an interaction names no action column, or there are more than 256 shared features.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ from copybandit.agents.batch import Batch
 from copybandit.agents.policy_arrow import Arrow, Scores
 from copybandit.agents.policy_features import SharedFeatures
 from copybandit.agents.policy_linear import check_ridges
-from copybandit.sim.types import Floats, Ints
+from copybandit.sim.types import DataError, Floats, Ints
 
 STEPS = 25
 """Most Newton steps of a batch; unit features need about five, at full length."""
@@ -51,14 +51,13 @@ class _Rows:
         """Adds the second derivative to a precision."""
         p = expit(self.odds(theta, rho))
         arrow.add(self.x, self.variant, self.weight * p * (1 - p))
-        arrow.refresh()
 
 
 class LogisticModel:
     """Gaussian posterior of theta and rho in log-odds; the arguments are `policy_features.LinearOptions`.
 
     Raises:
-        DataError: a setting is out of range, or there are more than 32 shared features.
+        DataError: a setting is out of range, or there are more than 256 shared features.
     """
 
     def __init__(
@@ -87,7 +86,8 @@ class LogisticModel:
         """Posterior of each candidate's log-odds of a click."""
         x, c = self._features(batch), batch.candidates
         start = logit(np.where(batch.present, batch.prior, 0.5))
-        return self._arrow.scores(x, c, start + x @ self.theta + self.rho[c], np.ones(c.shape))
+        mean = start + x @ self.theta + self.rho[c]
+        return self._arrow.scores(x - self._arrow.centre[c], c, mean, np.ones(c.shape))
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Moves to the mode and adds the curvature there; feedback is checked, reward in [0, 1]."""
@@ -101,6 +101,23 @@ class LogisticModel:
         theta, rho = self._mode(rows)
         rows.add_curvature(self._arrow, theta, rho)
         self.theta, self.rho = theta, rho
+
+    def forget(self, keep: float) -> None:
+        """Mixes what was learned with the warm start, which is 0: keep * (precision, moments) + (1 - keep) * prior.
+
+        Args:
+            keep: in (0, 1]; 1 forgets nothing.
+
+        Raises:
+            DataError: it is not.
+        """
+        if not 0 < keep <= 1:
+            raise DataError(f"logistic model: keep must be in (0, 1], got {keep}; correct the setting")
+        if keep == 1:
+            return
+        shared, own = self._arrow.times(self.theta, self.rho)
+        self._arrow.forget(keep, np.zeros(len(own)))
+        self.theta, self.rho = self._arrow.solve(keep * shared, keep * own)
 
     def _mode(self, rows: _Rows) -> tuple[Floats, Floats]:
         """Newton's method from the mean before the batch; a step that does not lead down is halved."""

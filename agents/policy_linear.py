@@ -5,9 +5,16 @@
 Before any feedback theta = e_0 and rho = 0, so the prediction is the warm start itself. Var(click) is close
 to prior, so least squares weighs a row by 1 / prior and the factors cancel: with phi = prior * x,
 phi phi' / prior = prior x x' and phi * reward / prior = x * reward; nothing is divided by a small number.
+
+Both sides of the normal equations are kept centred (`policy_arrow`): with c_v the mean of x and l_v the mean of
+reward / prior that a variant was shown with, rho_v = l_v - c_v . theta, and the prediction is
+
+    prior * ((x - c_v) . theta + l_v)
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,12 +23,15 @@ from copybandit.agents.policy_arrow import Arrow, Scores
 from copybandit.agents.policy_features import SharedFeatures
 from copybandit.sim.types import DataError, Floats, Ints
 
+RIDGES = (1e-12, 1e12)
+"""Least and largest precision before data; with features of at most 1e12 every square stays finite."""
+
 
 class LinearModel:
     """Posterior of theta and rho given weighted feedback; the arguments are `LinearOptions`.
 
     Raises:
-        DataError: a setting is out of range, or there are more than 32 shared features.
+        DataError: a setting is out of range, or there are more than 256 shared features.
     """
 
     def __init__(
@@ -43,9 +53,9 @@ class LinearModel:
         )
         d = self._features.width
         self._arrow = Arrow(n_actions=n_actions, width=d, ridge=ridge, residual_ridge=residual_ridge)
-        self._moment: Floats = ridge * np.eye(d)[0]
-        self._residual_moment: Floats = np.zeros(n_actions)
-        self._theta, self._rho = self._arrow.solve(self._moment, self._residual_moment)
+        self._right: Floats = ridge * np.eye(d)[0]
+        self._level: Floats = np.zeros(n_actions)
+        self._theta: Floats = np.eye(d)[0]
 
     @property
     def theta(self) -> Floats:
@@ -55,39 +65,111 @@ class LinearModel:
     @property
     def residual(self) -> Floats:
         """Scalar correction of each variant, shape (m,)."""
-        return np.array(self._rho)
+        return np.asarray(self._level - self._arrow.centre @ self._theta)
 
     def predict(self, batch: Batch) -> Floats:
         """Expected click, shape (n, k)."""
-        return self._mean(batch, self._features(batch))
+        return self._mean(batch, self._centred(batch))
 
     def scores(self, batch: Batch) -> Scores:
         """Posterior of the expected click of each candidate."""
-        x = self._features(batch)
+        x = self._centred(batch)
         return self._arrow.scores(x, batch.candidates, self._mean(batch, x), batch.prior)
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
-        """Adds the shown rows to the normal equations and solves them once."""
+        """Adds the shown rows; a few one by one, many at once."""
         check_feedback(batch, column, reward, weight)
-        x, shown = self._features(batch, column), batch.shown(column)
-        self._arrow.add(x, shown, weight * batch.prior[np.arange(len(batch)), column])
-        self._moment += (weight * reward) @ x
-        self._residual_moment += np.bincount(shown, weight * reward, len(self._rho))
-        self._arrow.refresh()
-        self._theta, self._rho = self._arrow.solve(self._moment, self._residual_moment)
+        x, told = self._features(batch, column), np.flatnonzero(weight > 0)
+        if not len(told):
+            return
+        rows = _Rows(
+            x=x[told],
+            variant=batch.shown(column)[told],
+            weight=(weight * batch.prior[np.arange(len(batch)), column])[told],
+            gain=(weight * reward)[told],
+        )
+        if self._arrow.is_few(len(told)):
+            self._step(rows)
+        else:
+            self._move(rows)
+
+    def forget(self, keep: float) -> None:
+        """Mixes what was learned with the warm start: keep * (precision, moments) + (1 - keep) * those before data.
+
+        Args:
+            keep: in (0, 1]; 1 forgets nothing.
+
+        Raises:
+            DataError: it is not.
+        """
+        if not 0 < keep <= 1:
+            raise DataError(f"linear model: keep must be in (0, 1], got {keep}; correct the setting")
+        if keep == 1:
+            return
+        gained = self._arrow.forget(keep, self._level)
+        self._right = keep * self._right + gained
+        self._right[0] += (1 - keep) * self._arrow.ridge
+        self._solve()
+
+    def _step(self, rows: _Rows) -> None:
+        """Rows one by one, theta by recursive least squares."""
+        arrow = self._arrow
+        for row, (variant, weight, gain) in enumerate(
+            zip(rows.variant.tolist(), rows.weight.tolist(), rows.gain.tolist(), strict=True)
+        ):
+            before, level = float(arrow.diagonal[variant]), float(self._level[variant])
+            after, refreshed = before + weight, arrow.since
+            u, k, toward = arrow.step(rows.x[row], variant, weight)
+            miss = gain * before / after - k * level
+            self._right += miss * u
+            self._level[variant] += (gain - weight * level) / after
+            self._theta += (miss - k * float(u @ self._theta)) * toward
+            if arrow.since < refreshed:
+                self._solve()
+
+    def _move(self, rows: _Rows) -> None:
+        """Rows at once, theta anew; the products of two means are pooled as variances are (Chan et al. 1979)."""
+        moved = self._arrow.move(rows.x, rows.variant, rows.weight)
+        weight, gain = rows.weight[moved.order], rows.gain[moved.order]
+        old = self._level[moved.variants]
+        up = np.add.reduceat(gain - weight * old[moved.group], moved.first) / moved.after
+        self._right += (gain - weight * (old + up)[moved.group]) @ moved.rest
+        self._right += (moved.before * up) @ moved.shift
+        self._level[moved.variants] += up
+        self._solve()
+
+    def _solve(self) -> None:
+        self._theta = self._arrow.root @ (self._right @ self._arrow.root)
+
+    def _centred(self, batch: Batch) -> Floats:
+        """Features less what each candidate was shown with on average, shape (n, k, d)."""
+        x = self._features(batch)
+        x -= self._arrow.centre[batch.candidates]
+        return x
 
     def _mean(self, batch: Batch, x: Floats) -> Floats:
-        return np.asarray(batch.prior * (x @ self._theta + self._rho[batch.candidates]))
+        return np.asarray(batch.prior * (x @ self._theta + self._level[batch.candidates]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    """Rows of positive weight: x (n, d), and the variant, weight * prior and weight * reward of each, (n,)."""
+
+    x: Floats
+    variant: Ints
+    weight: Floats
+    gain: Floats
 
 
 def check_ridges(ridge: float, residual_ridge: float) -> None:
     """Refuses priors that are no precision.
 
     Raises:
-        DataError: one is not positive and finite.
+        DataError: one is outside `RIDGES`.
     """
-    if not (0 < ridge < np.inf and 0 < residual_ridge < np.inf):
+    low, high = RIDGES
+    if not (low <= ridge <= high and low <= residual_ridge <= high):
         raise DataError(
-            f"linear model: ridge and residual_ridge must be above 0, got {ridge} and {residual_ridge}; "
+            f"linear model: ridge and residual_ridge must be in [{low:g}, {high:g}], got {ridge} and {residual_ridge}; "
             "correct the settings"
         )
