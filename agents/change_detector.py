@@ -1,7 +1,7 @@
 """Change detection: has the reward of a variant, against what the warm start expects of it, changed for good?
 
 The ratio r_v = rewards / expected rewards of a variant should stay what it is. Feedback is cut into blocks of equal
-expected reward. When a block is full, the last 1, 2, 4 and 8 are held against all before them since the last alarm, by
+expected reward. When a block is full, the last 1, 2, 4, 8 and 16 are held against all before them since the last alarm, by
 the generalized likelihood ratio of two Poisson rates,
 
     D = c1 ln(c1 / e1) + c2 ln(c2 / e2) - (c1 + c2) ln((c1 + c2) / (e1 + e2)),   c rewards, e expected rewards
@@ -23,9 +23,9 @@ from scipy.special import xlogy
 from copybandit.agents.policy_pmf import check_setting
 from copybandit.sim.types import DataError, Floats, Ints
 
-SPLITS: Ints = np.array([1, 2, 4, 8])
+SPLITS: Ints = np.array([1, 2, 4, 8, 16])
 """Blocks that are held against all before them."""
-RING = 8
+RING = 16
 """Full blocks that are kept apart; older ones are one sum."""
 
 
@@ -104,10 +104,11 @@ def poisson_glr(before: Floats, after: Floats) -> Floats:
     told = (e1 > 0) & (e2 > 0)
     e1, e2 = np.where(told, e1, 1.0), np.where(told, e2, 1.0)
     pooled = np.where(c1 + c2 > 0, (c1 + c2) / (e1 + e2), 1.0)
-    return np.asarray(told * (xlogy(c1, c1 / (e1 * pooled)) + xlogy(c2, c2 / (e2 * pooled))))
+    divergence: Floats = xlogy(c1, c1 / (e1 * pooled)) + xlogy(c2, c2 / (e2 * pooled))
+    return np.where(told, divergence, 0.0)
 
 
 def tail_bound(divergence: Floats) -> Floats:
     """Most chance of a D this large without a change, at most 1."""
     x = np.maximum(divergence - 2 * np.log(2), 0.0)
-    return np.minimum(np.exp(-x) * (1 + x), 1.0)
+    return np.asarray(np.exp(-x) * (1 + x))

@@ -174,7 +174,7 @@ class Arrow:
         keep D / D*. What that takes from their squares the Schur complement gains.
 
         Args:
-            keep: in (0, 1].
+            keep: in [0, 1].
             level: shape (m,), mean of something else that each variant was shown with; it shrinks alike, in place.
 
         Returns:
@@ -195,6 +195,14 @@ class Arrow:
             self.diagonal[part] = after
         self.refresh()
         return gained
+
+    def forget_own(self, keep: float, level: Floats, variants: Ints) -> None:
+        """The same for the distribution of some variants' rho given theta, while theta keeps its own; variants (v,)."""
+        kept = keep * self.diagonal[variants]
+        after = kept + (1 - keep) * self.residual_ridge
+        self.centre[variants] *= (kept / after)[:, None]
+        level[variants] *= kept / after
+        self.diagonal[variants] = after
 
     def times(self, shared: Floats, own: Floats) -> tuple[Floats, Floats]:
         """The precision times ((d,), (m,))."""

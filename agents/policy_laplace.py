@@ -15,10 +15,11 @@ import numpy as np
 from scipy.special import expit, logit
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.forgetful import check_forget
 from copybandit.agents.policy_arrow import Arrow, Scores
 from copybandit.agents.policy_features import SharedFeatures
 from copybandit.agents.policy_linear import check_ridges
-from copybandit.sim.types import DataError, Floats, Ints
+from copybandit.sim.types import Floats, Ints
 
 STEPS = 25
 """Most Newton steps of a batch; unit features need about five, at full length."""
@@ -102,20 +103,17 @@ class LogisticModel:
         rows.add_curvature(self._arrow, theta, rho)
         self.theta, self.rho = theta, rho
 
-    def forget(self, keep: float) -> None:
-        """Mixes what was learned with the warm start, which is 0: keep * (precision, moments) + (1 - keep) * prior.
-
-        Args:
-            keep: in (0, 1]; 1 forgets nothing.
-
-        Raises:
-            DataError: it is not.
-        """
-        if not 0 < keep <= 1:
-            raise DataError(f"logistic model: keep must be in (0, 1], got {keep}; correct the setting")
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Mixes precision and moments with those before data; see `forgetful`."""
+        check_forget(keep, variants, len(self.rho))
         if keep == 1:
             return
         shared, own = self._arrow.times(self.theta, self.rho)
+        if variants is not None:
+            level = own / self._arrow.diagonal
+            self._arrow.forget_own(keep, level, variants)
+            self.rho = level - self._arrow.centre @ self.theta
+            return
         self._arrow.forget(keep, np.zeros(len(own)))
         self.theta, self.rho = self._arrow.solve(keep * shared, keep * own)
 

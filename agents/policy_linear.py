@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.forgetful import check_forget
 from copybandit.agents.policy_arrow import Arrow, Scores
 from copybandit.agents.policy_features import SharedFeatures
 from copybandit.sim.types import DataError, Floats, Ints
@@ -93,18 +94,13 @@ class LinearModel:
         else:
             self._move(rows)
 
-    def forget(self, keep: float) -> None:
-        """Mixes what was learned with the warm start: keep * (precision, moments) + (1 - keep) * those before data.
-
-        Args:
-            keep: in (0, 1]; 1 forgets nothing.
-
-        Raises:
-            DataError: it is not.
-        """
-        if not 0 < keep <= 1:
-            raise DataError(f"linear model: keep must be in (0, 1], got {keep}; correct the setting")
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Mixes what was learned with the warm start: keep * all + (1 - keep) * those before data; see `forgetful`."""
+        check_forget(keep, variants, len(self._level))
         if keep == 1:
+            return
+        if variants is not None:
+            self._arrow.forget_own(keep, self._level, variants)
             return
         gained = self._arrow.forget(keep, self._level)
         self._right = keep * self._right + gained

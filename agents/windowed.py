@@ -1,7 +1,7 @@
 """Sliding window: only the feedback of the last days, or the last rows, counts, and all of it in full.
 
 Rows lie in blocks of days or of rows. When a block leaves, the learner goes back to its start and learns those that are
-left again: it is then what it would be had it never seen the others, to the last bit, so no rounding can pile up. The
+left again: it is then what it would be had it never seen the others, and no rounding can pile up. The
 price is that a row is learned as often as there are blocks. Garivier & Moulines, ALT 2011.
 """
 
