@@ -15,6 +15,33 @@ SLOTS = 16
 """Exposures that a shopper remembers."""
 
 
+class Ring:
+    """The last 16 variants that each shopper was shown, oldest overwritten first.
+
+    Args:
+        n_shoppers: how many rings.
+
+    Attributes:
+        seen: shape (n_shoppers, 16), variants; -1 where nothing has been shown yet.
+        count: shape (n_shoppers,), exposures of each shopper so far.
+    """
+
+    def __init__(self, n_shoppers: int) -> None:
+        self.seen = np.full((n_shoppers, SLOTS), -1, dtype=np.int64)
+        self.count: Ints = np.zeros(n_shoppers, dtype=np.int64)
+
+    def age(self, shopper: Ints) -> Ints:
+        """Exposures that each slot of shoppers of shape (n,) lies behind the last, shape (n, 16)."""
+        return np.asarray((self.count[shopper][:, None] - 1 - np.arange(SLOTS)) % SLOTS)
+
+    def remember(self, shopper: Ints, variant: Ints) -> Ints:
+        """One more exposure of distinct shoppers, shape (n,), to a variant each; the slots it went to, shape (n,)."""
+        slot = self.count[shopper] % SLOTS
+        self.seen[shopper, slot] = variant
+        self.count[shopper] += 1
+        return slot
+
+
 class Exposures:
     """The rings of all shoppers; `remember` is the only method that changes them.
 
@@ -25,17 +52,19 @@ class Exposures:
     """
 
     def __init__(self, n_shoppers: int, product_of: Ints, memory: float) -> None:
-        self._ring = np.full((n_shoppers, SLOTS), -1, dtype=np.int64)
+        self._ring = Ring(n_shoppers)
         self._product_of = product_of
         self._weight = memory ** np.arange(SLOTS, dtype=np.float64)
-        self.count: Ints = np.zeros(n_shoppers, dtype=np.int64)
+
+    @property
+    def count(self) -> Ints:
         """Visits of each shopper so far, shape (n_shoppers,)."""
+        return self._ring.count
 
     def stock(self, shopper: Ints, candidates: Ints) -> Floats:
         """Exposure of shoppers of shape (n,) to candidates of shape (n, k); 0 where absent (-1)."""
-        seen = self._ring[shopper]
-        age = (self.count[shopper][:, None] - 1 - np.arange(SLOTS)) % SLOTS
-        weight = np.where(seen >= 0, self._weight[age], 0.0)[:, None, :]
+        seen = self._ring.seen[shopper]
+        weight = np.where(seen >= 0, self._weight[self._ring.age(shopper)], 0.0)[:, None, :]
         own = ((seen[:, None, :] == candidates[:, :, None]) * weight).sum(axis=2)
         home = np.where(candidates >= 0, self._product_of[candidates], -2)
         kin = ((self._product_of[seen][:, None, :] == home[:, :, None]) * weight).sum(axis=2)
@@ -43,5 +72,4 @@ class Exposures:
 
     def remember(self, shopper: Ints, variant: Ints) -> None:
         """One more visit of distinct shoppers, shape (n,), each shown a variant, shape (n,)."""
-        self._ring[shopper, self.count[shopper] % SLOTS] = variant
-        self.count[shopper] += 1
+        self._ring.remember(shopper, variant)
