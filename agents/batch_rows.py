@@ -23,7 +23,7 @@ def take(batch: Batch, rows: Bools | Ints) -> Batch:
 
 
 def join(batches: Sequence[Batch]) -> Batch:
-    """One batch after the other; narrower ones are padded with absent candidates. ``actions`` are those of the first.
+    """One batch after the other; narrower ones are padded with absent candidates. ``actions`` are the longest.
 
     Raises:
         DataError: there is none, or they differ in context columns or state channels.
@@ -39,7 +39,7 @@ def join(batches: Sequence[Batch]) -> Batch:
     gaps = [((0, 0), (0, k - batch.candidates.shape[1])) for batch in batches]
     pairs = list(zip(batches, gaps, strict=True))
     return replace(
-        batches[0],
+        max(batches, key=lambda batch: len(batch.actions)),
         context=np.concatenate([batch.context for batch in batches]),
         candidates=np.concatenate([np.pad(b.candidates, gap, constant_values=ABSENT) for b, gap in pairs]),
         state=np.concatenate([np.pad(b.state, (*gap, (0, 0))) for b, gap in pairs]),

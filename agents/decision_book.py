@@ -1,0 +1,254 @@
+"""Open decisions and the rewards that arrive for them late, twice, out of order or never.
+
+A decision is open for ``horizon`` days. Its events may come in any order and any number of times; an id counts once. When
+the horizon has passed the decision closes: its reward is what the `RewardFormula` makes of its events, or the default
+where there are none, and its row goes to the learner. A decision that was never shown is censored: it teaches nothing, not
+even the default (deferred activation). Rows leave in order of (time of the decision, id), whatever came in when.
+
+    for rows in book.release(now, size=256):
+        policy.update(rows.batch, rows.column, rows.reward, rows.weight)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from copybandit.agents.batch import ABSENT, Batch
+from copybandit.agents.batch_rows import join, take
+from copybandit.agents.decision_rows import DecisionRows
+from copybandit.agents.reward_events import COUNTED, LATE, REPEATED, RewardEvents, Told, codes_of
+from copybandit.agents.reward_formula import RewardFormula
+from copybandit.sim.types import Bools, DataError, Floats, Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released:
+    """Rows for a learner, in order of (time, id); the arguments of `Learner.update` and the ids, all of n rows."""
+
+    decision: tuple[str, ...]
+    batch: Batch
+    column: Ints
+    reward: Floats
+    weight: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Events:
+    """Events that count, in the order they were told: row, kind, value and time of each, and its id."""
+
+    row: Ints
+    kind: Ints
+    value: Floats
+    time: Floats
+    event: tuple[str, ...]
+
+    def take(self, kept: Bools) -> _Events:
+        """Some of them."""
+        return _Events(
+            row=self.row[kept],
+            kind=self.kind[kept],
+            value=self.value[kept],
+            time=self.time[kept],
+            event=tuple(np.array(self.event, dtype=object)[kept]),
+        )
+
+
+class DecisionBook:
+    """Decisions from when they are made until their reward is known.
+
+    A closed decision is known for one more horizon, so that what comes too late is told from what is wrong.
+
+    Args:
+        formula: makes rewards of events.
+        horizon_days: days that a decision is open, above 0: the reward wait time.
+
+    Attributes:
+        censored: decisions that closed without having been shown.
+
+    Raises:
+        DataError: the horizon is out of range.
+    """
+
+    def __init__(self, formula: RewardFormula, *, horizon_days: float) -> None:
+        if not 0 < horizon_days < np.inf:
+            raise DataError(f"decision book: horizon_days must be above 0, got {horizon_days}; correct it")
+        self.formula, self.horizon_days = formula, horizon_days
+        self.censored = 0
+        self._within = np.minimum([term.within_days for term in formula.terms], horizon_days)
+        self._rows = DecisionRows()
+        self._seen: dict[str, set[str]] = {}
+        self._events: list[_Events] = []
+        self._ready: list[Released] = []
+
+    def __len__(self) -> int:
+        """Open decisions."""
+        return self._rows.open_count
+
+    def open(self, decision: Sequence[str], batch: Batch, column: Ints, *, shown: bool = True) -> Bools:
+        """Decisions as they are made.
+
+        Args:
+            decision: n ids.
+            batch: the n requests.
+            column: shape (n,), what `decide` drew.
+            shown: whether they are on show at once; otherwise `activate` will tell.
+
+        Returns:
+            Which were new, shape (n,); a decision that was known already changes nothing.
+
+        Raises:
+            DataError: the arrays do not fit each other or the book, or a column has no candidate; nothing is opened.
+        """
+        if not len(decision) == len(batch) == len(column):
+            raise DataError(
+                f"decision book: decision, batch and column must be equally long, got {len(decision)}, "
+                f"{len(batch)} and {len(column)}; give one of each per request"
+            )
+        k = batch.candidates.shape[1]
+        if len(batch) and not (
+            column.min() >= 0 and column.max() < k and (batch.shown(column) != ABSENT).all()
+        ):
+            raise DataError(
+                f"decision book: column must point at a present candidate, got {column.min()} to {column.max()}; "
+                "pass the column decide() returned"
+            )
+        return self._rows.add(decision, batch, column, shown)
+
+    def activate(self, decision: Sequence[str], shown: Bools) -> Told:
+        """Tells whether decisions that were opened as not yet shown have been; the first word on each counts.
+
+        Raises:
+            DataError: a decision is unknown; nothing is changed.
+        """
+        row = self._known(decision, "activation")
+        status = np.full(len(row), LATE, dtype=np.int8)
+        for place in np.flatnonzero(self._rows.is_open(row)).tolist():
+            new = self._rows.mark(int(row[place]), bool(shown[place]))
+            status[place] = COUNTED if new else REPEATED
+        return Told(status=status)
+
+    def tell(self, events: RewardEvents) -> Told:
+        """Notes events; see `Told` for what became of each.
+
+        Raises:
+            DataError: a decision is unknown, or a kind, value or time out of range; nothing is changed.
+        """
+        code, row = codes_of(events, self.formula), self._known(events.decision, "reward events")
+        age = events.time - self._rows.time(row)
+        if len(age) and age.min() < 0:
+            worst = int(age.argmin())
+            raise DataError(
+                f"reward events row {worst}: time must not be before its decision's, got "
+                f"{events.time[worst]} of {events.decision[worst]}; correct the clock"
+            )
+        status = np.full(len(row), LATE, dtype=np.int8)
+        for place in np.flatnonzero(self._rows.is_open(row) & (age <= self._within[code])).tolist():
+            seen, event = self._seen.setdefault(events.decision[place], set()), events.event[place]
+            status[place] = REPEATED if event in seen else COUNTED
+            seen.add(event)
+        told = _Events(row=row, kind=code, value=events.value, time=events.time, event=tuple(events.event))
+        if (status == COUNTED).any():
+            self._events.append(told.take(status == COUNTED))
+        return Told(status=status)
+
+    def release(self, now: float, size: int | None = None) -> list[Released]:
+        """Closes what is due and hands its rows over.
+
+        Args:
+            now: days since the start.
+            size: rows of each part; what does not fill one waits for the next call. None is one part of all there is.
+
+        Raises:
+            DataError: the time is not finite, or the size below 1.
+        """
+        if not np.isfinite(now) or (size is not None and size < 1):
+            raise DataError(
+                f"decision book: now must be finite and size at least 1, got {now} and {size}; correct them"
+            )
+        due = self._rows.due(now - self.horizon_days)
+        if len(due):
+            self._close(due)
+        waiting = sum(len(one.decision) for one in self._ready)
+        if not waiting or (size is not None and waiting < size):
+            return []
+        whole, size = _joined(self._ready), size or waiting
+        full = waiting - waiting % size
+        parts = [_part(whole, slice(start, start + size)) for start in range(0, full, size)]
+        self._ready = [_part(whole, slice(full, waiting))] if full < waiting else []
+        return parts
+
+    def _known(self, decision: Sequence[str], what: str) -> Ints:
+        row = self._rows.find(decision)
+        if len(row) and row.min() < 0:
+            place = int(row.argmin())
+            raise DataError(
+                f"{what} row {place}: decision must be one of the book's, got {decision[place]!r}; open it first, or "
+                "drop what belongs to one that closed long ago"
+            )
+        return row
+
+    def _close(self, due: Ints) -> None:
+        """Closes rows, in order of release; those shown become ready with their reward."""
+        place = self._rows.places(due)
+        told = self._taken(place)
+        reward = self.formula.rewards(len(due), place[told.row], told.kind, told.value, told.time, told.event)
+        for name in self._rows.ids(due):
+            self._seen.pop(name, None)
+        shown = self._rows.was_shown(due)
+        self.censored += int((~shown).sum())
+        if shown.any():
+            batch, column = self._rows.gather(due[shown])
+            self._ready.append(
+                Released(
+                    decision=self._rows.ids(due[shown]),
+                    batch=batch,
+                    column=column,
+                    reward=reward[shown],
+                    weight=np.ones(len(batch)),
+                )
+            )
+        moved = self._rows.close(due, self.horizon_days)
+        self._events = [replace(one, row=moved[one.row]) for one in self._events]
+
+    def _taken(self, place: Ints) -> _Events:
+        """Takes the events of closing rows out of the book; ``place`` is -1 for the others."""
+        whole = _events_of(self._events)
+        closing = place[whole.row] >= 0
+        left = whole.take(~closing)
+        self._events = [left] if len(left.row) else []
+        return whole.take(closing)
+
+
+def _events_of(parts: Sequence[_Events]) -> _Events:
+    """All of them as one."""
+    none = np.empty(0)
+    return _Events(
+        row=np.concatenate([none.astype(np.int64), *(one.row for one in parts)]),
+        kind=np.concatenate([none.astype(np.int64), *(one.kind for one in parts)]),
+        value=np.concatenate([none, *(one.value for one in parts)]),
+        time=np.concatenate([none, *(one.time for one in parts)]),
+        event=tuple(name for one in parts for name in one.event),
+    )
+
+
+def _joined(parts: Sequence[Released]) -> Released:
+    return Released(
+        decision=tuple(name for one in parts for name in one.decision),
+        batch=join([one.batch for one in parts]),
+        column=np.concatenate([one.column for one in parts]),
+        reward=np.concatenate([one.reward for one in parts]),
+        weight=np.concatenate([one.weight for one in parts]),
+    )
+
+
+def _part(whole: Released, rows: slice) -> Released:
+    return Released(
+        decision=whole.decision[rows],
+        batch=take(whole.batch, np.arange(len(whole.decision))[rows]),
+        column=whole.column[rows],
+        reward=whole.reward[rows],
+        weight=whole.weight[rows],
+    )
