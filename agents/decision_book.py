@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from copybandit.agents.batch import ABSENT, Batch
 from copybandit.agents.batch_rows import join, take
@@ -52,7 +54,7 @@ class _Events:
             kind=self.kind[kept],
             value=self.value[kept],
             time=self.time[kept],
-            event=tuple(np.array(self.event, dtype=object)[kept]),
+            event=tuple(compress(self.event, kept.tolist())),
         )
 
 
@@ -79,7 +81,7 @@ class DecisionBook:
         self.censored = 0
         self._within = np.minimum([term.within_days for term in formula.terms], horizon_days)
         self._rows = DecisionRows()
-        self._seen: dict[str, set[str]] = {}
+        self._seen: set[tuple[str, str]] = set()
         self._events: list[_Events] = []
         self._ready: list[Released] = []
 
@@ -145,13 +147,12 @@ class DecisionBook:
                 f"{events.time[worst]} of {events.decision[worst]}; correct the clock"
             )
         status = np.full(len(row), LATE, dtype=np.int8)
-        for place in np.flatnonzero(self._rows.is_open(row) & (age <= self._within[code])).tolist():
-            seen, event = self._seen.setdefault(events.decision[place], set()), events.event[place]
-            status[place] = REPEATED if event in seen else COUNTED
-            seen.add(event)
+        on_time = self._rows.is_open(row) & (age <= self._within[code])
+        status[on_time] = self._news(events, on_time)
         told = _Events(row=row, kind=code, value=events.value, time=events.time, event=tuple(events.event))
-        if (status == COUNTED).any():
-            self._events.append(told.take(status == COUNTED))
+        counted = status == COUNTED
+        if counted.any():
+            self._events.append(told if counted.all() else told.take(counted))
         return Told(status=status)
 
     def release(self, now: float, size: int | None = None) -> list[Released]:
@@ -180,6 +181,20 @@ class DecisionBook:
         self._ready = [_part(whole, slice(full, waiting))] if full < waiting else []
         return parts
 
+    def _news(self, events: RewardEvents, on_time: Bools) -> NDArray[np.int8]:
+        """`COUNTED` or `REPEATED` for each event that is on time; all are known from now on."""
+        pairs = list(zip(events.decision, events.event, strict=True))
+        if not on_time.all():
+            pairs = list(compress(pairs, on_time.tolist()))
+        before = len(self._seen)
+        known = [pair in self._seen for pair in pairs]
+        self._seen.update(pairs)
+        status = np.where(known, REPEATED, COUNTED).astype(np.int8)
+        if len(self._seen) - before < len(pairs) - sum(known):  # a pair stands twice among those that are new
+            first = dict(zip(reversed(pairs), range(len(pairs) - 1, -1, -1), strict=True))
+            status[[first[pair] != place for place, pair in enumerate(pairs)]] = REPEATED
+        return status
+
     def _known(self, decision: Sequence[str], what: str) -> Ints:
         row = self._rows.find(decision)
         if len(row) and row.min() < 0:
@@ -195,8 +210,7 @@ class DecisionBook:
         place = self._rows.places(due)
         told = self._taken(place)
         reward = self.formula.rewards(len(due), place[told.row], told.kind, told.value, told.time, told.event)
-        for name in self._rows.ids(due):
-            self._seen.pop(name, None)
+        self._seen.difference_update(zip(self._rows.ids(told.row), told.event, strict=True))
         shown = self._rows.was_shown(due)
         self.censored += int((~shown).sum())
         if shown.any():

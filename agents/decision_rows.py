@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
+from itertools import compress, repeat
 from typing import Any
 
 import numpy as np
@@ -56,12 +56,12 @@ class DecisionRows:
 
     def find(self, decision: Sequence[str]) -> Ints:
         """Numbers of decisions, -1 where unknown, shape (n,)."""
-        number = self._number
-        return np.fromiter((number.get(name, -1) for name in decision), dtype=np.int64, count=len(decision))
+        numbers = map(self._number.get, decision, repeat(-1))
+        return np.fromiter(numbers, dtype=np.int64, count=len(decision))
 
     def ids(self, row: Ints) -> tuple[str, ...]:
         """Names of rows."""
-        return tuple(self._names[one] for one in row.tolist())
+        return tuple(map(self._names.__getitem__, row.tolist()))
 
     def time(self, row: Ints) -> Floats:
         """When rows were decided, days, shape (n,)."""

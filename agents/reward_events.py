@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ def codes_of(events: RewardEvents, formula: RewardFormula) -> Ints:
         DataError: a kind is unknown, or a value or time is out of range; the message names row and field.
     """
     place = {kind: code for code, kind in enumerate(formula.kinds)}
-    code: Ints = np.fromiter((place.get(kind, -1) for kind in events.kind), dtype=np.int64, count=len(events))
+    code: Ints = np.fromiter(map(place.get, events.kind, repeat(-1)), dtype=np.int64, count=len(events))
     _refuse(code >= 0, "kind", events.kind, f"one of {', '.join(formula.kinds)}", "drop it or add a term")
     most = formula.most[code]
     fine = (events.value >= 0) & (events.value <= most)

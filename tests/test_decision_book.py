@@ -276,7 +276,8 @@ def test_candidate_sets_of_different_width_share_a_book() -> None:
 
 def test_a_long_life_keeps_the_book_small_and_right() -> None:
     rng, book = np.random.default_rng(3), DecisionBook(CLICKS, horizon_days=1.0)
-    clicked, released = set(), {}
+    clicked: set[str] = set()
+    released: dict[str, float] = {}
     for day in range(60):
         batch = make_batch(rng, n=200)
         batch = replace(batch, time=day + rng.random(200))
