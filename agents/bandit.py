@@ -12,11 +12,13 @@ from typing import Protocol
 
 import numpy as np
 
+from copybandit.agents.bandit_rules import SeasonRules, Teacher
 from copybandit.agents.bandit_run import EPOCH, MICROSECONDS_PER_DAY, BanditRun, Daily, RegretCurve, concat
 from copybandit.agents.batch import Batch, Learner
 from copybandit.agents.decide import decide
+from copybandit.agents.holdout import held_probs
 from copybandit.sim.feedback import LoggedFeedback
-from copybandit.sim.types import DataError, Floats, Ints
+from copybandit.sim.types import Bools, DataError, Floats, Ints
 from copybandit.sim.visits import Response, Reward, Visits
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "RegretCurve",
     "Response",
     "Reward",
+    "SeasonRules",
     "Shop",
     "Visits",
     "batch_of",
@@ -62,6 +65,7 @@ def run_bandit(
     batch_size: int = 500,
     rng: np.random.Generator,
     reward: Reward = "click",
+    rules: SeasonRules | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> BanditRun:
     """Runs a policy in a shop and learns after every batch.
@@ -73,6 +77,7 @@ def run_bandit(
         batch_size: requests between two updates.
         rng: draws the actions.
         reward: which response the policy is told.
+        rules: holdout and horizon; none by default.
         on_step: called with impressions done and in all after each batch.
 
     Returns:
@@ -86,11 +91,11 @@ def run_bandit(
             f"bandit: n_impressions and batch_size must be at least 1, got {n_impressions} and {batch_size}; "
             "raise them"
         )
-    steps: list[BanditRun] = []
+    rules = SeasonRules() if rules is None else rules
+    teacher, steps = Teacher(rules.horizon_days), list[BanditRun]()
     for step, start in enumerate(range(0, n_impressions, batch_size)):
-        steps.append(
-            _step(policy, shop, shop.visits(step, min(batch_size, n_impressions - start)), rng, reward)
-        )
+        visits = shop.visits(step, min(batch_size, n_impressions - start))
+        steps.append(_step(policy, shop, visits, rng, reward, rules, teacher))
         if on_step is not None:
             on_step(min(start + batch_size, n_impressions), n_impressions)
     return concat(steps)
@@ -107,16 +112,49 @@ def batch_of(visits: Visits, actions: Floats) -> Batch:
     )
 
 
-def _step(policy: Learner, shop: Shop, visits: Visits, rng: np.random.Generator, reward: Reward) -> BanditRun:
+def _step(
+    policy: Learner,
+    shop: Shop,
+    visits: Visits,
+    rng: np.random.Generator,
+    reward: Reward,
+    rules: SeasonRules,
+    teacher: Teacher,
+) -> BanditRun:
     """Decides, shows, and teaches one batch."""
     batch = batch_of(visits, shop.actions)
-    probs = policy.action_probs(batch, rng)
+    held = rules.held(visits.shopper)
+    if held is None or rules.control is None:
+        probs = policy.action_probs(batch, rng)
+    else:
+        probs = held_probs(policy, rules.control, batch, held, rng)
     column = decide(probs, rng)
     truth = np.where(batch.present, shop.expected_click(visits), 0.0)
     response = shop.respond(visits, column)
     told = response.reward(reward)
-    policy.update(batch, column, told, np.ones(len(batch)))
-    log = LoggedFeedback(
+    teacher.teach(policy, batch, column, told, held)
+    return BanditRun(
+        policy=policy.name,
+        log=_logged(policy.name, visits, probs, column, response, told, held),
+        expected=truth[np.arange(len(batch)), column],
+        oracle=truth.max(axis=1),
+        uniform=truth.sum(axis=1) / batch.present.sum(axis=1),
+        truth=truth,
+        prior=batch.prior,
+    )
+
+
+def _logged(
+    policy: str,
+    visits: Visits,
+    probs: Floats,
+    column: Ints,
+    response: Response,
+    told: Floats,
+    held: Bools | None,
+) -> LoggedFeedback:
+    """What happened, with the probabilities of the policy that each shopper got."""
+    return LoggedFeedback(
         timestamp=EPOCH + np.rint(visits.time * MICROSECONDS_PER_DAY).astype("timedelta64[us]"),
         shopper=visits.shopper,
         product=visits.product,
@@ -128,14 +166,6 @@ def _step(policy: Learner, shop: Shop, visits: Visits, rng: np.random.Generator,
         conversion=response.conversion,
         value=response.value,
         reward=told,
-        policy=policy.name,
-    )
-    return BanditRun(
-        policy=policy.name,
-        log=log,
-        expected=truth[np.arange(len(batch)), column],
-        oracle=truth.max(axis=1),
-        uniform=truth.sum(axis=1) / batch.present.sum(axis=1),
-        truth=truth,
-        prior=batch.prior,
+        policy=policy,
+        held=held,
     )

@@ -1,8 +1,8 @@
 """Warm start from a log: what another policy's season says is learned before the first decision.
 
-Weights: "none" counts every row once. "inverse" counts it as often as an even choice would have shown it, 1 / (k * propensity)
-with k candidates present and at most ``most``, so that a learner whose model is wrong leans no more to what the logging
-policy liked. Neither changes what a well-specified model converges to.
+Weights: "none" counts every row once. "inverse" counts it as often as an even choice would have shown it,
+1 / (k * propensity) with k candidates present and at most ``most``, so that a learner whose model is wrong leans no more to
+what the logging policy liked. Neither changes what a well-specified model converges to.
 """
 
 from __future__ import annotations

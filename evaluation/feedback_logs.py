@@ -124,9 +124,13 @@ def _joined(parts: Sequence[LoggedFeedback]) -> LoggedFeedback:
     candidates = [np.pad(part.candidates, w, constant_values=-1) for part, w in zip(parts, wide, strict=True)]
     probs = [np.pad(part.action_probs, w) for part, w in zip(parts, wide, strict=True)]
     order = np.argsort(columns["timestamp"], kind="stable")
+    held = np.concatenate(
+        [np.zeros(len(part), np.bool_) if part.held is None else part.held for part in parts]
+    )
     return LoggedFeedback(
         candidates=np.concatenate(candidates)[order],
         action_probs=np.concatenate(probs)[order],
+        held=held[order] if held.any() else None,
         policy="+".join(sorted({part.policy for part in parts})),
         **{name: values[order] for name, values in columns.items()},
     )

@@ -239,6 +239,9 @@ def _check_together(settings: RunSettings, source: str) -> None:
     if bandit.n_impressions < bandit.days * bandit.batch_size:
         rule = f"at least days x batch_size = {bandit.days * bandit.batch_size}"
         _refuse(source, "bandit.n_impressions", rule, bandit.n_impressions, "raise it")
+    if bandit.guardrails.floor * bandit.n_variants > 1:
+        rule = f"at most 1 / bandit.n_variants = {1 / bandit.n_variants:.4g}"
+        _refuse(source, "bandit.guardrails.floor", rule, bandit.guardrails.floor, "lower it")
     if tune.batch_size % tune.minibatches:
         rule = f"a multiple of tune.minibatches = {tune.minibatches}"
         _refuse(source, "tune.batch_size", rule, tune.batch_size, "change either")

@@ -129,6 +129,15 @@ class TuneSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One tuning run per seed; intervals resample over them."""
 
 
+class GuardrailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the shop insists on whatever the policy thinks, in probabilities per request."""
+
+    floor: Annotated[float, Meta(ge=0, le=0.5)] = 0.0
+    """Least of each variant that is not paused; 0 sets none."""
+    cap: Annotated[float, Meta(ge=0.5, le=1)] = 1.0
+    """Most of each, where a request has more than one; 1 sets none."""
+
+
 class BanditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The simulated week in which a policy chooses among approved variants."""
 
@@ -147,6 +156,18 @@ class BanditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Simulated days."""
     batch_size: Count = 500
     """Impressions between two updates of the policy."""
+    half_life_days: Positive | None = None
+    """Days in which feedback loses half of its weight; null forgets nothing."""
+    window_days: Positive | None = None
+    """Days of feedback that count at all, cut into seven blocks; null keeps everything."""
+    false_alarm: Share | None = None
+    """Most chance of a false alarm per look at a variant, which starts anew after an alarm; null looks for no change."""
+    horizon_days: NonNegative = 0.0
+    """Days until the reward of an impression reaches the policy; 0 is after its batch."""
+    holdout: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    """Share of the shoppers who always get a variant by chance, to tell what learning is worth; 0 holds nobody out."""
+    guardrails: GuardrailSettings = GuardrailSettings()
+    """Bounds on every probability the named policy may give."""
 
 
 class RunSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from copybandit.agents.bandit import BanditRun, run_bandit
-from copybandit.agents.batch import Learner
+from copybandit.agents.forgetful import Forgetful
 from copybandit.agents.policies import (
     UCB1,
     BetaThompson,
@@ -27,6 +27,7 @@ from copybandit.agents.policies import (
 )
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.evaluation.approve import Approved
+from copybandit.evaluation.bandit_life import plain, season_rules, surround
 from copybandit.evaluation.feedback_logs import write_items
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
 from copybandit.evaluation.sensitivity import season_sensitivity
@@ -92,7 +93,7 @@ def _principal(x: Floats, k: int) -> Floats:
     return np.asarray(centred @ (right * signs[:, None]).T)
 
 
-def policies(goods: Assortment, fitted: World) -> list[Learner]:
+def policies(goods: Assortment, fitted: World) -> list[Forgetful]:
     """Every policy that can be named, all but UCB1 started from what the fitted world expects."""
     m, q = goods.actions.shape
     everyone = np.arange(0, len(fitted.taste.shoppers), max(1, len(fitted.taste.shoppers) // 500))
@@ -120,7 +121,7 @@ def policies(goods: Assortment, fitted: World) -> list[Learner]:
 
 
 def play_season(
-    policy: Learner,
+    policy: Forgetful,
     goods: Assortment,
     gold: World,
     fitted: World,
@@ -129,7 +130,7 @@ def play_season(
     seed: int,
     on_step: Callable[[int, int], None] | None = None,
 ) -> BanditRun:
-    """One policy's season.
+    """One policy's season, with the forgetting, guardrails, holdout and horizon of the options.
 
     Args:
         policy: chooses and learns; it is changed.
@@ -137,7 +138,7 @@ def play_season(
         gold: the truth.
         fitted: the belief.
         catalogue: gives the prices.
-        options: impressions, days and batch size.
+        options: impressions, days and batch size, and what surrounds the policy.
         seed: of visits, responses and choices.
         on_step: called with impressions done and in all after each batch.
     """
@@ -145,11 +146,12 @@ def play_season(
         gold, fitted, goods, catalogue, seed=seed, n_impressions=options.n_impressions, days=options.days
     )
     return run_bandit(
-        policy,
+        surround(policy, options, len(goods.actions)),
         season,
         n_impressions=options.n_impressions,
         batch_size=min(options.batch_size, len(gold.taste.shoppers)),
         rng=np.random.default_rng([seed, 6]),
+        rules=season_rules(options, seed),
         on_step=on_step,
     )
 
@@ -168,10 +170,11 @@ def play(
     goods = assortment(approved, gold, fitted)
     write_items(stage, approved.texts, approved.product, catalogue)
 
-    def run(policy: Learner, shown: Assortment, world: World = gold) -> BanditRun:
-        return play_season(policy, shown, world, fitted, catalogue, settings, seed, on_step)
+    def run(policy: Forgetful, shown: Assortment, world: World = gold) -> BanditRun:
+        options = settings if policy.name == settings.policy else plain(settings)
+        return play_season(policy, shown, world, fitted, catalogue, options, seed, on_step)
 
-    def named() -> Learner:
+    def named() -> Forgetful:
         return next(policy for policy in policies(goods, fitted) if policy.name == settings.policy)
 
     report: dict[str, Any] = {
@@ -213,7 +216,7 @@ def _without_template(goods: Assortment, approved: Approved) -> Assortment:
 def summary(done: BanditRun) -> dict[str, Any]:
     """What the report shows of one policy's season."""
     daily, curve = done.daily(), done.regret_curve(60)
-    return {
+    report = {
         "ctr": float(done.expected.mean()),
         "clicked": float(done.log.click.mean()),
         "gap_closed": done.gap_closed(),
@@ -221,6 +224,30 @@ def summary(done: BanditRun) -> dict[str, Any]:
         "gap_closed_by_day": daily.gap_closed.tolist(),
         "regret": curve.regret.tolist(),
         "regret_at": curve.impressions.tolist(),
+    }
+    return report if done.log.held is None else report | {"holdout": held_out(done)}
+
+
+def held_out(done: BanditRun) -> dict[str, float]:
+    """Clicks of the held out against the others', by assignment and without weights; 95% interval of the difference.
+
+    Impressions of one shopper are taken together: the variance is that of the shoppers' mean residuals.
+    """
+    held, click = done.log.held, done.log.click
+    assert held is not None
+    rate = [float(click[rows].mean()) if rows.any() else float("nan") for rows in (~held, held)]
+    variance = 0.0
+    for rows, mean in zip((~held, held), rate, strict=True):
+        residual = np.bincount(done.log.shopper[rows], click[rows] - mean)
+        variance += float(np.square(residual).sum()) / max(int(rows.sum()), 1) ** 2
+    lift, half = rate[0] - rate[1], 1.96 * float(np.sqrt(variance))
+    return {
+        "share": float(held.mean()),
+        "clicked": rate[0],
+        "clicked_held": rate[1],
+        "difference": lift,
+        "ci_low": lift - half,
+        "ci_high": lift + half,
     }
 
 

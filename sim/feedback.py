@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from copybandit.sim.types import DataError, Floats, Ints
+from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ class LoggedFeedback:
         value: shape (n,), money.
         reward: shape (n,), what the learner was told.
         policy: name of the behavior policy.
+        held: shape (n,), whether the shopper is held out and got the control; None where nobody is.
     """
 
     timestamp: NDArray[np.datetime64]
@@ -41,6 +42,7 @@ class LoggedFeedback:
     value: Floats
     reward: Floats
     policy: str
+    held: Bools | None = None
 
     def __post_init__(self) -> None:
         n = len(self.action)
@@ -55,6 +57,8 @@ class LoggedFeedback:
                 f"feedback row {row}: propensity must be in (0, 1], got {self.propensity[row]}; "
                 "log the probability the action was drawn with"
             )
+        if self.held is not None and self.held.shape != (n,):
+            raise DataError(f"feedback: held must be ({n},), got {self.held.shape}; say it of every row")
 
     def __len__(self) -> int:
         return len(self.action)

@@ -100,7 +100,7 @@ def feedback_to_arrow(
     Args:
         feedback: n rows, at least one.
         decision_ids: n ids; the row number when None.
-        assignment: how the rows came about, see `LOG_SCHEMA`.
+        assignment: how the rows came about, see `LOG_SCHEMA`; those of the held out are `holdout` whatever it says.
 
     Raises:
         DataError: for a log without rows.
@@ -116,7 +116,7 @@ def feedback_to_arrow(
         "action_probs": _lists(feedback.action_probs.astype(np.float64, copy=False)),
         "propensity_score": pa.array(feedback.propensity),
         "policy": pa.repeat(feedback.policy, n),
-        "assignment": pa.repeat(assignment, n),
+        "assignment": _assigned(feedback, assignment),
     }
     columns |= {name: pa.array(getattr(feedback, name)) for name in _COLUMNS}
     return log_table(columns)
@@ -159,9 +159,20 @@ def feedback_from_arrow(table: pa.Table, *, policy: str | None = None, where: st
     candidates, probs = _dense(table["candidates"], -1), _dense(table["action_probs"], 0.0)
     columns = {name: table[name].to_numpy() for name in _COLUMNS}
     timestamp = table["timestamp"].to_numpy().astype("datetime64[us]")
+    held = pc.equal(table["assignment"], "holdout").to_numpy(zero_copy_only=False).astype(np.bool_)
     return LoggedFeedback(
-        timestamp=timestamp, candidates=candidates, action_probs=probs, policy=names[0], **columns
+        timestamp=timestamp,
+        candidates=candidates,
+        action_probs=probs,
+        policy=names[0],
+        held=held if held.any() else None,
+        **columns,
     )
+
+
+def _assigned(feedback: LoggedFeedback, assignment: str) -> pa.Array:
+    held = np.zeros(len(feedback), np.bool_) if feedback.held is None else feedback.held
+    return pa.array(np.where(held, "holdout", assignment), pa.string())
 
 
 def write_feedback(feedback: LoggedFeedback, path: Path | str, *, assignment: str = "simulated") -> None:

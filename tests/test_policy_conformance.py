@@ -16,6 +16,8 @@ from copybandit.agents.batch import ABSENT, Batch, Learner
 from copybandit.agents.check import check_policy
 from copybandit.agents.decide import decide
 from copybandit.agents.discounted import Discounted
+from copybandit.agents.guarded import Guarded
+from copybandit.agents.guardrails import Guardrails
 from copybandit.agents.policies import (
     UCB1,
     BetaThompson,
@@ -90,6 +92,13 @@ ENTRIES: dict[str, Entry] = {
     ),
     "windowed_by_rows": Entry(
         make=lambda: Windowed(BetaThompson(PRIOR, strength=60, epsilon=EPSILON), rows=120), ordered=True
+    ),
+    "guarded": Entry(
+        make=lambda: Guarded(
+            LinTS(**LINEAR, epsilon=0.01),
+            Guardrails(floor=EPSILON, cap=0.9, least=((3, 0.1),), most=((5, 0.3),)),
+        ),
+        featured=True,
     ),
     "watchful": Entry(
         make=lambda: Watchful(LinUCB(**LINEAR, epsilon=EPSILON), n_actions=M, false_alarm=0.01, block=0.1),

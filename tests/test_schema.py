@@ -73,12 +73,13 @@ def test_feedback_round_trip_is_exact(n: int, k: int, seed: int) -> None:
 
 def test_feedback_file_round_trip_is_exact(tmp_path: Path) -> None:
     path = tmp_path / "log.parquet"
-    write_feedback(feedback(), path, assignment="holdout")
-    assert_same(read_feedback(path), feedback())
+    log = replace(feedback(), held=np.arange(20) % 3 == 0)
+    write_feedback(log, path, assignment="online")
+    assert_same(read_feedback(path), log)
     table = pq.read_table(path)
     assert set(table.column_names) >= OPEN_BANDIT
     assert table.schema.metadata[SCHEMA_KEY] == b"copybandit.log/1"
-    assert table["assignment"].unique().to_pylist() == ["holdout"]
+    assert table["assignment"].to_pylist() == [("holdout", "online", "online")[row % 3] for row in range(20)]
     assert [p.name for p in tmp_path.iterdir()] == ["log.parquet"]
 
 
