@@ -42,9 +42,7 @@ class Witness(EpsilonGreedy):
 def season(rules: SeasonRules, n: int = 4_000) -> tuple[BanditRun, Witness]:
     shop = LogOddsShop(0)
     policy = Witness(len(shop.actions))
-    run = run_bandit(
-        policy, shop, n_impressions=n, batch_size=250, rng=np.random.default_rng(1), rules=rules
-    )
+    run = run_bandit(policy, shop, n_impressions=n, batch_size=250, rng=np.random.default_rng(1), rules=rules)
     return run, policy
 
 

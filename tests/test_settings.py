@@ -67,7 +67,18 @@ def test_every_setting_is_documented() -> None:
     fields = [
         i for i, line in enumerate(source) if line.startswith("    ") and ": " in line and " = " in line
     ]
-    groups = ("data:", "terms:", "editor:", "characters:", "tune:", "bandit:", "guardrails:", "weekly:", "def ", "most:")
+    groups = (
+        "data:",
+        "terms:",
+        "editor:",
+        "characters:",
+        "tune:",
+        "bandit:",
+        "guardrails:",
+        "weekly:",
+        "def ",
+        "most:",
+    )
     undocumented = [
         source[i].strip()
         for i in fields
@@ -106,7 +117,10 @@ def test_every_setting_is_documented() -> None:
         ({"bandit.holdout": 1.0}, ["bandit.holdout must be float < 1.0", "got 1.0"]),
         ({"bandit.horizon_days": -1}, ["bandit.horizon_days must be", ">= 0", "got -1"]),
         ({"bandit.guardrails.cap": 0.2}, ["bandit.guardrails.cap must be float >= 0.5", "got 0.2"]),
-        ({"bandit.guardrails.floor": 0.2}, ["bandit.guardrails.floor", "at most 1 / bandit.n_variants", "0.1667"]),
+        (
+            {"bandit.guardrails.floor": 0.2},
+            ["bandit.guardrails.floor", "at most 1 / bandit.n_variants", "0.1667"],
+        ),
         ({"bandit.guardrails": 3}, ["bandit.guardrails must be a group of keys", "got 3"]),
         ({"bandit.days": 1000}, ["bandit.n_impressions", "500000", "got 200000"]),
         ({"data.retail": "x.csv"}, ["world synthetic reads no files", "drop --retail"]),
