@@ -7,9 +7,10 @@ Schur complement S = gram - cross' diag(D)^-1 cross. A row (x, v, weight w) move
 
     u = x - c_v,   k = w D_v / (D_v + w),   S += k u u',   c_v += w / (D_v + w) u,   D_v += w
 
-Only squares are added, so nothing cancels, and an update touches its own variants alone. Beside S stands a root R of
-its inverse, S^-1 = R R': a few rows move it by Potter's square-root update (Battin 1964; Bierman 1977, II.3), many rows
-and every `REFRESH` rows compute it anew from S, so that its error cannot grow.
+Only squares are added, so nothing cancels, and an update touches its own variants alone. Beside S stands the lower
+triangle W with W S W' = 1, so that S^-1 = W' W and W u has variance 1: a few rows move it by Carlson's square-root update
+(AIAA J. 1973), many rows and every `REFRESH` rows compute it anew from S, so that its error cannot grow. There is one
+such W with a positive diagonal, so it does not matter how the rows came.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from copybandit.sim.types import Floats, Ints
 
 REFRESH = 4096
-"""Rows after which the root is computed anew."""
+"""Rows after which the whitening triangle is computed anew."""
 SLICE = 1 << 16
 """Variants that are worked on at once where all of them are."""
 
@@ -84,7 +85,7 @@ class Arrow:
     def __init__(self, *, n_actions: int, width: int, ridge: float, residual_ridge: float) -> None:
         self.ridge, self.residual_ridge = ridge, residual_ridge
         self.schur: Floats = ridge * np.eye(width)
-        self.root: Floats = np.eye(width) / np.sqrt(ridge)
+        self.whiten: Floats = np.eye(width) / np.sqrt(ridge)
         self.centre: Floats = np.zeros((n_actions, width))
         self.diagonal: Floats = np.full(n_actions, residual_ridge, dtype=np.float64)
         self.since = 0
@@ -93,12 +94,12 @@ class Arrow:
         """One that can be added to without changing this one."""
         other = object.__new__(Arrow)
         other.ridge, other.residual_ridge, other.since = self.ridge, self.residual_ridge, self.since
-        other.schur, other.root = self.schur.copy(), self.root.copy()
+        other.schur, other.whiten = self.schur.copy(), self.whiten.copy()
         other.centre, other.diagonal = self.centre.copy(), self.diagonal.copy()
         return other
 
     def is_few(self, rows: int) -> bool:
-        """Whether so many rows are cheaper one by one than by computing the root anew."""
+        """Whether so many rows are cheaper one by one than by computing the triangle anew."""
         return rows <= max(8, len(self.schur) // 2)
 
     def add(self, x: Floats, variant: Ints, weight: Floats) -> None:
@@ -117,25 +118,26 @@ class Arrow:
         before = self.diagonal[variant]
         after = before + weight
         u, k = x - self.centre[variant], float(weight * before / after)
-        half = u @ self.root
-        gain = self.root @ half
-        grown = 1 + k * float(half @ half)
-        ratio = np.sqrt(grown)
+        white = self.whiten @ u
+        grown = 1 + k * np.cumsum(np.square(white))
+        below = np.concatenate([[1.0], grown[:-1]])
+        summed = np.cumsum(white[:, None] * self.whiten, axis=0)
         self.schur += np.outer(k * u, u)
-        self.root -= np.outer(k / (ratio * (1 + ratio)) * gain, half)
+        self.whiten *= np.sqrt(below / grown)[:, None]
+        self.whiten[1:] -= (k * white / np.sqrt(below * grown))[1:, None] * summed[:-1]
         self.centre[variant] += weight / after * u
         self.diagonal[variant] = after
         self.count(1)
-        return u, k, gain / grown
+        return u, k, summed[-1] / grown[-1]
 
     def count(self, rows: int) -> None:
-        """Notes that the root was moved by so many rows; computes it anew when they are many."""
+        """Notes that the triangle was moved by so many rows; computes it anew when they are many."""
         self.since += rows
         if self.since >= REFRESH:
             self.refresh()
 
     def move(self, x: Floats, variant: Ints, weight: Floats) -> Moved:
-        """Adds rows of positive weight all at once and computes the root anew; x (n, d), the others (n,)."""
+        """Adds rows of positive weight all at once and computes the triangle anew; x (n, d), the others (n,)."""
         order = np.argsort(variant, kind="stable")
         x, variant, weight = x[order], variant[order], weight[order]
         first = np.flatnonzero(np.r_[True, variant[1:] != variant[:-1]])
@@ -161,10 +163,14 @@ class Arrow:
         )
 
     def refresh(self) -> None:
-        """The root anew, from the Schur complement."""
+        """The whitening triangle anew, from the Schur complement."""
         values, vectors = np.linalg.eigh((self.schur + self.schur.T) / 2)
         # In exact arithmetic no eigenvalue is below ridge; the floor undoes what rounding takes off.
-        self.root = np.ascontiguousarray(vectors / np.sqrt(np.maximum(values, self.ridge)))
+        root = vectors / np.sqrt(np.maximum(values, self.ridge))
+        # root root' is the inverse; turned into a triangle without squaring, from the last column on.
+        triangle = np.linalg.qr(root[::-1].T, mode="r")[::-1, ::-1]
+        signs = np.where(np.diagonal(triangle) < 0, -1.0, 1.0)
+        self.whiten = np.ascontiguousarray(signs[:, None] * triangle)
         self.since = 0
 
     def forget(self, keep: float, level: Floats) -> Floats:
@@ -201,15 +207,19 @@ class Arrow:
         weighted = self.diagonal * (self.centre @ shared + own)
         return self.schur @ shared + weighted @ self.centre, weighted
 
+    def solve_shared(self, right: Floats) -> Floats:
+        """The (d,) whose product with the Schur complement is ``right``."""
+        return np.asarray((self.whiten @ right) @ self.whiten)
+
     def solve(self, shared: Floats, own: Floats) -> tuple[Floats, Floats]:
         """The (d,) and (m,) whose product with the precision is (shared, own)."""
-        theta = self.root @ ((shared - own @ self.centre) @ self.root)
+        theta = self.solve_shared(shared - own @ self.centre)
         return theta, own / self.diagonal - self.centre @ theta
 
     def scores(self, x: Floats, candidates: NDArray[np.int32], mean: Floats, scale: Floats) -> Scores:
         """Scores scale * (x . theta + rho) around ``mean``; x (n, k, d) less the candidates' means, the others (n, k)."""
         return Scores(
             mean=mean,
-            loading=scale[..., None] * (x @ self.root),
+            loading=scale[..., None] * (x @ self.whiten.T),
             own=np.square(scale) / self.diagonal[candidates],
         )

@@ -139,7 +139,7 @@ class LinearModel:
         self._solve()
 
     def _solve(self) -> None:
-        self._theta = self._arrow.root @ (self._right @ self._arrow.root)
+        self._theta = self._arrow.solve_shared(self._right)
 
     def _centred(self, batch: Batch) -> Floats:
         """Features less what each candidate was shown with on average, shape (n, k, d)."""
