@@ -1,4 +1,4 @@
-"""LinTS: Thompson sampling on the warm-started linear model, its probabilities by quadrature instead of draws.
+"""LinTS: Thompson sampling on the warm-started linear model, its probabilities by a fixed rule instead of draws.
 
 The expected clicks of a request's candidates are jointly normal, correlated through theta. The logged vector is the
 rule of `policy_best` on that posterior, mixed with the floor: it is exactly what is drawn from, and no randomness
@@ -12,7 +12,7 @@ from typing import Unpack
 import numpy as np
 
 from copybandit.agents.batch import Batch
-from copybandit.agents.policy_best import best_of_normals, hypercube
+from copybandit.agents.policy_best import best_of_normals
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.policy_pmf import check_epsilon, check_points, with_floor
@@ -23,7 +23,7 @@ class LinTS:
     """Chooses each candidate as often as the posterior thinks it the best.
 
     Args:
-        points: of the quadrature, at least 8; more are closer to the integral and slower.
+        points: that stand for the posterior, even, at least 8; more are closer to the integral and slower.
         epsilon: share of uniform exploration, in (0, 1].
         options: of the linear model.
 
@@ -33,15 +33,14 @@ class LinTS:
 
     name = "lints"
 
-    def __init__(self, *, points: int = 32, epsilon: float = 0.02, **options: Unpack[LinearOptions]) -> None:
+    def __init__(self, *, points: int = 128, epsilon: float = 0.02, **options: Unpack[LinearOptions]) -> None:
         self.points = check_points(self.name, points)
         self.epsilon = check_epsilon(epsilon)
         self._model = LinearModel(**options)
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), posterior probability of being the best, mixed with the floor; ``rng`` is not used."""
-        points = hypercube(self.points, batch.candidates.shape[1])
-        best = best_of_normals(self._model.scores(batch), batch.present, batch.candidates, points)
+        best = best_of_normals(self._model.scores(batch), batch.present, batch.candidates, self.points)
         return with_floor(best, batch.present, self.epsilon)
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
