@@ -57,13 +57,18 @@ def best_of_normals(scores: Scores, present: Bools, key: NDArray[np.int32], size
     n, k = present.shape
     d = scores.loading.shape[2]
     points, rank = particles(size, d + k), ranks(present, key)
-    found, step = np.zeros((n, k)), max(1, AT_ONCE // (k * size))
-    mean = np.where(present, scores.mean, -np.inf)
+    found, step = np.zeros((n, k)), max(1, 2 * AT_ONCE // (k * size))
+    mean = np.where(present, scores.mean, -np.inf)[:, :, None]
+    deviation = np.sqrt(scores.own)[:, :, None]
     for start in range(0, n, step):
         rows = slice(start, start + step)
-        shared = scores.loading[rows] @ points[:d]
-        shared += mean[rows, :, None]
-        found[rows] = _chances(shared, np.sqrt(scores.own[rows]), points[d + rank[rows]])
+        shared, own = scores.loading[rows] @ points[:d], points[d + rank[rows]]
+        own *= deviation[rows]
+        own += shared
+        for sign in (1.0, -1.0):
+            found[rows] += _chances(
+                mean[rows] + sign * shared, mean[rows] + sign * own, deviation[rows]
+            )
     found = np.where(present, np.maximum(found, 0.0), 0.0)
     _put_pairs(found, scores, present)
     return np.asarray(found / found.sum(axis=1, keepdims=True))
@@ -79,17 +84,16 @@ def ranks(present: Bools, key: NDArray[np.int32]) -> Ints:
 
 @lru_cache(maxsize=32)
 def particles(size: int, width: int) -> Floats:
-    """Standard normal points, shape (width, size), read-only; the second half is the first with other signs.
+    """Half of the standard normal points, shape (width, size / 2), read-only; the others are these with other signs.
 
     Within each block of size / 2 columns they are orthogonal, each of mean square 1. A column does not depend on how
     many there are.
     """
     half = size // 2
     blocks = [_orthogonal(half, number) for number in range(-(-width // half))]
-    points = np.concatenate(blocks)[:width]
-    both: Floats = np.concatenate([points, -points], axis=1)
-    both.flags.writeable = False
-    return both
+    points: Floats = np.ascontiguousarray(np.concatenate(blocks)[:width])
+    points.flags.writeable = False
+    return points
 
 
 @lru_cache(maxsize=32)
@@ -97,7 +101,7 @@ def _orthogonal(half: int, number: int) -> Floats:
     """An orthogonal matrix times sqrt(half), drawn uniformly by a key that is fixed."""
     normal = np.random.Generator(np.random.Philox(key=[half, number])).normal(size=(half, half))
     q, r = np.linalg.qr(normal)
-    return np.asarray((q * np.sign(np.diagonal(r))).T * np.sqrt(half))
+    return np.ascontiguousarray((q * np.sign(np.diagonal(r))).T * np.sqrt(half))
 
 
 def near_ndtr(x: Floats) -> Floats:
@@ -113,19 +117,17 @@ def near_ndtr(x: Floats) -> Floats:
     return found
 
 
-def _chances(shared: Floats, deviation: Floats, own: Floats) -> Floats:
-    """Shape (n, k), not yet of sum 1; scores without (n, k, S) and of (n, k, S) each one's own part, deviation (n, k)."""
-    score = deviation[:, :, None] * own
-    score += shared
+def _chances(central: Floats, score: Floats, deviation: Floats) -> Floats:
+    """Shares (n, k), not yet of sum 1; scores (n, k, h) without and with each one's own part, deviation (n, k, 1)."""
     top = np.full((len(score), score.shape[2]), -np.inf)
     second = top.copy()
     for column in range(score.shape[1]):  # over candidates, never over rows
         np.maximum(second, np.minimum(top, score[:, column]), out=second)
         np.maximum(top, score[:, column], out=top)
     rival = np.where(score == top[:, None, :], second[:, None, :], top[:, None, :])
-    np.subtract(shared, rival, out=rival)
-    rival /= deviation[:, :, None]
-    return np.asarray(near_ndtr(rival).mean(axis=2))
+    np.subtract(central, rival, out=rival)
+    rival /= deviation
+    return np.asarray(near_ndtr(rival).sum(axis=2))
 
 
 def _put_pairs(found: Floats, scores: Scores, present: Bools) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Required, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch
 from copybandit.sim.types import DataError, Floats, Ints
@@ -67,6 +68,16 @@ class SharedFeatures:
         self.interactions = interactions
         self.state_channels = state_channels
         self.width = 1 + width
+        self._pairs: Ints = np.array(interactions, dtype=np.int64).reshape(-1, 2)
+        self._channels: Ints = np.array(state_channels, dtype=np.int64)
+        self._columns = 1 + max((p for p, _ in interactions), default=-1)
+        self._depth = 1 + max(state_channels, default=-1)
+        self._from_zero = min((p for p, _ in interactions), default=0) >= 0 <= min(state_channels, default=0)
+
+    def parts(self, batch: Batch) -> tuple[Floats, Floats, NDArray[np.int32], Floats, Ints, Ints]:
+        """What `policy_kernel` makes x from, checked: context, actions, candidates, state, pairs and channels."""
+        self._check(batch)
+        return batch.context, batch.actions, batch.candidates, batch.state, self._pairs, self._channels
 
     def __call__(self, batch: Batch, column: Ints | None = None) -> Floats:
         """x, shape (n, k, d), or (n, d) of one column per row.
@@ -88,22 +99,25 @@ class SharedFeatures:
         return x
 
     def _check(self, batch: Batch) -> None:
-        if batch.actions.shape[1] != self.n_features:
+        m, q = batch.actions.shape
+        columns, depth = batch.context.shape[1], batch.state.shape[2]
+        fits = q == self.n_features and m <= self.n_actions
+        if fits and columns >= self._columns and depth >= self._depth and self._from_zero:
+            return
+        if q != self.n_features:
             raise DataError(
-                f"features: actions must have {self.n_features} columns, got {batch.actions.shape[1]}; "
+                f"features: actions must have {self.n_features} columns, got {q}; "
                 "make the policy for this feature set"
             )
         check_variants(batch, self.n_actions)
-        columns = batch.context.shape[1]
         if any(not 0 <= p < columns for p, _ in self.interactions):
             raise DataError(
                 f"features: interactions need context columns {self.interactions}, got {columns} columns; "
                 "give the context the policy was made for"
             )
-        channels = batch.state.shape[2]
-        if any(not 0 <= channel < channels for channel in self.state_channels):
+        if any(not 0 <= channel < depth for channel in self.state_channels):
             raise DataError(
-                f"features: state_channels must be in [0, {channels}), got {self.state_channels}; "
+                f"features: state_channels must be in [0, {depth}), got {self.state_channels}; "
                 "give the state the policy was made for"
             )
 
@@ -114,7 +128,7 @@ def check_variants(batch: Batch, n_actions: int) -> None:
     Raises:
         DataError: a candidate is n_actions or above.
     """
-    if batch.candidates.size and int(batch.candidates.max()) >= n_actions:
+    if len(batch.actions) > n_actions and batch.candidates.size and int(batch.candidates.max()) >= n_actions:
         raise DataError(
             f"policy: candidates must be below {n_actions}, got {int(batch.candidates.max())}; "
             "make the policy for all variants"

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
-from copybandit.agents.policy_arrow import Arrow, Scores
+from copybandit.agents.fast import kernel
+from copybandit.agents.policy_arrow import REFRESH, Arrow, Scores
 from copybandit.agents.policy_features import SharedFeatures
 from copybandit.sim.types import DataError, Floats, Ints
 
@@ -58,6 +59,11 @@ class LinearModel:
         self._theta: Floats = np.eye(d)[0]
 
     @property
+    def width(self) -> int:
+        """Number of shared coefficients d."""
+        return self._features.width
+
+    @property
     def theta(self) -> Floats:
         """Shared coefficients, shape (d,); e_0 before any feedback."""
         return np.array(self._theta)
@@ -76,8 +82,22 @@ class LinearModel:
         x = self._centred(batch)
         return self._arrow.scores(x, batch.candidates, self._mean(batch, x), batch.prior)
 
+    def compiled(self, batch: Batch) -> tuple[object, ...]:
+        """What `policy_kernel` scores a batch with: the parts of its features, then the posterior."""
+        arrow = self._arrow
+        return (
+            *self._features.parts(batch),
+            arrow.whiten,
+            arrow.centre,
+            arrow.diagonal,
+            self._level,
+            self._theta,
+        )
+
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Adds the shown rows; a few one by one, many at once."""
+        if self._arrow.is_few(len(batch)) and self._learn(batch, column, reward, weight):
+            return
         check_feedback(batch, column, reward, weight)
         x, told = self._features(batch, column), np.flatnonzero(weight > 0)
         if not len(told):
@@ -110,6 +130,34 @@ class LinearModel:
         self._right = keep * self._right + gained
         self._right[0] += (1 - keep) * self._arrow.ridge
         self._solve()
+
+    def _learn(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> bool:
+        """Learns by the compiled kernel; False, and nothing is changed, where it cannot or the feedback is unusable."""
+        fast, rows, arrow = kernel(), (len(batch),), self._arrow
+        if fast is None or not (column.shape == reward.shape == weight.shape == rows):
+            return False
+        try:
+            told = fast.learn(
+                *self._features.parts(batch),
+                column,
+                reward,
+                weight,
+                arrow.schur,
+                arrow.whiten,
+                arrow.centre,
+                arrow.diagonal,
+                self._level,
+                self._right,
+                self._theta,
+            )
+        except TypeError:  # arrays of another kind
+            return False
+        if told > 0:
+            arrow.since += told
+            if arrow.since >= REFRESH:
+                arrow.refresh()
+                self._solve()
+        return bool(told >= 0)
 
     def _step(self, rows: _Rows) -> None:
         """Rows one by one, theta by recursive least squares."""

@@ -7,12 +7,14 @@ enters it, so a replay finds the same vector. Thompson: Biometrika 1933; linear:
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Unpack
 
 import numpy as np
 
 from copybandit.agents.batch import Batch
-from copybandit.agents.policy_best import best_of_normals
+from copybandit.agents.fast import kernel
+from copybandit.agents.policy_best import best_of_normals, particles
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.policy_pmf import check_epsilon, check_points, with_floor
@@ -40,6 +42,12 @@ class LinTS:
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), posterior probability of being the best, mixed with the floor; ``rng`` is not used."""
+        fast = kernel()
+        if fast is not None:
+            points = particles(self.points, self._model.width + batch.candidates.shape[1])
+            with suppress(TypeError):  # arrays of another kind
+                probs: Floats = fast.thompson(*self._model.compiled(batch), points, self.epsilon)
+                return probs
         best = best_of_normals(self._model.scores(batch), batch.present, batch.candidates, self.points)
         return with_floor(best, batch.present, self.epsilon)
 

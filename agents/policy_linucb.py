@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Unpack
 
 import numpy as np
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.fast import kernel
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy_probs
@@ -50,6 +52,11 @@ class LinUCB:
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), epsilon-greedy on prediction plus alpha standard errors."""
+        fast = kernel()
+        if fast is not None:
+            with suppress(TypeError):  # arrays of another kind
+                probs: Floats = fast.optimistic(*self._model.compiled(batch), self.alpha, self.epsilon)
+                return probs
         scores = self._model.scores(batch)
         bonus = self.alpha * np.sqrt(scores.variance())
         return greedy_probs(scores.mean + bonus, batch.present, self.epsilon)
