@@ -33,19 +33,21 @@ def decide(action_probs: Floats, rng: np.random.Generator) -> Ints:
         raise DataError(
             f"decide: action_probs must be (n, k), got {action_probs.shape}; make one request a batch of one"
         )
+    return draw(action_probs, rng.random(len(action_probs)))
+
+
+def draw(action_probs: Floats, uniform: Floats) -> Ints:
+    """`decide` with the uniform numbers, shape (n,), given.
+
+    Raises:
+        DataError: a row is no distribution.
+    """
     fast = kernel()
     if fast is not None:
         column: Ints = np.empty(len(action_probs), dtype=np.int64)
-        uniform = rng.random(len(action_probs))
         with suppress(TypeError):  # arrays of another kind
             if fast.draw(action_probs, uniform, column):
                 return column
-        return _drawn(action_probs, uniform)
-    return _drawn(action_probs, rng.random(len(action_probs)))
-
-
-def _drawn(action_probs: Floats, uniform: Floats) -> Ints:
-    """`decide` with the uniform numbers given."""
     total = action_probs.sum(axis=1)
     bad = ~(np.abs(total - 1) <= 1e-9) | (action_probs < 0).any(axis=1)
     if bad.any():

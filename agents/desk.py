@@ -5,7 +5,7 @@
     desk.learn(choice.decision, reward=1.0)              # in any order, at any time, once
     desk.log                                             # the columns, each decision with its whole distribution
 
-Each request is a `Batch` of one, checked as every batch is, drawn by `decide`; nothing here decides. One desk belongs
+Each request is a `Batch` of one, checked as every batch is, drawn as `decide` draws; nothing here decides. One desk belongs
 to one thread.
 """
 
@@ -18,8 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from copybandit.agents.batch import ABSENT, Batch, Learner
-from copybandit.agents.decide import decide
+from copybandit.agents.decide import draw
+from copybandit.agents.desk_row import Served
 from copybandit.sim.types import DataError, Floats, Ints
+
+AHEAD = 1024
+"""Uniform numbers that are drawn at once; they are those that would be drawn one by one."""
 
 
 class Choice(NamedTuple):
@@ -98,19 +102,11 @@ class Desk:
         self._actions: Floats = np.array(actions, dtype=np.float64, order="C")
         self._actions.flags.writeable = False
         self._rng = rng
-        self._log = DeskLog(
-            time=np.zeros(1),
-            context=np.zeros((1, context)),
-            candidates=np.full((1, slots), ABSENT, dtype=np.int32),
-            state=np.zeros((1, slots, channels)),
-            action_probs=np.zeros((1, slots)),
-            action=np.zeros(1, dtype=np.int64),
-            reward=np.full(1, np.nan),
-            weight=np.zeros(1),
-        )
-        self._rows = 0
-        self._last: Batch | None = None
-        """The request of the last row, which is often the next to be answered."""
+        self._slots, self._width, self._channels = slots, context, channels
+        self._numbers: Floats = np.zeros((1, 3 + context + slots * (channels + 1)))
+        self._indices: NDArray[np.int32] = np.full((1, slots + 1), ABSENT, dtype=np.int32)
+        self._rows, self._served = 0, False
+        self._uniform, self._drawn = rng.random(AHEAD).tolist(), 0
 
     def __len__(self) -> int:
         return self._rows
@@ -118,8 +114,20 @@ class Desk:
     @property
     def log(self) -> DeskLog:
         """The columns as they are now, copied."""
-        columns = vars(self._log)
-        return DeskLog(**{name: values[: self._rows].copy() for name, values in columns.items()})
+        n, k = self._rows, self._slots
+        numbers, indices = self._numbers[:n].copy(), self._indices[:n].copy()
+        after = 1 + self._width + k * self._channels
+        weight = numbers[:, -1]
+        return DeskLog(
+            time=numbers[:, 0],
+            context=numbers[:, 1 : 1 + self._width],
+            candidates=indices[:, :k],
+            state=numbers[:, 1 + self._width : after].reshape(n, k, self._channels),
+            action_probs=numbers[:, after : after + k],
+            action=indices[:, k].astype(np.int64),
+            reward=np.where(weight > 0, numbers[:, -2], np.nan),
+            weight=weight,
+        )
 
     def decide(
         self, context: ArrayLike, candidates: ArrayLike, state: ArrayLike, time: float = 0.0
@@ -136,18 +144,20 @@ class Desk:
             DataError: the request breaks a rule of `Batch`, or is of another shape; nothing is logged.
         """
         row = self._rows
-        if row == len(self._log.action):
+        if row == len(self._numbers):
             self._grow()
-        self._write(row, context, candidates, state, time)
-        batch = self._view(row)
-        batch.check()
-        probs = self.policy.action_probs(batch, self._rng)
-        column = int(decide(probs, self._rng)[0])
-        log = self._log
-        log.action_probs[row] = probs[0]
-        log.action[row] = column
-        self._rows, self._last = row + 1, batch
-        return Choice(row, column, int(log.candidates[row, column]), float(probs[0, column]))
+        if self._drawn == AHEAD:
+            self._uniform, self._drawn = self._rng.random(AHEAD).tolist(), 0
+        uniform, column = self._uniform[self._drawn], -1
+        if self._served:
+            request = (row, context, candidates, state, time, uniform)
+            column = self.policy.serve(request, self._numbers, self._indices, self._actions)
+        if column < 0:
+            column = self._decide(row, context, candidates, state, time, uniform)
+        self._drawn += 1
+        self._rows = row + 1
+        propensity = self._numbers.item(row, column - self._slots - 2)
+        return Choice(row, column, self._indices.item(row, column), propensity)
 
     def learn(self, decision: int, reward: float, weight: float = 1.0) -> None:
         """Teaches the policy what came of a decision and logs it.
@@ -160,70 +170,81 @@ class Desk:
         Raises:
             DataError: the decision is unknown or was answered before, or a number is unusable; nothing changes.
         """
-        log = self._log
         if not 0 <= decision < self._rows:
             raise DataError(f"desk: decision must be in [0, {self._rows}), got {decision}; pass what decide gave")
-        if log.weight[decision]:
+        if self._numbers.item(decision, -1):
             raise DataError(
-                f"desk: decision {decision} was answered with {log.reward[decision]}, got {reward} as well; "
+                f"desk: decision {decision} was answered with {self._numbers[decision, -2]}, got {reward} as well; "
                 "tell each once"
             )
         if not weight > 0:
             raise DataError(f"desk: weight must be above 0, got {weight}; leave out what does not count")
-        log.reward[decision], log.weight[decision] = reward, weight
-        one = slice(decision, decision + 1)
-        batch = self._last if decision == self._rows - 1 and self._last is not None else self._view(decision)
-        try:
-            self.policy.update(batch, log.action[one], log.reward[one], log.weight[one])
-        except DataError:
-            log.reward[decision], log.weight[decision] = np.nan, 0.0
-            raise
+        if self._served:
+            told = (decision, reward, weight, self._channels)
+            if self.policy.answer(told, self._numbers, self._indices, self._actions):
+                return
+        column = np.array([self._indices[decision, -1]], dtype=np.int64)
+        self.policy.update(self._view(decision), column, np.array([float(reward)]), np.array([float(weight)]))
+        self._numbers[decision, -2:] = reward, weight
+
+    def _decide(
+        self,
+        row: int,
+        context: ArrayLike,
+        candidates: ArrayLike,
+        state: ArrayLike,
+        time: float,
+        uniform: float,
+    ) -> int:
+        """The long way, which says what is wrong; it comes first, and checks what cannot change later."""
+        self._write(row, context, candidates, state, time)
+        batch = self._view(row)
+        batch.check()
+        probs = self.policy.action_probs(batch, self._rng)
+        column = int(draw(probs, np.array([uniform]))[0])
+        self._numbers[row, -2 - self._slots : -2] = probs[0]
+        self._indices[row, -1] = column
+        self._served = isinstance(self.policy, Served)
+        return column
 
     def _write(
         self, row: int, context: ArrayLike, candidates: ArrayLike, state: ArrayLike, time: float
     ) -> None:
         """Puts a request into its row."""
-        log, given = self._log, np.asarray(candidates)
-        if given.dtype != np.int32:
-            given = _as_indices(given)
-        values = np.asarray(state)
-        if values.ndim == 1:
-            values = values[:, None]
-        slots, n = log.candidates.shape[1], len(given)
+        given, values = np.asarray(candidates), np.asarray(state)
+        given = given if given.dtype == np.int32 else _as_indices(given)
+        values = values[:, None] if values.ndim == 1 else values
+        slots, n, width = self._slots, len(given), self._width
+        of_each = self._numbers[row, 1 + width : -2 - slots].reshape(slots, self._channels)
         try:
-            if n < slots:
-                log.candidates[row, n:], log.state[row, n:] = ABSENT, 0.0
-            log.candidates[row, :n] = given
-            log.state[row, :n] = values
-            log.context[row] = context
-            log.time[row] = time
+            if np.shape(context) != (width,) or values.shape != (n, self._channels) or given.ndim != 1:
+                raise ValueError
+            self._numbers[row, 0] = time
+            self._numbers[row, 1 : 1 + width] = context
+            self._indices[row, :n], self._indices[row, n:] = given, ABSENT
+            of_each[:n], of_each[n:] = values, 0.0
         except (ValueError, TypeError):
             raise DataError(
-                f"desk: context must be ({log.context.shape[1]},), candidates (k,) with k <= {slots} and state "
-                f"(k, {log.state.shape[2]}), got {np.shape(context)}, {given.shape} and {values.shape}; "
+                f"desk: context must be ({width},), candidates (k,) with k <= {slots} and state "
+                f"(k, {self._channels}), got {np.shape(context)}, {given.shape} and {values.shape}; "
                 "give what the desk was made for"
             ) from None
 
     def _view(self, row: int) -> Batch:
         """The request in a row, not checked."""
-        log, one = self._log, slice(row, row + 1)
+        numbers, slots = self._numbers[row : row + 1], self._slots
         return Batch.unchecked(
-            context=log.context[one],
+            context=numbers[:, 1 : 1 + self._width],
             actions=self._actions,
-            candidates=log.candidates[one],
-            state=log.state[one],
-            time=log.time[one],
+            candidates=self._indices[row : row + 1, :slots],
+            state=numbers[:, 1 + self._width : -2 - slots].reshape(1, slots, self._channels),
+            time=numbers[:, 0],
         )
 
     def _grow(self) -> None:
         """Twice as many rows."""
-        columns = vars(self._log)
-        self._log = DeskLog(
-            **{name: np.concatenate([values, np.zeros_like(values)]) for name, values in columns.items()}
-        )
-        self._log.reward[self._rows :] = np.nan
-        self._last = None
-        self._log.candidates[self._rows :] = ABSENT
+        self._numbers = np.concatenate([self._numbers, np.zeros_like(self._numbers)])
+        self._indices = np.concatenate([self._indices, np.full_like(self._indices, ABSENT)])
 
 
 def _as_indices(given: NDArray[np.generic]) -> NDArray[np.int32]:

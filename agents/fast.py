@@ -22,3 +22,13 @@ def kernel() -> ModuleType | None:
     except ImportError:
         return None
     return policy_kernel
+
+
+@lru_cache(maxsize=1)
+def desk_kernel() -> ModuleType | None:
+    """`desk_kernel`, or None; asked once a process."""
+    if kernel() is None:
+        return None
+    from copybandit.agents import desk_kernel as found
+
+    return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Required, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch
 from copybandit.sim.types import DataError, Floats, Ints
@@ -33,7 +32,8 @@ class LinearOptions(TypedDict, total=False):
 
 
 class SharedFeatures:
-    """The map from a batch to x.
+    """The map from a batch to x. ``plan``, shape (., 2), says what follows the actions: (context column, action column)
+    of a product, or (-1, state channel).
 
     Args:
         n_actions: number of variants m.
@@ -68,16 +68,11 @@ class SharedFeatures:
         self.interactions = interactions
         self.state_channels = state_channels
         self.width = 1 + width
-        self._pairs: Ints = np.array(interactions, dtype=np.int64).reshape(-1, 2)
-        self._channels: Ints = np.array(state_channels, dtype=np.int64)
+        plan = [*interactions, *((-1, channel) for channel in state_channels)]
+        self.plan: Ints = np.array(plan, dtype=np.int64).reshape(-1, 2)
         self._columns = 1 + max((p for p, _ in interactions), default=-1)
         self._depth = 1 + max(state_channels, default=-1)
         self._from_zero = min((p for p, _ in interactions), default=0) >= 0 <= min(state_channels, default=0)
-
-    def parts(self, batch: Batch) -> tuple[Floats, Floats, NDArray[np.int32], Floats, Ints, Ints]:
-        """What `policy_kernel` makes x from, checked: context, actions, candidates, state, pairs and channels."""
-        self._check(batch)
-        return batch.context, batch.actions, batch.candidates, batch.state, self._pairs, self._channels
 
     def __call__(self, batch: Batch, column: Ints | None = None) -> Floats:
         """x, shape (n, k, d), or (n, d) of one column per row.
@@ -85,7 +80,7 @@ class SharedFeatures:
         Raises:
             DataError: the batch has other features, or variants that the policy was not made for.
         """
-        self._check(batch)
+        self.check(batch)
         variants = batch.candidates.astype(np.int64) if column is None else batch.shown(column)
         state = batch.state if column is None else batch.state[np.arange(len(batch)), column]
         context = batch.context[:, None, :] if column is None else batch.context
@@ -98,7 +93,12 @@ class SharedFeatures:
             x[..., 1 + q + pairs + i] = state[..., channel]
         return x
 
-    def _check(self, batch: Batch) -> None:
+    def check(self, batch: Batch) -> None:
+        """Refuses a batch that x cannot be made from.
+
+        Raises:
+            DataError: it has other features, or variants that the policy was not made for.
+        """
         m, q = batch.actions.shape
         columns, depth = batch.context.shape[1], batch.state.shape[2]
         fits = q == self.n_features and m <= self.n_actions

@@ -27,11 +27,10 @@ def _read(dtype: types.Type, ndim: int) -> types.Array:
 
 
 F1, F2, F3 = (_read(types.float64, ndim) for ndim in (1, 2, 3))
-I1, I2 = _read(types.int64, 1), _read(types.int64, 2)
-V2 = _read(types.int32, 2)
+I2, V1, V2 = _read(types.int64, 2), _read(types.int32, 1), _read(types.int32, 2)
 W1, W2 = types.float64[::1], types.float64[:, ::1]
-SCORED = (F2, F2, V2, F3, I2, I1, F2, F2, F1, F1, F1)
-"""context, actions, candidates, state, pairs, channels, whiten, centre, diagonal, level, theta."""
+SCORED = (F2, F2, V2, F3, I2, F2, F2)
+"""context, actions, candidates, state, plan, shared, each."""
 
 
 @njit(types.boolean(F2, V2, F3, F1, types.int64), cache=True, nogil=True)
@@ -87,16 +86,16 @@ def draw(probs, uniform, column):
 
 
 @njit(cache=True, nogil=True, fastmath=MATH, inline="always")
-def _features(x, i, j, v, context, actions, state, pairs, channels, centre):
+def _features(x, i, j, v, context, actions, state, plan, each):
     """The features of a candidate less their mean."""
-    q, p = actions.shape[1], len(pairs)
-    x[0] = 1.0 - centre[v, 0]
+    q = actions.shape[1]
+    x[0] = 1.0 - each[v, 0]
     for a in range(q):
-        x[1 + a] = actions[v, a] - centre[v, 1 + a]
-    for a in range(p):
-        x[1 + q + a] = context[i, pairs[a, 0]] * actions[v, pairs[a, 1]] - centre[v, 1 + q + a]
-    for a in range(len(channels)):
-        x[1 + q + p + a] = state[i, j, channels[a]] - centre[v, 1 + q + p + a]
+        x[1 + a] = actions[v, a] - each[v, 1 + a]
+    for a in range(len(plan)):
+        p, c = plan[a, 0], plan[a, 1]
+        found = context[i, p] * actions[v, c] if p >= 0 else state[i, j, c]
+        x[1 + q + a] = found - each[v, 1 + q + a]
 
 
 @njit(cache=True, nogil=True, fastmath=MATH, inline="always")
@@ -109,10 +108,11 @@ def _dot(a, b, size):
 
 @njit(types.float64[:, ::1](*SCORED, types.float64, types.float64), cache=True, nogil=True, fastmath=MATH)
 def optimistic(
-    context, actions, candidates, state, pairs, channels, whiten, centre, diagonal, level, theta, alpha, epsilon
+    context, actions, candidates, state, plan, shared, each, alpha, epsilon
 ):
     """LinUCB's probabilities, shape (n, k)."""
-    (n, k), d = candidates.shape, len(theta)
+    (n, k), d = candidates.shape, shared.shape[1]
+    whiten, theta = shared[d:], shared[2 * d + 1]
     probs, x, score = np.zeros((n, k)), np.empty(d), np.empty(k)
     for i in range(n):
         top, here = -np.inf, 0
@@ -121,12 +121,12 @@ def optimistic(
             if v < 0:
                 continue
             here += 1
-            _features(x, i, j, v, context, actions, state, pairs, channels, centre)
-            variance = 1.0 / diagonal[v]
+            _features(x, i, j, v, context, actions, state, plan, each)
+            variance = 1.0 / each[v, d]
             for r in range(d):
                 white = _dot(whiten[r], x, r + 1)
                 variance += white * white
-            score[j] = state[i, j, 0] * (_dot(x, theta, d) + level[v] + alpha * sqrt(variance))
+            score[j] = state[i, j, 0] * (_dot(x, theta, d) + each[v, d + 1] + alpha * sqrt(variance))
             top = max(top, score[j])
         ties = 0
         for j in range(k):
@@ -205,12 +205,13 @@ def _spread(loading, points, d, out):
 
 @njit(types.float64[:, ::1](*SCORED, F2, types.float64), cache=True, nogil=True, fastmath=MATH)
 def thompson(
-    context, actions, candidates, state, pairs, channels, whiten, centre, diagonal, level, theta, points, epsilon
+    context, actions, candidates, state, plan, shared, each, points, epsilon
 ):
     """LinTS' probabilities, shape (n, k)."""
-    (n, k), d, h = candidates.shape, len(theta), points.shape[1]
+    (n, k), d, h = candidates.shape, shared.shape[1], points.shape[1]
+    whiten, theta = shared[d:], shared[2 * d + 1]
     probs, x, order = np.zeros((n, k)), np.empty(d), np.empty(k, np.int64)
-    loading, shared, own = np.empty((k, d)), np.empty((k, h)), np.empty((k, h))
+    loading, common, own = np.empty((k, d)), np.empty((k, h)), np.empty((k, h))
     mean, deviation, share = np.empty(k), np.empty(k), np.ones(k)
     for i in range(n):
         here = 0
@@ -227,9 +228,9 @@ def thompson(
         for c in range(here):
             j = order[c]
             v, prior = candidates[i, j], state[i, j, 0]
-            _features(x, i, j, v, context, actions, state, pairs, channels, centre)
-            mean[c] = prior * (_dot(x, theta, d) + level[v])
-            deviation[c] = prior / sqrt(diagonal[v])
+            _features(x, i, j, v, context, actions, state, plan, each)
+            mean[c] = prior * (_dot(x, theta, d) + each[v, d + 1])
+            deviation[c] = prior / sqrt(each[v, d])
             for r in range(d):
                 loading[c, r] = prior * _dot(whiten[r], x, r + 1)
         share[0] = 1.0
@@ -237,10 +238,10 @@ def thompson(
             _pair_share(loading, mean, deviation, share)
         elif here > 2:
             for c in range(here):
-                _spread(loading[c], points, d, shared[c])
+                _spread(loading[c], points, d, common[c])
                 for s in range(h):
                     own[c, s] = deviation[c] * points[d + c, s]
-            _normal_share(shared, own, mean, deviation, here, share)
+            _normal_share(common, own, mean, deviation, here, share)
         for c in range(here):
             probs[i, order[c]] = (1 - epsilon) * share[c] + epsilon / here
     return probs
@@ -266,31 +267,12 @@ def _move(u, factor, whiten, white, summed):
 
 
 @njit(
-    types.int64(
-        F2, F2, V2, F3, I2, I1, types.int64[::1], W1, W1, W2, W2, W2, W1, W1, W1, W1
-    ),
+    types.int64(F2, F2, V2, F3, types.int64[::1], W1, W1, I2, W2, W2),
     cache=True,
     nogil=True,
     fastmath=MATH,
 )
-def learn(
-    context,
-    actions,
-    candidates,
-    state,
-    pairs,
-    channels,
-    column,
-    reward,
-    weight,
-    schur,
-    whiten,
-    centre,
-    diagonal,
-    level,
-    right,
-    theta,
-):
+def learn(context, actions, candidates, state, column, reward, weight, plan, shared, each):
     """Adds the shown rows one by one: how many counted, or -1, and nothing is changed, where the feedback breaks a rule."""
     n, k = candidates.shape
     for i in range(n):
@@ -298,17 +280,19 @@ def learn(
             return -1
         if not (abs(reward[i]) <= LIMIT and weight[i] >= 0 and weight[i] <= LIMIT):
             return -1
-    d, told = len(theta), 0
+    d, told = shared.shape[1], 0
+    schur, whiten, right, theta = shared[:d], shared[d : 2 * d], shared[2 * d], shared[2 * d + 1]
     u, white, summed = np.empty(d), np.empty(d), np.empty(d)
     for i in range(n):
         if weight[i] > 0:
             j = column[i]
             v = candidates[i, j]
             w, gain = weight[i] * state[i, j, 0], weight[i] * reward[i]
-            _features(u, i, j, v, context, actions, state, pairs, channels, centre)
-            before, after = diagonal[v], diagonal[v] + w
+            _features(u, i, j, v, context, actions, state, plan, each)
+            before, level = each[v, d], each[v, d + 1]
+            after = before + w
             factor = w * before / after
-            miss = gain * before / after - factor * level[v]
+            miss = gain * before / after - factor * level
             off = miss - factor * _dot(u, theta, d)
             grown = _move(u, factor, whiten, white, summed)
             for r in range(d):
@@ -317,8 +301,7 @@ def learn(
                     schur[r, c] += pull * u[c]
                 right[r] += miss * u[r]
                 theta[r] += off * (summed[r] / grown)
-                centre[v, r] += w / after * u[r]
-            level[v] += (gain - w * level[v]) / after
-            diagonal[v] = after
+                each[v, r] += w / after * u[r]
+            each[v, d], each[v, d + 1] = after, level + (gain - w * level) / after
             told += 1
     return told

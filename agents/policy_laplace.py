@@ -116,7 +116,7 @@ class LogisticModel:
         if keep == 1:
             return
         shared, own = self._arrow.times(self.theta, self.rho)
-        self._arrow.forget(keep, np.zeros(len(own)))
+        self._arrow.forget(keep)
         self.theta, self.rho = self._arrow.solve(keep * shared, keep * own)
 
     def _mode(self, rows: _Rows) -> tuple[Floats, Floats]:

@@ -11,12 +11,14 @@ from contextlib import suppress
 from typing import Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch
-from copybandit.agents.fast import kernel
+from copybandit.agents.fast import desk_kernel, kernel
 from copybandit.agents.policy_best import best_of_normals, particles
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
+from copybandit.agents.desk_row import Answer, Request
 from copybandit.agents.policy_pmf import check_epsilon, check_points, with_floor
 from copybandit.sim.types import Floats, Ints
 
@@ -46,7 +48,7 @@ class LinTS:
         if fast is not None:
             points = particles(self.points, self._model.width + batch.candidates.shape[1])
             with suppress(TypeError):  # arrays of another kind
-                probs: Floats = fast.thompson(*self._model.compiled(batch), points, self.epsilon)
+                probs: Floats = fast.thompson(*self._model.seen(batch), *self._model.posterior, points, self.epsilon)
                 return probs
         best = best_of_normals(self._model.scores(batch), batch.present, batch.candidates, self.points)
         return with_floor(best, batch.present, self.epsilon)
@@ -54,3 +56,27 @@ class LinTS:
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Teaches the linear model."""
         self._model.update(batch, column, reward, weight)
+
+    def serve(self, request: Request, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> int:
+        """The compiled decision of a `desk`: its column, or -1 where it must go the long way."""
+        fast = desk_kernel()
+        if fast is None:
+            return -1
+        points = particles(self.points, self._model.width + indices.shape[1] - 1)
+        try:
+            column: int = fast.serve_thompson(
+                *request, numbers, indices, actions, *self._model.posterior, points, self.epsilon
+            )
+        except TypeError:  # arrays of another kind
+            return -1
+        return column
+
+    def answer(
+        self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats
+    ) -> bool:
+        """The compiled update of a `desk`; False, and nothing is changed, where it must go the long way."""
+        fast = desk_kernel()
+        if fast is None or not fast.answer(*told, numbers, indices, actions, *self._model.posterior):
+            return False
+        self._model.count(1)
+        return True

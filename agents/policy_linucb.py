@@ -6,11 +6,13 @@ from contextlib import suppress
 from typing import Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch
-from copybandit.agents.fast import kernel
+from copybandit.agents.fast import desk_kernel, kernel
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
+from copybandit.agents.desk_row import Answer, Request
 from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy_probs
 from copybandit.sim.types import Floats, Ints
 
@@ -55,7 +57,7 @@ class LinUCB:
         fast = kernel()
         if fast is not None:
             with suppress(TypeError):  # arrays of another kind
-                probs: Floats = fast.optimistic(*self._model.compiled(batch), self.alpha, self.epsilon)
+                probs: Floats = fast.optimistic(*self._model.seen(batch), *self._model.posterior, self.alpha, self.epsilon)
                 return probs
         scores = self._model.scores(batch)
         bonus = self.alpha * np.sqrt(scores.variance())
@@ -64,3 +66,26 @@ class LinUCB:
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Adds the shown rows to the normal equations and solves them once."""
         self._model.update(batch, column, reward, weight)
+
+    def serve(self, request: Request, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> int:
+        """The compiled decision of a `desk`: its column, or -1 where it must go the long way."""
+        fast = desk_kernel()
+        if fast is None:
+            return -1
+        try:
+            column: int = fast.serve_optimistic(
+                *request, numbers, indices, actions, *self._model.posterior, self.alpha, self.epsilon
+            )
+        except TypeError:  # arrays of another kind
+            return -1
+        return column
+
+    def answer(
+        self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats
+    ) -> bool:
+        """The compiled update of a `desk`; False, and nothing is changed, where it must go the long way."""
+        fast = desk_kernel()
+        if fast is None or not fast.answer(*told, numbers, indices, actions, *self._model.posterior):
+            return False
+        self._model.count(1)
+        return True
