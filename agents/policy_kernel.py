@@ -140,39 +140,41 @@ def optimistic(
 
 @njit(cache=True, nogil=True, fastmath=MATH)
 def _normal_share(shared, own, mean, deviation, here, share):
-    """`policy_best`'s shares of ``here`` candidates in the order of their keys; shared and own (k, h) are half of them."""
+    """`policy_best`'s shares of ``here`` candidates by their key; moves of their scores (k, h) by what is shared, and by all."""
     h = shared.shape[1]
-    top, second = np.full((2, h), -np.inf), np.full((2, h), -np.inf)
-    for c in range(here):
-        m = mean[c]
-        for s in range(h):
-            move = shared[c, s] + own[c, s]
-            up, down = m + move, m - move
-            a, b = top[0, s], top[1, s]
-            lower, least = (a if a < up else up), (b if b < down else down)
-            second[0, s] = lower if lower > second[0, s] else second[0, s]
-            second[1, s] = least if least > second[1, s] else second[1, s]
-            top[0, s] = up if up > a else a
-            top[1, s] = down if down > b else b
-    all_ = 0.0
-    for c in range(here):
-        m, scale, total = mean[c], 1.0 / deviation[c], 0.0
-        for sign in range(2):
-            way = 1.0 - 2.0 * sign
+    top, second, total = np.empty(h), np.empty(h), np.zeros(here)
+    for sign in range(2):
+        way = 1.0 - 2.0 * sign
+        top[:], second[:] = -np.inf, -np.inf
+        for c in range(here):
             for s in range(h):
-                score = m + way * (shared[c, s] + own[c, s])
-                rival = second[sign, s] if score >= top[sign, s] else top[sign, s]
-                z = (m + way * shared[c, s] - rival) * scale
-                z = -REACH if z < -REACH else z
-                z = REACH if z > REACH else z
-                t = z * z
-                total += z * (
-                    C0 + t * (C1 + t * (C2 + t * (C3 + t * (C4 + t * (C5 + t * (C6 + t * C7))))))
-                )
-        share[c] = max(0.5 + total / (2 * h), 0.0)
-        all_ += share[c]
+                score, above, below = mean[c] + way * own[c, s], top[s], second[s]
+                lower = above if above < score else score
+                second[s] = lower if lower > below else below
+                top[s] = score if score > above else above
+        for c in range(here):
+            total[c] += _chance(shared[c], own[c], top, second, mean[c], way, 1.0 / deviation[c])
+    whole = 0.0
     for c in range(here):
-        share[c] /= all_
+        share[c] = max(0.5 + total[c] / (2 * h), 0.0)
+        whole += share[c]
+    for c in range(here):
+        share[c] /= whole
+
+
+@njit(cache=True, nogil=True, fastmath=MATH)
+def _chance(shared, own, top, second, mean, way, scale):
+    """Sum over half of the points of near_ndtr - 1/2 of a candidate's lead over the best of the others."""
+    total = 0.0
+    for s in range(len(top)):
+        first, next_ = top[s], second[s]
+        rival = next_ if mean + way * own[s] >= first else first
+        z = (mean + way * shared[s] - rival) * scale
+        z = -REACH if z < -REACH else z
+        z = REACH if z > REACH else z
+        t = z * z
+        total += z * (C0 + t * (C1 + t * (C2 + t * (C3 + t * (C4 + t * (C5 + t * (C6 + t * C7)))))))
+    return total
 
 
 @njit(cache=True, nogil=True, fastmath=MATH)
@@ -240,7 +242,7 @@ def thompson(
             for c in range(here):
                 _spread(loading[c], points, d, common[c])
                 for s in range(h):
-                    own[c, s] = deviation[c] * points[d + c, s]
+                    own[c, s] = common[c, s] + deviation[c] * points[d + c, s]
             _normal_share(common, own, mean, deviation, here, share)
         for c in range(here):
             probs[i, order[c]] = (1 - epsilon) * share[c] + epsilon / here
