@@ -128,7 +128,10 @@ class Batch:
     def _check_numbers(self) -> None:
         named = {"context": self.context, "actions": self.actions, "state": self.state, "time": self.time}
         for name, values in named.items():
-            if not (name == "actions" and _are_sound(values)) and not (size := _size(values)) <= FEATURE_LIMIT:
+            if (
+                not (name == "actions" and _are_sound(values))
+                and not (size := _size(values)) <= FEATURE_LIMIT
+            ):
                 raise DataError(
                     f"batch: {name} must be finite and at most {FEATURE_LIMIT:g} in size, got "
                     f"{size}; standardise or repair it"

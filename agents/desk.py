@@ -105,7 +105,8 @@ class Desk:
         self._slots, self._width, self._channels = slots, context, channels
         self._numbers: Floats = np.zeros((1, 3 + context + slots * (channels + 1)))
         self._indices: NDArray[np.int32] = np.full((1, slots + 1), ABSENT, dtype=np.int32)
-        self._rows, self._served = 0, False
+        self._rows = 0
+        self._served: Served | None = None
         self._uniform, self._drawn = rng.random(AHEAD).tolist(), 0
 
     def __len__(self) -> int:
@@ -149,9 +150,9 @@ class Desk:
         if self._drawn == AHEAD:
             self._uniform, self._drawn = self._rng.random(AHEAD).tolist(), 0
         uniform, column = self._uniform[self._drawn], -1
-        if self._served:
+        if self._served is not None:
             request = (row, context, candidates, state, time, uniform)
-            column = self.policy.serve(request, self._numbers, self._indices, self._actions)
+            column = self._served.serve(request, self._numbers, self._indices, self._actions)
         if column < 0:
             column = self._decide(row, context, candidates, state, time, uniform)
         self._drawn += 1
@@ -171,7 +172,9 @@ class Desk:
             DataError: the decision is unknown or was answered before, or a number is unusable; nothing changes.
         """
         if not 0 <= decision < self._rows:
-            raise DataError(f"desk: decision must be in [0, {self._rows}), got {decision}; pass what decide gave")
+            raise DataError(
+                f"desk: decision must be in [0, {self._rows}), got {decision}; pass what decide gave"
+            )
         if self._numbers.item(decision, -1):
             raise DataError(
                 f"desk: decision {decision} was answered with {self._numbers[decision, -2]}, got {reward} as well; "
@@ -179,9 +182,9 @@ class Desk:
             )
         if not weight > 0:
             raise DataError(f"desk: weight must be above 0, got {weight}; leave out what does not count")
-        if self._served:
+        if self._served is not None:
             told = (decision, reward, weight, self._channels)
-            if self.policy.answer(told, self._numbers, self._indices, self._actions):
+            if self._served.answer(told, self._numbers, self._indices, self._actions):
                 return
         column = np.array([self._indices[decision, -1]], dtype=np.int64)
         self.policy.update(self._view(decision), column, np.array([float(reward)]), np.array([float(weight)]))
@@ -204,7 +207,7 @@ class Desk:
         column = int(draw(probs, np.array([uniform]))[0])
         self._numbers[row, -2 - self._slots : -2] = probs[0]
         self._indices[row, -1] = column
-        self._served = isinstance(self.policy, Served)
+        self._served = self.policy if isinstance(self.policy, Served) else None
         return column
 
     def _write(

@@ -96,7 +96,16 @@ def answer(row, reward, weight, channels, numbers, indices, actions, plan, share
     context, candidates, state = _request(row, p, channels, numbers, indices)
     column = np.array([np.int64(indices[row, slots])])
     told = learn(
-        context, actions, candidates, state, column, np.array([reward]), np.array([weight]), plan, shared, each
+        context,
+        actions,
+        candidates,
+        state,
+        column,
+        np.array([reward]),
+        np.array([weight]),
+        plan,
+        shared,
+        each,
     )
     if told != 1:
         return 0

@@ -28,8 +28,6 @@ class Served(Learner, Protocol):
         """Writes the request, decides and draws: the column, or -1 where it must go the long way."""
         ...
 
-    def answer(
-        self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats
-    ) -> bool:
+    def answer(self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> bool:
         """Learns a row; False, and nothing is changed, where it must go the long way."""
         ...

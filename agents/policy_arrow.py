@@ -121,12 +121,12 @@ class Arrow:
     @property
     def diagonal(self) -> Floats:
         """Weight D_v of each variant, shape (m,), a view."""
-        return self.each[:, self.width]
+        return np.asarray(self.each[:, self.width])
 
     @property
     def level(self) -> Floats:
         """Mean answer of each variant, where a model keeps one; shape (m,), a view."""
-        return self.each[:, self.width + 1]
+        return np.asarray(self.each[:, self.width + 1])
 
     def copy(self) -> Arrow:
         """One that can be added to without changing this one."""
@@ -206,7 +206,7 @@ class Arrow:
         # In exact arithmetic no eigenvalue is below ridge; the floor undoes what rounding takes off.
         root = vectors / np.sqrt(np.maximum(values, self.ridge))
         # root root' is the inverse; turned into a triangle without squaring, from the last column on.
-        triangle = np.linalg.qr(root[::-1].T, mode="r")[::-1, ::-1]
+        triangle: Floats = np.asarray(np.linalg.qr(root[::-1].T, mode="r"))[::-1, ::-1]
         signs = np.where(np.diagonal(triangle) < 0, -1.0, 1.0)
         self.whiten[:] = signs[:, None] * triangle
         self.since = 0

@@ -66,9 +66,7 @@ def best_of_normals(scores: Scores, present: Bools, key: NDArray[np.int32], size
         own *= deviation[rows]
         own += shared
         for sign in (1.0, -1.0):
-            found[rows] += _chances(
-                mean[rows] + sign * shared, mean[rows] + sign * own, deviation[rows]
-            )
+            found[rows] += _chances(mean[rows] + sign * shared, mean[rows] + sign * own, deviation[rows])
     found = np.where(present, np.maximum(found, 0.0), 0.0)
     _put_pairs(found, scores, present)
     return np.asarray(found / found.sum(axis=1, keepdims=True))

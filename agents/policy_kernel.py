@@ -107,9 +107,7 @@ def _dot(a, b, size):
 
 
 @njit(types.float64[:, ::1](*SCORED, types.float64, types.float64), cache=True, nogil=True, fastmath=MATH)
-def optimistic(
-    context, actions, candidates, state, plan, shared, each, alpha, epsilon
-):
+def optimistic(context, actions, candidates, state, plan, shared, each, alpha, epsilon):
     """LinUCB's probabilities, shape (n, k)."""
     (n, k), d = candidates.shape, shared.shape[1]
     whiten, theta = shared[d:], shared[2 * d + 1]
@@ -189,7 +187,7 @@ def _pair_share(loading, mean, deviation, share):
 
 @njit(cache=True, nogil=True, fastmath=MATH, inline="always")
 def _spread(loading, points, d, out):
-    """out = loading @ points[:d], row by row, four columns of points at a time."""
+    """Out = loading @ points[:d], row by row, four columns of points at a time."""
     h = len(out)
     for s in range(h):
         out[s] = 0.0
@@ -206,9 +204,7 @@ def _spread(loading, points, d, out):
 
 
 @njit(types.float64[:, ::1](*SCORED, F2, types.float64), cache=True, nogil=True, fastmath=MATH)
-def thompson(
-    context, actions, candidates, state, plan, shared, each, points, epsilon
-):
+def thompson(context, actions, candidates, state, plan, shared, each, points, epsilon):
     """LinTS' probabilities, shape (n, k)."""
     (n, k), d, h = candidates.shape, shared.shape[1], points.shape[1]
     whiten, theta = shared[d:], shared[2 * d + 1]

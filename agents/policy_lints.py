@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.desk_row import Answer, Request
 from copybandit.agents.fast import desk_kernel, kernel
 from copybandit.agents.policy_best import best_of_normals, particles
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
-from copybandit.agents.desk_row import Answer, Request
 from copybandit.agents.policy_pmf import check_epsilon, check_points, with_floor
 from copybandit.sim.types import Floats, Ints
 
@@ -48,7 +48,9 @@ class LinTS:
         if fast is not None:
             points = particles(self.points, self._model.width + batch.candidates.shape[1])
             with suppress(TypeError):  # arrays of another kind
-                probs: Floats = fast.thompson(*self._model.seen(batch), *self._model.posterior, points, self.epsilon)
+                probs: Floats = fast.thompson(
+                    *self._model.seen(batch), *self._model.posterior, points, self.epsilon
+                )
                 return probs
         best = best_of_normals(self._model.scores(batch), batch.present, batch.candidates, self.points)
         return with_floor(best, batch.present, self.epsilon)
@@ -71,9 +73,7 @@ class LinTS:
             return -1
         return column
 
-    def answer(
-        self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats
-    ) -> bool:
+    def answer(self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> bool:
         """The compiled update of a `desk`; False, and nothing is changed, where it must go the long way."""
         fast = desk_kernel()
         if fast is None or not fast.answer(*told, numbers, indices, actions, *self._model.posterior):

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.desk_row import Answer, Request
 from copybandit.agents.fast import desk_kernel, kernel
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
-from copybandit.agents.desk_row import Answer, Request
 from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy_probs
 from copybandit.sim.types import Floats, Ints
 
@@ -57,7 +57,9 @@ class LinUCB:
         fast = kernel()
         if fast is not None:
             with suppress(TypeError):  # arrays of another kind
-                probs: Floats = fast.optimistic(*self._model.seen(batch), *self._model.posterior, self.alpha, self.epsilon)
+                probs: Floats = fast.optimistic(
+                    *self._model.seen(batch), *self._model.posterior, self.alpha, self.epsilon
+                )
                 return probs
         scores = self._model.scores(batch)
         bonus = self.alpha * np.sqrt(scores.variance())
@@ -80,9 +82,7 @@ class LinUCB:
             return -1
         return column
 
-    def answer(
-        self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats
-    ) -> bool:
+    def answer(self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> bool:
         """The compiled update of a `desk`; False, and nothing is changed, where it must go the long way."""
         fast = desk_kernel()
         if fast is None or not fast.answer(*told, numbers, indices, actions, *self._model.posterior):

@@ -178,7 +178,9 @@ def test_triangle_that_is_moved_is_the_one_that_is_computed_anew() -> None:
     rng = np.random.default_rng(3)
     arrow = Arrow(n_actions=M, width=D, ridge=RIDGE, residual_ridge=OWN_RIDGE)
     for _ in range(500):
-        arrow.step(DESIGN[rng.integers(M), :D] * rng.normal(size=D), int(rng.integers(M)), float(rng.random()))
+        arrow.step(
+            DESIGN[rng.integers(M), :D] * rng.normal(size=D), int(rng.integers(M)), float(rng.random())
+        )
     assert arrow.since == 500
     moved = arrow.whiten.copy()
     arrow.refresh()

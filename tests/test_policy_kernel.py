@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -129,7 +129,7 @@ def test_arrays_of_other_kinds_take_the_long_way() -> None:
         other = Batch(
             context=np.asfortranarray(batch.context),
             actions=ACTIONS,
-            candidates=batch.candidates.astype(np.int64),  # type: ignore[arg-type]  # what a caller may do
+            candidates=batch.candidates.astype(np.int64),  # what a caller may do
             state=batch.state,
             time=batch.time,
         )
@@ -173,7 +173,9 @@ def serve(desk: Desk, rng: np.random.Generator, rows: int) -> None:
         assert choice.variant == batch.candidates[row, present][choice.column]
         open_.append(choice.decision)
         if rng.random() < 0.8:
-            desk.learn(open_.pop(int(rng.integers(len(open_)))), float(rng.random() < 0.2), rng.uniform(0.5, 2))
+            desk.learn(
+                open_.pop(int(rng.integers(len(open_)))), float(rng.random() < 0.2), rng.uniform(0.5, 2)
+            )
 
 
 @pytest.mark.parametrize("make", [LinUCB, LinTS])
@@ -201,7 +203,7 @@ def test_a_desk_logs_and_learns_the_same_either_way(make: type[LinUCB] | type[Li
 
 
 @pytest.mark.parametrize("make", [lambda: SquareCB(**LINEAR), lambda: LinTS(**LINEAR)])
-def test_a_desk_is_the_policy_batch_by_batch(make: type[SquareCB]) -> None:
+def test_a_desk_is_the_policy_batch_by_batch(make: Callable[[], SquareCB | LinTS]) -> None:
     """What is logged is what the policy gives for a batch of one, taught in the order of the answers."""
     desk, again = open_desk(make()), make()
     rng = np.random.default_rng(4)
@@ -225,15 +227,16 @@ def test_a_desk_refuses_what_no_policy_can_use_and_stays_as_it_was(rule: str, wa
     for one in (desk, fine) if warm else ():
         one.decide(*request)
     context, candidates, state, time = bad_requests()[rule]
-    for asked in ((context, candidates, state), (np.array(context), np.array(candidates), np.array(state))):
+    as_arrays = np.array(context), np.array(candidates), np.array(state)
+    for asked in ((context, candidates, state), as_arrays):
         with pytest.raises(DataError, match=rule):
-            desk.decide(*asked, time=time)
+            desk.decide(*asked, time)
     assert len(desk) == len(desk.log) == int(warm)
     assert desk.decide(*request) == fine.decide(*request)
 
 
 @pytest.mark.parametrize("make", [lambda: LinUCB(**LINEAR), lambda: BetaThompson(np.full(M, 0.1))])
-def test_a_desk_refuses_answers_it_cannot_place(make: type[LinUCB]) -> None:
+def test_a_desk_refuses_answers_it_cannot_place(make: Callable[[], LinUCB | BetaThompson]) -> None:
     desk, rng = open_desk(make()), np.random.default_rng(5)
     serve(desk, rng, 20)
     choice = desk.decide(np.zeros(P), [1, 2], [[0.1, 0.0], [0.2, 0.0]])

@@ -12,9 +12,7 @@ from vowpalwabbit import Workspace
 
 ROWS, ARMS, WIDTH = 2_000, 8, 16
 rng = random.Random(0)
-shared = [
-    "shared |u " + " ".join(f"x{i}:{rng.gauss(0, 1):.6f}" for i in range(WIDTH)) for _ in range(ROWS)
-]
+shared = ["shared |u " + " ".join(f"x{i}:{rng.gauss(0, 1):.6f}" for i in range(WIDTH)) for _ in range(ROWS)]
 costs = [-float(rng.random() < 0.03) for _ in range(ROWS)]
 actions = [f"|a arm{arm}" for arm in range(ARMS)]
 columns = range(ARMS)
