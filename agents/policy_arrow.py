@@ -106,12 +106,12 @@ class Arrow:
     @property
     def right(self) -> Floats:
         """The centred right side that `theta` solves S for, where a model keeps one; shape (d,), a view."""
-        return self.shared[-2]
+        return np.asarray(self.shared[-2])
 
     @property
     def theta(self) -> Floats:
         """Shape (d,), a view."""
-        return self.shared[-1]
+        return np.asarray(self.shared[-1])
 
     @property
     def centre(self) -> Floats:

@@ -32,8 +32,10 @@ class LinearOptions(TypedDict, total=False):
 
 
 class SharedFeatures:
-    """The map from a batch to x. ``plan``, shape (., 2), says what follows the actions: (context column, action column)
-    of a product, or (-1, state channel).
+    """The map from a batch to x.
+
+    Its ``plan``, shape (., 2), says what follows the actions: (context column, action column) of a product, or
+    (-1, state channel).
 
     Args:
         n_actions: number of variants m.

@@ -31,6 +31,7 @@ I2, V1, V2 = _read(types.int64, 2), _read(types.int32, 1), _read(types.int32, 2)
 W1, W2 = types.float64[::1], types.float64[:, ::1]
 SCORED = (F2, F2, V2, F3, I2, F2, F2)
 """context, actions, candidates, state, plan, shared, each."""
+LEARNED = (F2, F2, V2, F3, types.int64[::1], W1, W1, I2, W2, W2)
 
 
 @njit(types.boolean(F2, V2, F3, F1, types.int64), cache=True, nogil=True)
@@ -131,15 +132,15 @@ def optimistic(context, actions, candidates, state, plan, shared, each, alpha, e
             ties += candidates[i, j] >= 0 and score[j] >= top - TIE * abs(top)
         for j in range(k):
             if candidates[i, j] >= 0:
-                best = score[j] >= top - TIE * abs(top)
-                probs[i, j] = (1 - epsilon) * (1.0 / ties if best else 0.0) + epsilon / here
+                best = 1.0 / ties if score[j] >= top - TIE * abs(top) else 0.0
+                probs[i, j] = (1 - epsilon) * best + epsilon / here
     return probs
 
 
 @njit(cache=True, nogil=True, fastmath=MATH)
 def _normal_share(shared, own, mean, deviation, here, share):
-    """`policy_best`'s shares of ``here`` candidates by their key; moves of their scores (k, h) by what is shared, and by all."""
-    h = shared.shape[1]
+    """`policy_best`'s shares, in the order of keys; shared and own (k, h) move scores without and with own parts."""
+    h, whole = shared.shape[1], 0.0
     top, second, total = np.empty(h), np.empty(h), np.zeros(here)
     for sign in range(2):
         way = 1.0 - 2.0 * sign
@@ -152,7 +153,6 @@ def _normal_share(shared, own, mean, deviation, here, share):
                 top[s] = score if score > above else above
         for c in range(here):
             total[c] += _chance(shared[c], own[c], top, second, mean[c], way, 1.0 / deviation[c])
-    whole = 0.0
     for c in range(here):
         share[c] = max(0.5 + total[c] / (2 * h), 0.0)
         whole += share[c]
@@ -264,12 +264,7 @@ def _move(u, factor, whiten, white, summed):
     return grown
 
 
-@njit(
-    types.int64(F2, F2, V2, F3, types.int64[::1], W1, W1, I2, W2, W2),
-    cache=True,
-    nogil=True,
-    fastmath=MATH,
-)
+@njit(types.int64(*LEARNED), cache=True, nogil=True, fastmath=MATH)
 def learn(context, actions, candidates, state, column, reward, weight, plan, shared, each):
     """Adds the shown rows one by one: how many counted, or -1, and nothing is changed, where the feedback breaks a rule."""
     n, k = candidates.shape

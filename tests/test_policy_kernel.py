@@ -230,7 +230,7 @@ def test_a_desk_refuses_what_no_policy_can_use_and_stays_as_it_was(rule: str, wa
     as_arrays = np.array(context), np.array(candidates), np.array(state)
     for asked in ((context, candidates, state), as_arrays):
         with pytest.raises(DataError, match=rule):
-            desk.decide(*asked, time)
+            desk.decide(asked[0], asked[1], asked[2], time)
     assert len(desk) == len(desk.log) == int(warm)
     assert desk.decide(*request) == fine.decide(*request)
 
