@@ -5,11 +5,12 @@ points (z, e) the part of a candidate that is its own is integrated out against 
 
     p_i  ~  mean over points of Phi((mean_i + loading_i . z - max over j != i of score_j) / sqrt(own_i)),
 
-which is unbiased for each candidate, smooth, and never 0 by chance; then the p_i are made to sum to 1. The points are
-antithetic and their columns orthogonal, as in orthogonal Monte Carlo (Yu et al., NeurIPS 2016), so that the variance
-of every lead is exact. Two candidates are the closed form. With 128 points the total variation from the integral is,
-on average over random posteriors, .005 to .015 for 3 candidates, .010 to .035 for 8 and .012 to .05 for 16: the more of
-the variance is shared, the more; it falls as 1 / sqrt(S) (`tests/test_policy_lints.py` holds bounds).
+which is unbiased for each candidate and smooth; then the p_i are made to sum to 1. The points are antithetic
+and their columns orthogonal, as in orthogonal Monte Carlo (Yu et al., NeurIPS 2016), so that the variance of every lead
+is exact. Two candidates are the closed form. With 128 points the total variation from the integral is,
+on average over random posteriors, .004 to .015 for 3 candidates, .009 to .031 for 8 and .009 to .050 for 16, the more
+the more of the variance is shared (a plain share of winning draws would be .06 to .11 off for 8); it falls as 1 / sqrt(S)
+(`tests/test_policy_lints.py` holds bounds).
 
 The k-th candidate by a key of their own has the k-th column of points, so that neither order nor absent ones count.
 """
