@@ -1,6 +1,8 @@
 """Whether the compiled kernel is at hand: it is where the extra ``[fast]`` is installed, unless COPYBANDIT_COMPILED=0.
 
-Everything works without it, by NumPy, to the same numbers; it is loaded when a policy first decides or learns.
+Everything works without it, by NumPy, to the same numbers; it is loaded when a policy first decides or learns, and
+compiled then if it never was (some ten seconds). Numba keeps what it compiled in ``__pycache__`` and looks at the file of
+a function alone: whoever changes `policy_kernel`, or a constant that it takes from elsewhere, empties that folder.
 """
 
 from __future__ import annotations
