@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from copybandit.agents.fast import kernel
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 ABSENT = -1
@@ -26,7 +28,8 @@ class Batch:
 
     Attributes:
         context: shape (n, p), features of the request.
-        actions: shape (m, q), features of all variants; one static array shared by all batches.
+        actions: shape (m, q), features of all variants; one static array shared by all batches. Made read-only
+            (``actions.flags.writeable = False``), it is checked once, not with every batch.
         candidates: shape (n, k) int32, variant indices, -1 for absent; no variant twice in a row.
         state: shape (n, k, s), s >= 1, per candidate; channel 0 is ``prior`` in (0, 1).
         time: shape (n,), days since the start.
@@ -39,7 +42,32 @@ class Batch:
     time: Floats
 
     def __post_init__(self) -> None:
+        self.check()
+
+    @classmethod
+    def unchecked(
+        cls,
+        *,
+        context: Floats,
+        actions: Floats,
+        candidates: NDArray[np.int32],
+        state: Floats,
+        time: Floats,
+    ) -> Batch:
+        """A batch that its maker checks, or has checked before."""
+        batch = object.__new__(cls)
+        vars(batch).update(context=context, actions=actions, candidates=candidates, state=state, time=time)
+        return batch
+
+    def check(self) -> None:
+        """Refuses what no policy can use.
+
+        Raises:
+            DataError: a shape, a candidate or a number is out of the rules above.
+        """
         self._check_shapes()
+        if self._is_usable():
+            return
         self._check_candidates()
         self._check_numbers()
 
@@ -65,6 +93,17 @@ class Batch:
                 f"batch: actions must be (m, q), got {self.actions.shape}; give one row per variant"
             )
 
+    def _is_usable(self) -> bool:
+        """Whether the compiled check finds nothing; where it cannot look, or finds something, the checks below say what."""
+        fast = kernel()
+        if fast is None or not _are_sound(self.actions):
+            return False
+        try:
+            found = fast.usable(self.context, self.candidates, self.state, self.time, len(self.actions))
+        except TypeError:  # arrays of another kind
+            return False
+        return bool(found)
+
     def _check_candidates(self) -> None:
         m = len(self.actions)
         if self.candidates.size == 0:
@@ -89,11 +128,13 @@ class Batch:
     def _check_numbers(self) -> None:
         named = {"context": self.context, "actions": self.actions, "state": self.state, "time": self.time}
         for name, values in named.items():
-            # One pass: NaN fails the comparison as well.
-            if values.size and not float(np.abs(values).max()) <= FEATURE_LIMIT:
+            if (
+                not (name == "actions" and _are_sound(values))
+                and not (size := _size(values)) <= FEATURE_LIMIT
+            ):
                 raise DataError(
                     f"batch: {name} must be finite and at most {FEATURE_LIMIT:g} in size, got "
-                    f"{float(np.abs(values).max())}; standardise or repair it"
+                    f"{size}; standardise or repair it"
                 )
         bad = self.present & ~((self.prior > 0) & (self.prior < 1))
         if bad.any():
@@ -119,6 +160,28 @@ class Batch:
     def shown(self, column: Ints) -> Ints:
         """Variant index that stands in the given column of each row, shape (n,)."""
         return self.candidates[np.arange(len(self)), column].astype(np.int64)
+
+
+def _size(values: Floats) -> float:
+    """Largest absolute value, NaN if there is one, 0 of none; needs no memory of the size of the array."""
+    if not values.size:
+        return 0.0
+    return float(np.maximum(values.max(), -values.min()))
+
+
+_sound: WeakValueDictionary[int, Floats] = WeakValueDictionary()
+"""Read-only features of actions that were found finite, by id: a static array is looked at once."""
+
+
+def _are_sound(actions: Floats) -> bool:
+    """Whether the features are of a sane size; remembered for an array that is read-only and owns its numbers."""
+    fixed = not actions.flags.writeable and actions.base is None
+    if fixed and _sound.get(id(actions)) is actions:
+        return True
+    found = _size(actions) <= FEATURE_LIMIT
+    if fixed and found:
+        _sound[id(actions)] = actions
+    return found
 
 
 class Policy(Protocol):

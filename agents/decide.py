@@ -5,12 +5,14 @@ The probabilities that are logged are the ones that were drawn from: propensitie
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from copybandit.agents.batch import ABSENT
+from copybandit.agents.fast import kernel
 from copybandit.sim.types import DataError, Decision, Floats, Ints
 
 
@@ -31,6 +33,21 @@ def decide(action_probs: Floats, rng: np.random.Generator) -> Ints:
         raise DataError(
             f"decide: action_probs must be (n, k), got {action_probs.shape}; make one request a batch of one"
         )
+    return draw(action_probs, rng.random(len(action_probs)))
+
+
+def draw(action_probs: Floats, uniform: Floats) -> Ints:
+    """`decide` with the uniform numbers, shape (n,), given.
+
+    Raises:
+        DataError: a row is no distribution.
+    """
+    fast = kernel()
+    if fast is not None:
+        column: Ints = np.empty(len(action_probs), dtype=np.int64)
+        with suppress(TypeError):  # arrays of another kind
+            if fast.draw(action_probs, uniform, column):
+                return column
     total = action_probs.sum(axis=1)
     bad = ~(np.abs(total - 1) <= 1e-9) | (action_probs < 0).any(axis=1)
     if bad.any():
@@ -42,7 +59,7 @@ def decide(action_probs: Floats, rng: np.random.Generator) -> Ints:
     cumulative = np.cumsum(action_probs, axis=1)
     last = cumulative[:, -1]
     # Rounding may carry u * total up to the total itself, which no column covers.
-    u = np.minimum(rng.random(len(action_probs)) * last, np.nextafter(last, 0))
+    u = np.minimum(uniform * last, np.nextafter(last, 0))
     return np.asarray((cumulative <= u[:, None]).sum(axis=1), dtype=np.int64)
 
 

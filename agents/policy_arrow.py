@@ -7,9 +7,10 @@ Schur complement S = gram - cross' diag(D)^-1 cross. A row (x, v, weight w) move
 
     u = x - c_v,   k = w D_v / (D_v + w),   S += k u u',   c_v += w / (D_v + w) u,   D_v += w
 
-Only squares are added, so nothing cancels, and an update touches its own variants alone. Beside S stands a root R of
-its inverse, S^-1 = R R': a few rows move it by Potter's square-root update (Battin 1964; Bierman 1977, II.3), many rows
-and every `REFRESH` rows compute it anew from S, so that its error cannot grow.
+Only squares are added, so nothing cancels, and an update touches its own variants alone. Beside S stands the lower
+triangle W with W S W' = 1, so that S^-1 = W' W and W u has variance 1: a few rows move it by Carlson's square-root update
+(AIAA J. 1973), many rows and every `REFRESH` rows compute it anew from S, so that its error cannot grow. There is one
+such W with a positive diagonal, so it does not matter how the rows came.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from copybandit.sim.types import Floats, Ints
 
 REFRESH = 4096
-"""Rows after which the root is computed anew."""
+"""Rows after which the whitening triangle is computed anew."""
 SLICE = 1 << 16
 """Variants that are worked on at once where all of them are."""
 
@@ -74,6 +75,8 @@ class Moved:
 class Arrow:
     """The precision of (theta, rho) before and after rows of feedback.
 
+    All it knows lies in two arrays: ``shared``, shape (2 d + 2, d), and ``each``, shape (m, d + 2), a row per variant.
+
     Args:
         n_actions: number of variants m.
         width: shared coefficients d.
@@ -82,24 +85,59 @@ class Arrow:
     """
 
     def __init__(self, *, n_actions: int, width: int, ridge: float, residual_ridge: float) -> None:
-        self.ridge, self.residual_ridge = ridge, residual_ridge
-        self.schur: Floats = ridge * np.eye(width)
-        self.root: Floats = np.eye(width) / np.sqrt(ridge)
-        self.centre: Floats = np.zeros((n_actions, width))
-        self.diagonal: Floats = np.full(n_actions, residual_ridge, dtype=np.float64)
+        self.ridge, self.residual_ridge, self.width = ridge, residual_ridge, width
+        self.shared: Floats = np.zeros((2 * width + 2, width))
+        self.each: Floats = np.zeros((n_actions, width + 2))
+        self.schur[:] = ridge * np.eye(width)
+        self.whiten[:] = np.eye(width) / np.sqrt(ridge)
+        self.diagonal[:] = residual_ridge
         self.since = 0
+
+    @property
+    def schur(self) -> Floats:
+        """The Schur complement S, shape (d, d), a view."""
+        return self.shared[: self.width]
+
+    @property
+    def whiten(self) -> Floats:
+        """The lower triangle W, shape (d, d), a view."""
+        return self.shared[self.width : 2 * self.width]
+
+    @property
+    def right(self) -> Floats:
+        """The centred right side that `theta` solves S for, where a model keeps one; shape (d,), a view."""
+        return np.asarray(self.shared[-2])
+
+    @property
+    def theta(self) -> Floats:
+        """Shape (d,), a view."""
+        return np.asarray(self.shared[-1])
+
+    @property
+    def centre(self) -> Floats:
+        """Mean features c_v of what each variant was shown with, shape (m, d), a view."""
+        return self.each[:, : self.width]
+
+    @property
+    def diagonal(self) -> Floats:
+        """Weight D_v of each variant, shape (m,), a view."""
+        return np.asarray(self.each[:, self.width])
+
+    @property
+    def level(self) -> Floats:
+        """Mean answer of each variant, where a model keeps one; shape (m,), a view."""
+        return np.asarray(self.each[:, self.width + 1])
 
     def copy(self) -> Arrow:
         """One that can be added to without changing this one."""
         other = object.__new__(Arrow)
-        other.ridge, other.residual_ridge, other.since = self.ridge, self.residual_ridge, self.since
-        other.schur, other.root = self.schur.copy(), self.root.copy()
-        other.centre, other.diagonal = self.centre.copy(), self.diagonal.copy()
+        vars(other).update(vars(self))
+        other.shared, other.each = self.shared.copy(), self.each.copy()
         return other
 
     def is_few(self, rows: int) -> bool:
-        """Whether so many rows are cheaper one by one than by computing the root anew."""
-        return rows <= max(8, len(self.schur) // 2)
+        """Whether so many rows are cheaper one by one than by computing the triangle anew."""
+        return rows <= max(8, self.width // 2)
 
     def add(self, x: Floats, variant: Ints, weight: Floats) -> None:
         """Adds sum of weight * (x, one-hot) (x, one-hot)'; x (n, d), variant (n,), weight (n,) >= 0."""
@@ -117,25 +155,27 @@ class Arrow:
         before = self.diagonal[variant]
         after = before + weight
         u, k = x - self.centre[variant], float(weight * before / after)
-        half = u @ self.root
-        gain = self.root @ half
-        grown = 1 + k * float(half @ half)
-        ratio = np.sqrt(grown)
-        self.schur += np.outer(k * u, u)
-        self.root -= np.outer(k / (ratio * (1 + ratio)) * gain, half)
+        whiten, schur = self.whiten, self.schur
+        white = whiten @ u
+        grown = 1 + k * np.cumsum(np.square(white))
+        below = np.concatenate([[1.0], grown[:-1]])
+        summed = np.cumsum(white[:, None] * whiten, axis=0)
+        schur += np.outer(k * u, u)
+        whiten *= np.sqrt(below / grown)[:, None]
+        whiten[1:] -= (k * white / np.sqrt(below * grown))[1:, None] * summed[:-1]
         self.centre[variant] += weight / after * u
         self.diagonal[variant] = after
         self.count(1)
-        return u, k, gain / grown
+        return u, k, summed[-1] / grown[-1]
 
     def count(self, rows: int) -> None:
-        """Notes that the root was moved by so many rows; computes it anew when they are many."""
+        """Notes that the triangle was moved by so many rows; computes it anew when they are many."""
         self.since += rows
         if self.since >= REFRESH:
             self.refresh()
 
     def move(self, x: Floats, variant: Ints, weight: Floats) -> Moved:
-        """Adds rows of positive weight all at once and computes the root anew; x (n, d), the others (n,)."""
+        """Adds rows of positive weight all at once and computes the triangle anew; x (n, d), the others (n,)."""
         order = np.argsort(variant, kind="stable")
         x, variant, weight = x[order], variant[order], weight[order]
         first = np.flatnonzero(np.r_[True, variant[1:] != variant[:-1]])
@@ -145,7 +185,7 @@ class Arrow:
         after = before + np.add.reduceat(weight, first)
         shift = np.add.reduceat(weight[:, None] * centred, first) / after[:, None]
         rest = centred - shift[group]
-        self.schur += (weight[:, None] * rest).T @ rest + (before[:, None] * shift).T @ shift
+        self.schur[:] += (weight[:, None] * rest).T @ rest + (before[:, None] * shift).T @ shift
         self.centre[variants] += shift
         self.diagonal[variants] = after
         self.refresh()
@@ -161,47 +201,48 @@ class Arrow:
         )
 
     def refresh(self) -> None:
-        """The root anew, from the Schur complement."""
+        """The whitening triangle anew, from the Schur complement."""
         values, vectors = np.linalg.eigh((self.schur + self.schur.T) / 2)
         # In exact arithmetic no eigenvalue is below ridge; the floor undoes what rounding takes off.
-        self.root = np.ascontiguousarray(vectors / np.sqrt(np.maximum(values, self.ridge)))
+        root = vectors / np.sqrt(np.maximum(values, self.ridge))
+        # root root' is the inverse; turned into a triangle without squaring, from the last column on.
+        triangle: Floats = np.asarray(np.linalg.qr(root[::-1].T, mode="r"))[::-1, ::-1]
+        signs = np.where(np.diagonal(triangle) < 0, -1.0, 1.0)
+        self.whiten[:] = signs[:, None] * triangle
         self.since = 0
 
-    def forget(self, keep: float, level: Floats) -> Floats:
-        """Mixes the precision with that before any data: keep * precision + (1 - keep) * prior.
+    def forget(self, keep: float) -> None:
+        """Mixes both sides with those before any data: keep * (precision, moments) + (1 - keep) * prior.
 
         With weights D the new ones are D* = keep D + (1 - keep) residual_ridge, and the means shrink by
-        keep D / D*. What that takes from their squares the Schur complement gains.
+        keep D / D*. What that takes from their squares the Schur complement gains, and the right side from their
+        products. What the right side is before any data, the model adds.
 
         Args:
             keep: in [0, 1].
-            level: shape (m,), mean of something else that each variant was shown with; it shrinks alike, in place.
-
-        Returns:
-            Shape (d,), what the centred product with ``level`` gains.
         """
-        gained: Floats = np.zeros(len(self.schur))
-        self.schur *= keep
-        self.schur += (1 - keep) * self.ridge * np.eye(len(gained))
-        for start in range(0, len(self.diagonal), SLICE):
+        schur, right, rest = self.schur, self.right, (1 - keep) * self.residual_ridge
+        schur *= keep
+        schur += (1 - keep) * self.ridge * np.eye(self.width)
+        right *= keep
+        for start in range(0, len(self.each), SLICE):
             part = slice(start, start + SLICE)
-            centre, kept = self.centre[part], keep * self.diagonal[part]
-            after = kept + (1 - keep) * self.residual_ridge
-            lost = kept * ((1 - keep) * self.residual_ridge / after)
-            self.schur += (lost[:, None] * centre).T @ centre
-            gained += (lost * level[part]) @ centre
-            self.centre[part] *= (kept / after)[:, None]
-            level[part] *= kept / after
-            self.diagonal[part] = after
+            centre, level, kept = self.centre[part], self.level[part], keep * self.diagonal[part]
+            share = kept / (kept + rest)
+            lost = share * rest
+            schur += (lost[:, None] * centre).T @ centre
+            right += (lost * level) @ centre
+            centre *= share[:, None]
+            level *= share
+            self.diagonal[part] = kept + rest
         self.refresh()
-        return gained
 
-    def forget_own(self, keep: float, level: Floats, variants: Ints) -> None:
+    def forget_own(self, keep: float, variants: Ints) -> None:
         """The same for the distribution of some variants' rho given theta, while theta keeps its own; variants (v,)."""
         kept = keep * self.diagonal[variants]
         after = kept + (1 - keep) * self.residual_ridge
         self.centre[variants] *= (kept / after)[:, None]
-        level[variants] *= kept / after
+        self.level[variants] *= kept / after
         self.diagonal[variants] = after
 
     def times(self, shared: Floats, own: Floats) -> tuple[Floats, Floats]:
@@ -209,15 +250,19 @@ class Arrow:
         weighted = self.diagonal * (self.centre @ shared + own)
         return self.schur @ shared + weighted @ self.centre, weighted
 
+    def solve_shared(self, right: Floats) -> Floats:
+        """The (d,) whose product with the Schur complement is ``right``."""
+        return np.asarray((self.whiten @ right) @ self.whiten)
+
     def solve(self, shared: Floats, own: Floats) -> tuple[Floats, Floats]:
         """The (d,) and (m,) whose product with the precision is (shared, own)."""
-        theta = self.root @ ((shared - own @ self.centre) @ self.root)
+        theta = self.solve_shared(shared - own @ self.centre)
         return theta, own / self.diagonal - self.centre @ theta
 
     def scores(self, x: Floats, candidates: NDArray[np.int32], mean: Floats, scale: Floats) -> Scores:
         """Scores scale * (x . theta + rho) around ``mean``; x (n, k, d) less the candidates' means, the others (n, k)."""
         return Scores(
             mean=mean,
-            loading=scale[..., None] * (x @ self.root),
+            loading=scale[..., None] * (x @ self.whiten.T),
             own=np.square(scale) / self.diagonal[candidates],
         )

@@ -1,112 +1,142 @@
 """Probability that each of k correlated normal scores is the highest: a fixed rule, no draw, the same on replay.
 
-Candidate i is the best where its k - 1 leads over the others are all positive. Their orthant probability is taken one
-lead after the other, each given those before it, and what is left to average over is a smooth function on a cube of
-k - 2 dimensions (Genz, J. Comput. Graph. Stat. 1992), here on a fixed Latin hypercube. Two candidates are exact. With
-32 points the total variation from the integral is below .001 for 3 candidates, .005 for 6, .01 for 8, .03 for 16
-(means over random posteriors; `tests/test_policy_lints.py` holds bounds).
+A score is mean + loading . z + sqrt(own) e, z shared by the candidates of a request and e each one's own. For S fixed
+points (z, e) the part of a candidate that is its own is integrated out against the best of the others,
 
-Columns are first sorted by a key of their own, so that the answer cannot depend on their order or on absent ones.
+    p_i  ~  mean over points of Phi((mean_i + loading_i . z - max over j != i of score_j) / sqrt(own_i)),
+
+which is unbiased for each candidate and smooth; then the p_i are made to sum to 1. The points are antithetic
+and their columns orthogonal, as in orthogonal Monte Carlo (Yu et al., NeurIPS 2016), so that the variance of every lead
+is exact. Two candidates are the closed form. With 128 points the total variation from the integral is,
+on average over random posteriors, .004 to .015 for 3 candidates, .009 to .031 for 8 and .009 to .050 for 16, the more
+the more of the variance is shared (a plain share of winning draws would be .06 to .11 off for 8); it falls as 1 / sqrt(S)
+(`tests/test_policy_lints.py` holds bounds).
+
+The k-th candidate by a key of their own has the k-th column of points, so that neither order nor absent ones count.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from copybandit.agents.policy_arrow import Scores
-from copybandit.sim.types import Bools, Floats
+from copybandit.sim.types import Bools, Floats, Ints
 
-JITTER = 1e-10
-"""Added to the diagonal of covariances that are scaled to at most 1: rounding must not make them indefinite."""
-LEAST = 1e-300
-"""Least probability whose quantile is asked for; it is finite."""
-AT_ONCE = 1 << 17
-"""Numbers per array that are worked on at once: rows are taken in slices of so many."""
+AT_ONCE = 1 << 15
+"""Numbers per array that are worked on at once: rows are taken in slices of so many, which stay in the cache."""
+REACH = 4.0
+"""Where `near_ndtr` is 0 and 1."""
+ODD: tuple[float, ...] = (
+    0.3988051756,
+    -0.06606305792,
+    0.009580596478,
+    -0.001020791139,
+    7.61491833e-05,
+    -3.706126194e-06,
+    1.042928613e-07,
+    -1.275428376e-09,
+)
+"""Phi(x) - 1/2 as an odd polynomial on [-4, 4], coefficients of x, x^3, ...; the largest error there is 3.2e-5."""
 
 
-def best_of_normals(scores: Scores, present: Bools, key: NDArray[np.int32], points: Floats) -> Floats:
+def best_of_normals(scores: Scores, present: Bools, key: NDArray[np.int32], size: int) -> Floats:
     """Probability that each candidate has the highest score.
 
     Args:
         scores: of n requests with k candidates.
         present: shape (n, k).
         key: shape (n, k), differs among the present candidates of a request.
-        points: shape (g, >= k), in (0, 1); `hypercube` makes them.
+        size: number S of points, even.
 
     Returns:
         Shape (n, k), rows sum to 1, 0 where absent.
     """
     n, k = present.shape
+    d = scores.loading.shape[2]
+    points, rank = particles(size, d + k), ranks(present, key)
+    found, step = np.zeros((n, k)), max(1, 2 * AT_ONCE // (k * size))
+    mean = np.where(present, scores.mean, -np.inf)[:, :, None]
+    deviation = np.sqrt(scores.own)[:, :, None]
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        shared, own = scores.loading[rows] @ points[:d], points[d + rank[rows]]
+        own *= deviation[rows]
+        own += shared
+        for sign in (1.0, -1.0):
+            found[rows] += _chances(mean[rows] + sign * shared, mean[rows] + sign * own, deviation[rows])
+    found = np.where(present, np.maximum(found, 0.0), 0.0)
+    _put_pairs(found, scores, present)
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+
+def ranks(present: Bools, key: NDArray[np.int32]) -> Ints:
+    """How many present candidates of the request have a smaller key, shape (n, k); absent ones come last."""
     order = np.argsort(np.where(present, key, np.iinfo(np.int32).max), axis=1, kind="stable")
-    here = np.take_along_axis(present, order, 1)
-    mean, covariance = _scaled(
-        mean=np.take_along_axis(scores.mean, order, 1),
-        loading=np.take_along_axis(scores.loading, order[:, :, None], 1),
-        own=np.take_along_axis(scores.own, order, 1),
-        here=here,
-    )
-    found, size = np.zeros((n, k)), max(1, AT_ONCE // (k * k * max(k, len(points))))
-    for start in range(0, n, size):
-        rows = slice(start, start + size)
-        wins = _all_positive(*_leads(mean[rows], covariance[rows], here[rows]), points) * here[rows]
-        np.put_along_axis(found[rows], order[rows], wins / wins.sum(axis=1, keepdims=True), 1)
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(key.shape[1])[None, :], 1)
+    return rank
+
+
+@lru_cache(maxsize=32)
+def particles(size: int, width: int) -> Floats:
+    """Half of the standard normal points, shape (width, size / 2), read-only; the others are these with other signs.
+
+    Within each block of size / 2 columns they are orthogonal, each of mean square 1. A column does not depend on how
+    many there are.
+    """
+    half = size // 2
+    blocks = [_orthogonal(half, number) for number in range(-(-width // half))]
+    points: Floats = np.ascontiguousarray(np.concatenate(blocks)[:width])
+    points.flags.writeable = False
+    return points
+
+
+@lru_cache(maxsize=32)
+def _orthogonal(half: int, number: int) -> Floats:
+    """An orthogonal matrix times sqrt(half), drawn uniformly by a key that is fixed."""
+    normal = np.random.Generator(np.random.Philox(key=[half, number])).normal(size=(half, half))
+    q, r = np.linalg.qr(normal)
+    return np.ascontiguousarray((q * np.sign(np.diagonal(r))).T * np.sqrt(half))
+
+
+def near_ndtr(x: Floats) -> Floats:
+    """The normal distribution function to 3.2e-5, as a polynomial between -4 and 4."""
+    x = np.clip(x, -REACH, REACH)
+    square = np.square(x)
+    found = np.full_like(x, ODD[-1])
+    for coefficient in ODD[-2::-1]:
+        found *= square
+        found += coefficient
+    found *= x
+    found += 0.5
     return found
 
 
-def hypercube(size: int, width: int) -> Floats:
-    """Points in (0, 1), shape (size, width), one in the middle of each of ``size`` equal strata of each column.
-
-    A column does not depend on how many there are.
-    """
-    strata = (np.arange(size) + 0.5) / size
-    return np.stack(
-        [np.random.Generator(np.random.Philox(key=column)).permutation(strata) for column in range(width)],
-        axis=1,
-    )
-
-
-def _scaled(*, mean: Floats, loading: Floats, own: Floats, here: Bools) -> tuple[Floats, Floats]:
-    """Means (n, k) and covariances (n, k, k) in units of the largest standard deviation; 0 where absent."""
-    k = here.shape[1]
-    both = here[:, :, None] & here[:, None, :]
-    covariance = np.where(both, loading @ loading.transpose(0, 2, 1) + own[:, :, None] * np.eye(k), 0.0)
-    scale = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2).max(axis=1, initial=0.0))[:, None]
-    top = np.where(here, mean, -np.inf).max(axis=1, keepdims=True)
-    return np.where(here, mean - top, 0.0) / scale, covariance / np.square(scale)[:, :, None]
+def _chances(central: Floats, score: Floats, deviation: Floats) -> Floats:
+    """Shares (n, k), not yet of sum 1; scores (n, k, h) without and with each one's own part, deviation (n, k, 1)."""
+    top = np.full((len(score), score.shape[2]), -np.inf)
+    second = top.copy()
+    for column in range(score.shape[1]):  # over candidates, never over rows
+        np.maximum(second, np.minimum(top, score[:, column]), out=second)
+        np.maximum(top, score[:, column], out=top)
+    rival = np.where(score == top[:, None, :], second[:, None, :], top[:, None, :])
+    np.subtract(central, rival, out=rival)
+    rival /= deviation
+    return np.asarray(near_ndtr(rival).sum(axis=2))
 
 
-def _leads(mean: Floats, covariance: Floats, here: Bools) -> tuple[Floats, Floats]:
-    """Means (n, k, k - 1) of each candidate's leads over the others, infinite over absent ones, and Cholesky factors."""
-    k = mean.shape[1]
-    own = np.arange(k)[:, None]
-    others = np.arange(k - 1) + (np.arange(k - 1) >= own)
-    shared = covariance[:, own, others]
-    spread = (
-        covariance[:, others[:, :, None], others[:, None, :]]
-        - shared[:, :, :, None]
-        - shared[:, :, None, :]
-        + np.diagonal(covariance, axis1=1, axis2=2)[:, :, None, None]
-    )
-    real = here[:, :, None] & here[:, others]
-    spread = np.where(real[:, :, :, None] & real[:, :, None, :], spread, 0.0)
-    spread += np.where(real, JITTER, 1.0)[:, :, :, None] * np.eye(k - 1)
-    root: Floats = np.asarray(np.linalg.cholesky(spread), dtype=np.float64)
-    return np.where(real, mean[:, :, None] - mean[:, others], np.inf), root
-
-
-def _all_positive(mean: Floats, root: Floats, points: Floats) -> Floats:
-    """Probability that mean + root z is positive throughout, shape (n, k); mean (n, k, j), root (n, k, j, j)."""
-    n, k, leads = mean.shape
-    height = np.diagonal(root, axis1=2, axis2=3)
-    bound, slope = mean / height, root / height[..., None]
-    z = np.zeros((n, k, leads, len(points)))
-    product = np.ones((n, k, len(points)))
-    for lead in range(leads):  # over candidates, never over rows
-        reach = bound[:, :, lead, None] - (slope[:, :, lead, None, :lead] @ z[:, :, :lead])[:, :, 0]
-        chance = ndtr(reach)
-        product *= chance
-        if lead + 1 < leads:
-            z[:, :, lead] = ndtri(np.maximum(chance * points[:, lead], LEAST))
-    return np.asarray(product.mean(axis=2))
+def _put_pairs(found: Floats, scores: Scores, present: Bools) -> None:
+    """Puts the closed form where two candidates are present."""
+    rows = np.flatnonzero(present.sum(axis=1) == 2)
+    if not len(rows):
+        return
+    column = np.nonzero(present[rows])[1].reshape(-1, 2)
+    pair = (rows[:, None], column)
+    mean, own, loading = scores.mean[pair], scores.own[pair], scores.loading[pair]
+    deviation = np.sqrt(np.square(loading[:, 0] - loading[:, 1]).sum(axis=1) + own.sum(axis=1))
+    lead = (mean[:, 0] - mean[:, 1]) / deviation
+    found[rows, column[:, 0]], found[rows, column[:, 1]] = ndtr(lead), ndtr(-lead)

@@ -34,6 +34,9 @@ class LinearOptions(TypedDict, total=False):
 class SharedFeatures:
     """The map from a batch to x.
 
+    Its ``plan``, shape (., 2), says what follows the actions: (context column, action column) of a product, or
+    (-1, state channel).
+
     Args:
         n_actions: number of variants m.
         n_features: columns q of ``Batch.actions``.
@@ -67,6 +70,11 @@ class SharedFeatures:
         self.interactions = interactions
         self.state_channels = state_channels
         self.width = 1 + width
+        plan = [*interactions, *((-1, channel) for channel in state_channels)]
+        self.plan: Ints = np.array(plan, dtype=np.int64).reshape(-1, 2)
+        self._columns = 1 + max((p for p, _ in interactions), default=-1)
+        self._depth = 1 + max(state_channels, default=-1)
+        self._from_zero = min((p for p, _ in interactions), default=0) >= 0 <= min(state_channels, default=0)
 
     def __call__(self, batch: Batch, column: Ints | None = None) -> Floats:
         """x, shape (n, k, d), or (n, d) of one column per row.
@@ -74,7 +82,7 @@ class SharedFeatures:
         Raises:
             DataError: the batch has other features, or variants that the policy was not made for.
         """
-        self._check(batch)
+        self.check(batch)
         variants = batch.candidates.astype(np.int64) if column is None else batch.shown(column)
         state = batch.state if column is None else batch.state[np.arange(len(batch)), column]
         context = batch.context[:, None, :] if column is None else batch.context
@@ -87,23 +95,31 @@ class SharedFeatures:
             x[..., 1 + q + pairs + i] = state[..., channel]
         return x
 
-    def _check(self, batch: Batch) -> None:
-        if batch.actions.shape[1] != self.n_features:
+    def check(self, batch: Batch) -> None:
+        """Refuses a batch that x cannot be made from.
+
+        Raises:
+            DataError: it has other features, or variants that the policy was not made for.
+        """
+        m, q = batch.actions.shape
+        columns, depth = batch.context.shape[1], batch.state.shape[2]
+        fits = q == self.n_features and m <= self.n_actions
+        if fits and columns >= self._columns and depth >= self._depth and self._from_zero:
+            return
+        if q != self.n_features:
             raise DataError(
-                f"features: actions must have {self.n_features} columns, got {batch.actions.shape[1]}; "
+                f"features: actions must have {self.n_features} columns, got {q}; "
                 "make the policy for this feature set"
             )
         check_variants(batch, self.n_actions)
-        columns = batch.context.shape[1]
         if any(not 0 <= p < columns for p, _ in self.interactions):
             raise DataError(
                 f"features: interactions need context columns {self.interactions}, got {columns} columns; "
                 "give the context the policy was made for"
             )
-        channels = batch.state.shape[2]
-        if any(not 0 <= channel < channels for channel in self.state_channels):
+        if any(not 0 <= channel < depth for channel in self.state_channels):
             raise DataError(
-                f"features: state_channels must be in [0, {channels}), got {self.state_channels}; "
+                f"features: state_channels must be in [0, {depth}), got {self.state_channels}; "
                 "give the state the policy was made for"
             )
 
@@ -114,7 +130,7 @@ def check_variants(batch: Batch, n_actions: int) -> None:
     Raises:
         DataError: a candidate is n_actions or above.
     """
-    if batch.candidates.size and int(batch.candidates.max()) >= n_actions:
+    if len(batch.actions) > n_actions and batch.candidates.size and int(batch.candidates.max()) >= n_actions:
         raise DataError(
             f"policy: candidates must be below {n_actions}, got {int(batch.candidates.max())}; "
             "make the policy for all variants"

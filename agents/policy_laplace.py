@@ -111,10 +111,12 @@ class LogisticModel:
         shared, own = self._arrow.times(self.theta, self.rho)
         if variants is not None:
             level = own / self._arrow.diagonal
-            self._arrow.forget_own(keep, level, variants)
+            before = self._arrow.diagonal[variants]
+            self._arrow.forget_own(keep, variants)
+            level[variants] *= keep * before / self._arrow.diagonal[variants]
             self.rho = level - self._arrow.centre @ self.theta
             return
-        self._arrow.forget(keep, np.zeros(len(own)))
+        self._arrow.forget(keep)
         self.theta, self.rho = self._arrow.solve(keep * shared, keep * own)
 
     def _mode(self, rows: _Rows) -> tuple[Floats, Floats]:

@@ -17,10 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.fast import kernel
 from copybandit.agents.forgetful import check_forget
-from copybandit.agents.policy_arrow import Arrow, Scores
+from copybandit.agents.policy_arrow import REFRESH, Arrow, Scores
 from copybandit.agents.policy_features import SharedFeatures
 from copybandit.sim.types import DataError, Floats, Ints
 
@@ -54,19 +56,22 @@ class LinearModel:
         )
         d = self._features.width
         self._arrow = Arrow(n_actions=n_actions, width=d, ridge=ridge, residual_ridge=residual_ridge)
-        self._right: Floats = ridge * np.eye(d)[0]
-        self._level: Floats = np.zeros(n_actions)
-        self._theta: Floats = np.eye(d)[0]
+        self._arrow.right[0], self._arrow.theta[0] = ridge, 1.0
+
+    @property
+    def width(self) -> int:
+        """Number of shared coefficients d."""
+        return self._features.width
 
     @property
     def theta(self) -> Floats:
         """Shared coefficients, shape (d,); e_0 before any feedback."""
-        return np.array(self._theta)
+        return np.array(self._arrow.theta)
 
     @property
     def residual(self) -> Floats:
         """Scalar correction of each variant, shape (m,)."""
-        return np.asarray(self._level - self._arrow.centre @ self._theta)
+        return np.asarray(self._arrow.level - self._arrow.centre @ self._arrow.theta)
 
     def predict(self, batch: Batch) -> Floats:
         """Expected click, shape (n, k)."""
@@ -77,8 +82,28 @@ class LinearModel:
         x = self._centred(batch)
         return self._arrow.scores(x, batch.candidates, self._mean(batch, x), batch.prior)
 
+    @property
+    def posterior(self) -> tuple[Ints, Floats, Floats]:
+        """What `policy_kernel` scores with: the plan of the features, and what is shared and each variant's own."""
+        return self._features.plan, self._arrow.shared, self._arrow.each
+
+    def seen(self, batch: Batch) -> tuple[Floats, Floats, NDArray[np.int32], Floats]:
+        """What `policy_kernel` scores of a batch, checked: context, actions, candidates and state."""
+        self._features.check(batch)
+        return batch.context, batch.actions, batch.candidates, batch.state
+
+    def count(self, rows: int) -> None:
+        """Notes rows that the compiled kernel learned."""
+        arrow = self._arrow
+        arrow.since += rows
+        if arrow.since >= REFRESH:
+            arrow.refresh()
+            self._solve()
+
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Adds the shown rows; a few one by one, many at once."""
+        if self._arrow.is_few(len(batch)) and self._learn(batch, column, reward, weight):
+            return
         check_feedback(batch, column, reward, weight)
         x, told = self._features(batch, column), np.flatnonzero(weight > 0)
         if not len(told):
@@ -96,46 +121,58 @@ class LinearModel:
 
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Mixes what was learned with the warm start: keep * all + (1 - keep) * those before data; see `forgetful`."""
-        check_forget(keep, variants, len(self._level))
+        check_forget(keep, variants, len(self._arrow.level))
         if keep == 1:
             return
         if variants is not None:
-            self._arrow.forget_own(keep, self._level, variants)
+            self._arrow.forget_own(keep, variants)
             return
-        gained = self._arrow.forget(keep, self._level)
-        self._right = keep * self._right + gained
-        self._right[0] += (1 - keep) * self._arrow.ridge
+        self._arrow.forget(keep)
+        self._arrow.right[0] += (1 - keep) * self._arrow.ridge
         self._solve()
+
+    def _learn(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> bool:
+        """Learns by the compiled kernel; False, and nothing is changed, where it cannot or the feedback is unusable."""
+        fast, rows = kernel(), (len(batch),)
+        if fast is None or not (column.shape == reward.shape == weight.shape == rows):
+            return False
+        try:
+            told = fast.learn(*self.seen(batch), column, reward, weight, *self.posterior)
+        except TypeError:  # arrays of another kind
+            return False
+        if told > 0:
+            self.count(told)
+        return bool(told >= 0)
 
     def _step(self, rows: _Rows) -> None:
         """Rows one by one, theta by recursive least squares."""
         arrow = self._arrow
+        right, theta, level = arrow.right, arrow.theta, arrow.level
         for row, (variant, weight, gain) in enumerate(
             zip(rows.variant.tolist(), rows.weight.tolist(), rows.gain.tolist(), strict=True)
         ):
-            before, level = float(arrow.diagonal[variant]), float(self._level[variant])
-            after, refreshed = before + weight, arrow.since
+            before, refreshed = float(arrow.diagonal[variant]), arrow.since
             u, k, toward = arrow.step(rows.x[row], variant, weight)
-            miss = gain * before / after - k * level
-            self._right += miss * u
-            self._level[variant] += (gain - weight * level) / after
-            self._theta += (miss - k * float(u @ self._theta)) * toward
+            miss = gain * before / (before + weight) - k * float(level[variant])
+            right += miss * u
+            theta += (miss - k * float(u @ theta)) * toward
+            level[variant] += (gain - weight * level[variant]) / (before + weight)
             if arrow.since < refreshed:
                 self._solve()
 
     def _move(self, rows: _Rows) -> None:
         """Rows at once, theta anew; the products of two means are pooled as variances are (Chan et al. 1979)."""
         moved = self._arrow.move(rows.x, rows.variant, rows.weight)
-        weight, gain = rows.weight[moved.order], rows.gain[moved.order]
-        old = self._level[moved.variants]
+        weight, gain, right = rows.weight[moved.order], rows.gain[moved.order], self._arrow.right
+        old = self._arrow.level[moved.variants]
         up = np.add.reduceat(gain - weight * old[moved.group], moved.first) / moved.after
-        self._right += (gain - weight * (old + up)[moved.group]) @ moved.rest
-        self._right += (moved.before * up) @ moved.shift
-        self._level[moved.variants] += up
+        right += (gain - weight * (old + up)[moved.group]) @ moved.rest
+        right += (moved.before * up) @ moved.shift
+        self._arrow.level[moved.variants] += up
         self._solve()
 
     def _solve(self) -> None:
-        self._theta = self._arrow.root @ (self._right @ self._arrow.root)
+        self._arrow.theta[:] = self._arrow.solve_shared(self._arrow.right)
 
     def _centred(self, batch: Batch) -> Floats:
         """Features less what each candidate was shown with on average, shape (n, k, d)."""
@@ -144,7 +181,7 @@ class LinearModel:
         return x
 
     def _mean(self, batch: Batch, x: Floats) -> Floats:
-        return np.asarray(batch.prior * (x @ self._theta + self._level[batch.candidates]))
+        return np.asarray(batch.prior * (x @ self._arrow.theta + self._arrow.level[batch.candidates]))
 
 
 @dataclass(frozen=True, kw_only=True)

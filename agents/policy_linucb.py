@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.desk_row import Answer, Request
+from copybandit.agents.fast import desk_kernel, kernel
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy_probs
@@ -50,6 +54,13 @@ class LinUCB:
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), epsilon-greedy on prediction plus alpha standard errors."""
+        fast = kernel()
+        if fast is not None:
+            with suppress(TypeError):  # arrays of another kind
+                probs: Floats = fast.optimistic(
+                    *self._model.seen(batch), *self._model.posterior, self.alpha, self.epsilon
+                )
+                return probs
         scores = self._model.scores(batch)
         bonus = self.alpha * np.sqrt(scores.variance())
         return greedy_probs(scores.mean + bonus, batch.present, self.epsilon)
@@ -61,3 +72,24 @@ class LinUCB:
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Shrinks what the model learned toward the warm start; see `forgetful`."""
         self._model.forget(keep, variants)
+
+    def serve(self, request: Request, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> int:
+        """The compiled decision of a `desk`: its column, or -1 where it must go the long way."""
+        fast = desk_kernel()
+        if fast is None:
+            return -1
+        try:
+            column: int = fast.serve_optimistic(
+                *request, numbers, indices, actions, *self._model.posterior, self.alpha, self.epsilon
+            )
+        except TypeError:  # arrays of another kind
+            return -1
+        return column
+
+    def answer(self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> bool:
+        """The compiled update of a `desk`; False, and nothing is changed, where it must go the long way."""
+        fast = desk_kernel()
+        if fast is None or not fast.answer(*told, numbers, indices, actions, *self._model.posterior):
+            return False
+        self._model.count(1)
+        return True

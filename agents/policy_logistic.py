@@ -7,7 +7,7 @@ from typing import Unpack
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
-from copybandit.agents.policy_best import best_of_normals, hypercube
+from copybandit.agents.policy_best import best_of_normals
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_laplace import LogisticModel
 from copybandit.agents.policy_pmf import check_epsilon, check_points, check_rate, with_floor
@@ -18,7 +18,7 @@ class LogisticThompson:
     """Chooses each candidate as often as the posterior thinks it the best; learns rewards in [0, 1].
 
     Args:
-        points: of the quadrature, at least 8; more are closer to the integral and slower.
+        points: that stand for the posterior, even, at least 8; more are closer to the integral and slower.
         epsilon: share of uniform exploration, in (0, 1].
         options: of the model; coefficients are in log-odds.
 
@@ -28,15 +28,14 @@ class LogisticThompson:
 
     name = "logistic_thompson"
 
-    def __init__(self, *, points: int = 32, epsilon: float = 0.02, **options: Unpack[LinearOptions]) -> None:
+    def __init__(self, *, points: int = 128, epsilon: float = 0.02, **options: Unpack[LinearOptions]) -> None:
         self.points = check_points(self.name, points)
         self.epsilon = check_epsilon(epsilon)
         self.model = LogisticModel(**options)
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), posterior probability of being the best, mixed with the floor; ``rng`` is not used."""
-        points = hypercube(self.points, batch.candidates.shape[1])
-        best = best_of_normals(self.model.scores(batch), batch.present, batch.candidates, points)
+        best = best_of_normals(self.model.scores(batch), batch.present, batch.candidates, self.points)
         return with_floor(best, batch.present, self.epsilon)
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:

@@ -36,13 +36,13 @@ def check_setting(policy: str, name: str, value: float, *, zero: bool = False) -
 
 
 def check_points(policy: str, points: int) -> int:
-    """Returns a number of quadrature points that is enough.
+    """Returns a number of points that `policy_best` can use.
 
     Raises:
-        DataError: it is below 8.
+        DataError: it is below 8 or odd.
     """
-    if points < 8:
-        raise DataError(f"{policy}: points must be at least 8, got {points}; raise it")
+    if points < 8 or points % 2:
+        raise DataError(f"{policy}: points must be even and at least 8, got {points}; raise it")
     return points
 
 

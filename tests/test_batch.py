@@ -36,7 +36,7 @@ def test_bad_settings_are_refused_in_one_line() -> None:
         (lambda: ExploreThenCommit(n_actions=M, smoothing=0), "smoothing > 0"),
         (lambda: BetaThompson(np.array([0.0, 0.1])), "prior must be in"),
         (lambda: BetaThompson(PRIOR, strength=np.inf), "strength must be above 0"),
-        (lambda: LinUCB(n_actions=M, n_features=40), "at most 32"),
+        (lambda: LinUCB(n_actions=M, n_features=300), "at most 256"),
         (lambda: LinUCB(n_actions=M, n_features=Q, ridge=0), "ridge"),
         (lambda: LinUCB(n_actions=M, n_features=Q, interactions=((0, 9),)), "interactions"),
     ]

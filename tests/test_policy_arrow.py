@@ -174,7 +174,7 @@ def test_never_non_finite_whatever_is_allowed_arrives(seed: int, ridge: float) -
             assert np.isfinite(values).all()
 
 
-def test_a_root_that_is_moved_stays_a_root_of_the_inverse() -> None:
+def test_triangle_that_is_moved_is_the_one_that_is_computed_anew() -> None:
     rng = np.random.default_rng(3)
     arrow = Arrow(n_actions=M, width=D, ridge=RIDGE, residual_ridge=OWN_RIDGE)
     for _ in range(500):
@@ -182,4 +182,8 @@ def test_a_root_that_is_moved_stays_a_root_of_the_inverse() -> None:
             DESIGN[rng.integers(M), :D] * rng.normal(size=D), int(rng.integers(M)), float(rng.random())
         )
     assert arrow.since == 500
-    np.testing.assert_allclose(arrow.root @ arrow.root.T @ arrow.schur, np.eye(D), atol=1e-11)
+    moved = arrow.whiten.copy()
+    arrow.refresh()
+    np.testing.assert_allclose(moved, arrow.whiten, atol=1e-12)
+    np.testing.assert_allclose(moved @ arrow.schur @ moved.T, np.eye(D), atol=1e-11)
+    np.testing.assert_array_equal(np.triu(moved, 1), 0)

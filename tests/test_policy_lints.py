@@ -11,7 +11,7 @@ from scipy.stats import norm
 from copybandit.agents.batch import Batch
 from copybandit.agents.policies import LinTS
 from copybandit.agents.policy_arrow import Scores
-from copybandit.agents.policy_best import best_of_normals, hypercube
+from copybandit.agents.policy_best import REACH, best_of_normals, near_ndtr, particles
 from copybandit.sim.types import DataError, Floats
 
 M, Q = 12, 3
@@ -27,10 +27,10 @@ def some_scores(rng: np.random.Generator, n: int, k: int, *, shared: float, spre
     )
 
 
-def probs_of(scores: Scores, points: int = 32) -> Floats:
+def probs_of(scores: Scores, points: int = 128) -> Floats:
     n, k = scores.mean.shape
     key = np.tile(np.arange(k, dtype=np.int32), (n, 1))
-    return best_of_normals(scores, np.ones((n, k), dtype=bool), key, hypercube(points, k))
+    return best_of_normals(scores, np.ones((n, k), dtype=bool), key, points)
 
 
 def test_two_candidates_are_the_closed_form() -> None:
@@ -38,16 +38,16 @@ def test_two_candidates_are_the_closed_form() -> None:
     difference = scores.loading[:, 0] - scores.loading[:, 1]
     deviation = np.sqrt(np.square(difference).sum(axis=1) + scores.own.sum(axis=1))
     expected = norm.cdf((scores.mean[:, 0] - scores.mean[:, 1]) / deviation)
-    np.testing.assert_allclose(probs_of(scores, 8)[:, 0], expected, atol=1e-8)
+    np.testing.assert_allclose(probs_of(scores, 8)[:, 0], expected, atol=1e-14)
 
 
 def test_candidates_that_are_exchangeable_are_nearly_as_likely() -> None:
-    for k, bound in ((3, 0.001), (6, 0.005), (10, 0.01)):
+    for k, bound in ((3, 0.015), (6, 0.015), (10, 0.015)):
         scores = Scores(mean=np.zeros((1, k)), loading=np.zeros((1, k, 1)), own=np.ones((1, k)))
         np.testing.assert_allclose(probs_of(scores), 1 / k, atol=bound)
 
 
-@pytest.mark.parametrize(("k", "bound"), [(3, 0.001), (4, 0.003), (6, 0.007), (8, 0.012), (16, 0.035)])
+@pytest.mark.parametrize(("k", "bound"), [(3, 0.02), (4, 0.025), (6, 0.03), (8, 0.035), (16, 0.055)])
 @pytest.mark.parametrize(("shared", "spread"), [(0.5, 0.7), (0.9, 0.7), (0.3, 2.0)])
 def test_rule_is_close_to_a_large_monte_carlo_integral(
     k: int, bound: float, shared: float, spread: float
@@ -70,15 +70,15 @@ def test_rule_is_close_to_a_large_monte_carlo_integral(
 def test_more_points_are_closer(seed: int, k: int) -> None:
     scores = some_scores(np.random.default_rng(seed), 20, k, shared=0.5, spread=0.7)
     best = probs_of(scores, 2048)
-    coarse, fine = (np.abs(probs_of(scores, points) - best).mean() for points in (8, 512))
+    coarse, fine = (np.abs(probs_of(scores, points) - best).mean() for points in (16, 512))
     assert fine < coarse
 
 
 def test_many_rows_are_worked_on_in_slices_without_a_seam() -> None:
     scores = some_scores(np.random.default_rng(2), 700, 9, shared=0.5, spread=0.7)
-    together = probs_of(scores, 32)
+    together = probs_of(scores)
     tail = Scores(mean=scores.mean[-3:], loading=scores.loading[-3:], own=scores.own[-3:])
-    np.testing.assert_allclose(together[-3:], probs_of(tail, 32), atol=1e-12)
+    np.testing.assert_allclose(together[-3:], probs_of(tail), atol=1e-12)
     np.testing.assert_allclose(together.sum(axis=1), 1)
 
 
@@ -101,7 +101,7 @@ def test_policy_is_thompson_sampling_of_the_joint_posterior() -> None:
         n_features=Q,
         ridge=ridge,
         residual_ridge=residual_ridge,
-        points=256,
+        points=8192,
         epsilon=1e-9,
     )
     precision = np.diag(np.concatenate([np.full(1 + Q, ridge), np.full(M, residual_ridge)]))
@@ -125,6 +125,24 @@ def test_policy_is_thompson_sampling_of_the_joint_posterior() -> None:
         assert (np.abs(probs - frequency) < 3 * error + 0.002).all()
 
 
+def test_points_are_orthogonal_and_do_not_depend_on_how_many_are_asked_for() -> None:
+    few, many = particles(64, 5), particles(64, 70)
+    np.testing.assert_array_equal(many[:5], few)
+    for block in (many[:32], many[32:64], many[64:]):
+        np.testing.assert_allclose(block @ block.T / 32, np.eye(len(block)), atol=1e-12)
+    assert 0.02 < np.abs(many[:32] @ many[32:64].T / 32).mean() < 0.3
+    assert norm.ppf(0.975) == pytest.approx(np.quantile(particles(512, 200), 0.975), abs=0.02)
+
+
+def test_polynomial_is_the_normal_distribution_function_to_its_error() -> None:
+    x = np.linspace(-5, 5, 100_001)
+    found = near_ndtr(x)
+    assert np.abs(found - norm.cdf(x)).max() < 3.3e-5
+    assert (np.diff(found) >= 0).all()
+    ends = near_ndtr(np.array([-np.inf, -REACH, 0.0, REACH, np.inf]))
+    np.testing.assert_allclose(ends, [0, 0, 0.5, 1, 1], atol=1e-8)
+
+
 def test_settings_are_checked() -> None:
-    with pytest.raises(DataError, match="points must be at least 8, got 4"):
+    with pytest.raises(DataError, match="points must be even and at least 8, got 4"):
         LinTS(n_actions=M, n_features=Q, points=4)

@@ -27,7 +27,7 @@ def request(rng: np.random.Generator, n: int, k: int = 4) -> Batch:
     )
 
 
-def make(points: int = 32) -> LogisticThompson:
+def make(points: int = 128) -> LogisticThompson:
     return LogisticThompson(
         n_actions=M, n_features=Q, ridge=RIDGE, residual_ridge=OWN_RIDGE, points=points, epsilon=1e-9
     )
@@ -66,7 +66,7 @@ def test_mode_and_curvature_are_those_of_the_log_posterior() -> None:
 
 
 def test_probabilities_are_those_of_draws_from_the_posterior() -> None:
-    rng, policy, draws = np.random.default_rng(2), make(points=256), 200_000
+    rng, policy, draws = np.random.default_rng(2), make(points=8192), 200_000
     batch = request(rng, 300)
     policy.update(batch, rng.integers(4, size=300), (rng.random(300) < 0.3).astype(float), np.ones(300))
     asked = request(rng, 5)
