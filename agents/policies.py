@@ -8,18 +8,19 @@ from __future__ import annotations
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.explain_parts import FeatureNames, Parts, Record, stacked
 from copybandit.agents.policy_bag import BootstrapBag
 from copybandit.agents.policy_egreedy import EpsilonGreedy
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_lints import LinTS
 from copybandit.agents.policy_linucb import LinUCB
 from copybandit.agents.policy_logistic import LogisticThompson
-from copybandit.agents.policy_pmf import check_epsilon, greedy_probs, uniform_probs
+from copybandit.agents.policy_pmf import check_epsilon, greedy, greedy_probs, uniform_probs, with_floor
 from copybandit.agents.policy_softmax import Softmax
 from copybandit.agents.policy_squarecb import SquareCB
 from copybandit.agents.policy_thompson import BetaThompson
 from copybandit.agents.policy_ucb1 import UCB1
-from copybandit.sim.types import DataError, Floats, Ints
+from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 __all__ = [
     "UCB1",
@@ -46,6 +47,18 @@ class Uniform:
         """Shape (n, k), 1 / (number present)."""
         return uniform_probs(batch.present)
 
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """No score: exploration is all there is."""
+        present = batch.present
+        return Parts(
+            kinds=("warm start",),
+            names=("",),
+            value=np.zeros((*present.shape, 1)),
+            present=present,
+            choose=lambda score: uniform_probs(present),
+            epsilon=1.0,
+        )
+
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Has nothing to learn."""
 
@@ -65,6 +78,18 @@ class PriorGreedy:
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), epsilon-greedy on the warm start."""
         return greedy_probs(batch.prior, batch.present, self.epsilon)
+
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The warm start is the score."""
+        present = batch.present
+        return Parts(
+            kinds=("warm start",),
+            names=("",),
+            value=stacked(present, batch.prior),
+            present=present,
+            choose=lambda score: greedy(score, present),
+            epsilon=self.epsilon,
+        )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Has nothing to learn."""
@@ -105,14 +130,41 @@ class ExploreThenCommit:
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), uniform while the test runs, then epsilon-greedy on its winner."""
+        impressions, _, _, ctr = self._tests(batch)
+        return with_floor(self._choose(batch.present, impressions, ctr), batch.present, self.epsilon)
+
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The CTR of the whole test, and how far each variant's own, smoothed, is from it."""
+        impressions, clicks, pooled, ctr = self._tests(batch)
+        present = batch.present
+        return Parts(
+            kinds=("common", "record"),
+            names=("", ""),
+            value=stacked(present, np.broadcast_to(pooled, ctr.shape), ctr - pooled),
+            present=present,
+            choose=lambda score: self._choose(present, impressions, score),
+            epsilon=self.epsilon,
+            record=Record(seen=impressions, clicks=clicks, unit="impressions"),
+        )
+
+    def _tests(self, batch: Batch) -> tuple[Floats, Floats, Floats, Floats]:
+        """Impressions and clicks of each candidate, the CTR of its test (n, 1), and its own, smoothed."""
         check_variants(batch, len(self._clicks))
         impressions = np.where(batch.present, self._impressions[batch.candidates], 0.0)
         clicks = np.where(batch.present, self._clicks[batch.candidates], 0.0)
         total = impressions.sum(axis=1, keepdims=True)
         pooled = clicks.sum(axis=1, keepdims=True) / np.maximum(total, 1.0)
-        ctr = (clicks + self.smoothing * pooled) / (impressions + self.smoothing)
-        committed = greedy_probs(ctr, batch.present, self.epsilon)
-        return np.where(total < self.explore, uniform_probs(batch.present), committed)
+        return (
+            impressions,
+            clicks,
+            pooled,
+            (clicks + self.smoothing * pooled) / (impressions + self.smoothing),
+        )
+
+    def _choose(self, present: Bools, impressions: Floats, ctr: Floats) -> Floats:
+        """Even while the test runs, then its winner; before the floor."""
+        runs = impressions.sum(axis=1, keepdims=True) < self.explore
+        return np.where(runs, uniform_probs(present), greedy(ctr, present))
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Counts the rows whose test still runs; reward is the click, 0 or 1."""

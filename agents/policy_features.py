@@ -7,6 +7,7 @@ from typing import Required, TypedDict
 import numpy as np
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.explain_parts import FeatureNames
 from copybandit.sim.types import DataError, Floats, Ints
 
 MAX_FEATURES = 256
@@ -92,6 +93,14 @@ class SharedFeatures:
         for i, channel in enumerate(self.state_channels):
             x[..., 1 + q + pairs + i] = state[..., channel]
         return x
+
+    def names(self, given: FeatureNames) -> tuple[str, ...]:
+        """What the features are called, all but the constant, shape (d - 1,); ``given`` names every column."""
+        return (
+            *given.actions,
+            *(f"{given.actions[a]} for {given.context[p]}" for p, a in self.interactions),
+            *(given.state[channel] for channel in self.state_channels),
+        )
 
     def check(self, batch: Batch) -> None:
         """Refuses a batch that x cannot be made from.

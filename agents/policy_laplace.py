@@ -15,6 +15,8 @@ import numpy as np
 from scipy.special import expit, logit
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.explain_linear import LinearParts, linear_parts
+from copybandit.agents.explain_parts import FeatureNames, Record
 from copybandit.agents.policy_arrow import Arrow, Scores
 from copybandit.agents.policy_features import SharedFeatures
 from copybandit.agents.policy_linear import check_ridges
@@ -88,6 +90,21 @@ class LogisticModel:
         start = logit(np.where(batch.present, batch.prior, 0.5))
         mean = start + x @ self.theta + self.rho[c]
         return self._arrow.scores(x - self._arrow.centre[c], c, mean, np.ones(c.shape))
+
+    def parts(self, batch: Batch, names: FeatureNames) -> LinearParts:
+        """The log-odds in parts: of the warm start, x . theta, rho."""
+        x, c = self._features(batch), batch.candidates
+        seen = self._arrow.diagonal[c] - self._arrow.residual_ridge
+        return linear_parts(
+            batch,
+            x,
+            self._features.names(names),
+            start=logit(np.where(batch.present, batch.prior, 0.5)),
+            scale=np.ones(c.shape),
+            theta=self.theta,
+            rho=self.rho[c],
+            record=Record(seen=seen, clicks=None, unit="information"),
+        )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Moves to the mode and adds the curvature there; feedback is checked, reward in [0, 1]."""

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.desk_row import Answer, Request
+from copybandit.agents.explain_linear import best_given_scores
+from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.fast import desk_kernel, kernel
 from copybandit.agents.policy_best import best_of_normals, particles
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
-from copybandit.agents.desk_row import Answer, Request
 from copybandit.agents.policy_pmf import check_epsilon, check_points, with_floor
 from copybandit.sim.types import Floats, Ints
 
@@ -52,6 +54,11 @@ class LinTS:
                 return probs
         best = best_of_normals(self._model.scores(batch), batch.present, batch.candidates, self.points)
         return with_floor(best, batch.present, self.epsilon)
+
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The posterior mean in parts; a score is asked with the doubt as it is."""
+        choose, even = best_given_scores(self._model.scores(batch), batch, self.points)
+        return self._model.parts(batch, names).choice(batch, choose, self.epsilon, even=even)
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Teaches the linear model."""

@@ -7,6 +7,8 @@ from typing import Unpack
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.explain_linear import best_given_scores
+from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.policy_best import best_of_normals
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_laplace import LogisticModel
@@ -37,6 +39,11 @@ class LogisticThompson:
         """Shape (n, k), posterior probability of being the best, mixed with the floor; ``rng`` is not used."""
         best = best_of_normals(self.model.scores(batch), batch.present, batch.candidates, self.points)
         return with_floor(best, batch.present, self.epsilon)
+
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The posterior mean in parts; a score is asked with the doubt as it is."""
+        choose, even = best_given_scores(self.model.scores(batch), batch, self.points)
+        return self.model.parts(batch, names).choice(batch, choose, self.epsilon, even=even)
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Moves the posterior by one batch; reward is in [0, 1]."""

@@ -7,10 +7,11 @@ from typing import Unpack
 import numpy as np
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.policy_pmf import check_epsilon, check_setting, with_floor
-from copybandit.sim.types import Floats, Ints
+from copybandit.sim.types import Bools, Floats, Ints
 
 
 class Softmax:
@@ -36,11 +37,23 @@ class Softmax:
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), softmax mixed with the floor."""
-        score = np.where(batch.present, self._model.predict(batch), -np.inf)
-        # The best is taken off before dividing: the exponent is never above 0.
-        power = np.exp((score - score.max(axis=1, keepdims=True)) / self.temperature)
-        return with_floor(power / power.sum(axis=1, keepdims=True), batch.present, self.epsilon)
+        share = softmax(self._model.predict(batch), batch.present, self.temperature)
+        return with_floor(share, batch.present, self.epsilon)
+
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The prediction in parts."""
+        return self._model.parts(batch, names).choice(
+            batch, lambda score: softmax(score, batch.present, self.temperature), self.epsilon
+        )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Teaches the linear model."""
         self._model.update(batch, column, reward, weight)
+
+
+def softmax(score: Floats, present: Bools, temperature: float) -> Floats:
+    """Shares proportional to exp(score / temperature), 0 where absent, shape (n, k)."""
+    masked = np.where(present, score, -np.inf)
+    # The best is taken off before dividing: the exponent is never above 0.
+    power = np.exp((masked - masked.max(axis=1, keepdims=True)) / temperature)
+    return np.asarray(power / power.sum(axis=1, keepdims=True))

@@ -13,6 +13,7 @@ from typing import Unpack
 import numpy as np
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.policy_pmf import best_of, check_epsilon, check_setting, with_floor
@@ -57,6 +58,12 @@ class SquareCB:
         """Shape (n, k), inverse gap weights mixed with the floor."""
         probs = inverse_gap(self._model.predict(batch), batch.present, self.gamma)
         return with_floor(probs, batch.present, self.epsilon)
+
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The prediction in parts."""
+        return self._model.parts(batch, names).choice(
+            batch, lambda score: inverse_gap(score, batch.present, self.gamma), self.epsilon
+        )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Teaches the linear model and counts the rows by weight."""
