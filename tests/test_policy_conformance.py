@@ -30,6 +30,7 @@ from copybandit.agents.policies import (
     Uniform,
 )
 from copybandit.agents.policy_features import LinearOptions
+from copybandit.agents.policy_neural_linear import NeuralLinear
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
 from copybandit.sim.types import DataError, Floats, Ints
 
@@ -40,6 +41,27 @@ ACTIONS = np.random.default_rng(1).normal(size=(M, Q))
 LINEAR = LinearOptions(
     n_actions=M, n_features=Q, interactions=((0, 1), (2, 4)), state_channels=(1,), ridge=5.0
 )
+
+
+def small_neural_linear() -> NeuralLinear:
+    """One that is fitted after every second batch of 50 rows and soon overwrites what it remembers."""
+    return NeuralLinear(
+        n_actions=M,
+        n_features=Q,
+        n_context=P,
+        n_product=2,
+        n_linear=1,
+        state_channels=(1,),
+        points=8,
+        epsilon=EPSILON,
+        ridge=5.0,
+        hidden=6,
+        width=4,
+        rank=2,
+        kept=180,
+        every=100,
+        steps=8,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +95,7 @@ ENTRIES: dict[str, Entry] = {
     "softmax": Entry(make=lambda: Softmax(**LINEAR, epsilon=EPSILON), featured=True),
     "logistic_thompson": Entry(make=lambda: LogisticThompson(**LINEAR, epsilon=EPSILON), featured=True),
     "bootstrap_bag": Entry(make=lambda: BootstrapBag(n_actions=M, strength=5, epsilon=EPSILON), ordered=True),
+    "neural_linear": Entry(make=small_neural_linear, ordered=True, featured=True),
     "ucb1": Entry(make=lambda: UCB1(n_actions=M, width=0.1, epsilon=EPSILON)),
 }
 LEARNERS = [name for name, entry in ENTRIES.items() if entry.learns]
