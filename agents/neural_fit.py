@@ -61,7 +61,7 @@ def fit_network(
     precision = torch.from_numpy(np.repeat([ridge if name == "out" else decay for name in shapes], sizes))
 
     def named(vector: torch.Tensor) -> dict[str, torch.Tensor]:
-        pieces = zip(shapes.items(), vector.split(sizes), strict=True)
+        pieces = zip(shapes.items(), torch.split(vector, sizes), strict=True)
         return {name: piece.view(shape) for (name, shape), piece in pieces}
 
     n = len(rows.z)

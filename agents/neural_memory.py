@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
+from copybandit.agents.stateful import Arrays, fill
 from copybandit.sim.types import Floats, Ints
 
 
@@ -52,8 +51,8 @@ class RowMemory:
         prior, reward, weight = self._told[: len(self)].T
         return prior, reward, weight
 
-    def get_state(self) -> dict[str, Floats | Ints]:
-        """All it holds, by name."""
+    def get_state(self) -> Arrays:
+        """All it holds, by name; views."""
         return {
             "rows": np.array(self.rows),
             "input": self._input,
@@ -61,7 +60,7 @@ class RowMemory:
             "told": self._told,
         }
 
-    def set_state(self, state: Mapping[str, Floats | Ints]) -> None:
+    def set_state(self, state: Arrays) -> None:
         """Holds what `get_state` of one of the same size told."""
+        fill(self.get_state(), state)
         self.rows = int(state["rows"])
-        self._input[:], self._variant[:], self._told[:] = state["input"], state["variant"], state["told"]

@@ -110,6 +110,16 @@ class Scaling:
         return np.asarray((layer - self.centre) / self.spread)
 
 
+def plain_scaling(widths: Widths) -> Scaling:
+    """One that changes nothing."""
+    return Scaling(
+        input_centre=np.zeros(widths.inputs),
+        input_spread=np.ones(widths.inputs),
+        centre=np.zeros(widths.width),
+        spread=np.ones(widths.width),
+    )
+
+
 def moments(rows: Floats) -> tuple[Floats, Floats]:
     """Mean and standard deviation of each column, 1 where it hardly varies; rows (n, c)."""
     spread = rows.std(axis=0)

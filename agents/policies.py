@@ -20,6 +20,7 @@ from copybandit.agents.policy_softmax import Softmax
 from copybandit.agents.policy_squarecb import SquareCB
 from copybandit.agents.policy_thompson import BetaThompson
 from copybandit.agents.policy_ucb1 import UCB1
+from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 __all__ = [
@@ -62,6 +63,18 @@ class Uniform:
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Has nothing to learn."""
 
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
+
 
 class PriorGreedy:
     """The candidate the fitted world likes best, with a uniform share for exploration; never learns.
@@ -93,6 +106,18 @@ class PriorGreedy:
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Has nothing to learn."""
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"epsilon": self.epsilon}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
 
 
 class ExploreThenCommit:
@@ -175,3 +200,20 @@ class ExploreThenCommit:
         shown, m = batch.shown(column), len(self._clicks)
         self._impressions += np.bincount(shown, counted, m)
         self._clicks += np.bincount(shown, counted * reward, m)
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {
+            "n_actions": len(self._clicks),
+            "explore": self.explore,
+            "smoothing": self.smoothing,
+            "epsilon": self.epsilon,
+        }
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {"impressions": self._impressions, "clicks": self._clicks}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)

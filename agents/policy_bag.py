@@ -16,6 +16,7 @@ from copybandit.agents.batch import Batch, check_feedback
 from copybandit.agents.explain_parts import FeatureNames, Parts, Record, evened, stacked
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import best_of, check_epsilon, check_setting, with_floor
+from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 BLOCK = 4
@@ -111,6 +112,25 @@ class BootstrapBag:
         stream = np.random.Philox(key=self.seed).advance(self._rows * replicates // BLOCK)
         uniform = np.random.Generator(stream).random((rows, replicates))
         return np.searchsorted(TIMES, uniform).astype(np.float64)
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {
+            "n_actions": len(self._clicks),
+            "replicates": self._clicks.shape[1],
+            "strength": self.strength,
+            "seed": self.seed,
+            "epsilon": self.epsilon,
+        }
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {"clicks": self._clicks, "expected": self._expected, "rows": np.array(self._rows)}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
+        self._rows = int(state["rows"])
 
 
 def share_best(click: Floats, present: Bools) -> Floats:

@@ -14,6 +14,7 @@ from copybandit.agents.batch import Batch, check_feedback
 from copybandit.agents.explain_parts import FeatureNames, Parts, Record, stacked
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy, greedy_probs
+from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import Floats, Ints
 
 
@@ -71,3 +72,15 @@ class EpsilonGreedy:
         expected = batch.prior[np.arange(len(batch)), column]
         self._clicks += np.bincount(shown, weight * reward, m)
         self._expected += np.bincount(shown, weight * expected, m)
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"n_actions": len(self._clicks), "strength": self.strength, "epsilon": self.epsilon}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {"expected": self._expected, "clicks": self._clicks}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)

@@ -8,6 +8,7 @@ import numpy as np
 
 from copybandit.agents.batch import Batch
 from copybandit.agents.explain_parts import FeatureNames
+from copybandit.agents.stateful import Settings
 from copybandit.sim.types import DataError, Floats, Ints
 
 MAX_FEATURES = 256
@@ -129,6 +130,15 @@ class SharedFeatures:
                 f"features: state_channels must be in [0, {depth}), got {self.state_channels}; "
                 "give the state the policy was made for"
             )
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {
+            "n_actions": self.n_actions,
+            "n_features": self.n_features,
+            "interactions": self.interactions,
+            "state_channels": self.state_channels,
+        }
 
 
 def check_variants(batch: Batch, n_actions: int) -> None:

@@ -20,6 +20,7 @@ from copybandit.agents.explain_parts import FeatureNames, Record
 from copybandit.agents.policy_arrow import Arrow, Scores
 from copybandit.agents.policy_features import SharedFeatures
 from copybandit.agents.policy_linear import check_ridges
+from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import DataError, Floats, Ints
 
 STEPS = 25
@@ -167,3 +168,17 @@ class LogisticModel:
         shared, own = self._arrow.times(theta - self.theta, rho - self.rho)
         miss = rows.weight * (expit(rows.odds(theta, rho)) - rows.reward)
         return shared + miss @ rows.x, own + np.bincount(rows.variant, miss, len(rho))
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        ridges = {"ridge": self._arrow.ridge, "residual_ridge": self._arrow.residual_ridge}
+        return {**self._features.settings(), **ridges}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {**self._arrow.get_state(), "theta": self.theta, "rho": self.rho}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
+        self._arrow.since = int(state["since"])

@@ -25,6 +25,7 @@ from copybandit.agents.explain_parts import FeatureNames, Record
 from copybandit.agents.fast import kernel
 from copybandit.agents.policy_arrow import REFRESH, Arrow, Scores
 from copybandit.agents.policy_features import SharedFeatures
+from copybandit.agents.stateful import Arrays, Settings
 from copybandit.sim.types import DataError, Floats, Ints
 
 RIDGES = (1e-12, 1e12)
@@ -206,6 +207,19 @@ class LinearModel:
 
     def _mean(self, batch: Batch, x: Floats) -> Floats:
         return np.asarray(batch.prior * (x @ self._arrow.theta + self._arrow.level[batch.candidates]))
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        ridges = {"ridge": self._arrow.ridge, "residual_ridge": self._arrow.residual_ridge}
+        return {**self._features.settings(), **ridges}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return self._arrow.get_state()
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        self._arrow.set_state(state)
 
 
 @dataclass(frozen=True, kw_only=True)

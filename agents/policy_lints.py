@@ -22,6 +22,7 @@ from copybandit.agents.policy_best import best_of_normals, particles
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.policy_pmf import check_epsilon, check_points, with_floor
+from copybandit.agents.stateful import Arrays, Settings
 from copybandit.sim.types import Floats, Ints
 
 
@@ -50,7 +51,9 @@ class LinTS:
         if fast is not None:
             points = particles(self.points, self._model.width + batch.candidates.shape[1])
             with suppress(TypeError):  # arrays of another kind
-                probs: Floats = fast.thompson(*self._model.seen(batch), *self._model.posterior, points, self.epsilon)
+                probs: Floats = fast.thompson(
+                    *self._model.seen(batch), *self._model.posterior, points, self.epsilon
+                )
                 return probs
         best = best_of_normals(self._model.scores(batch), batch.present, batch.candidates, self.points)
         return with_floor(best, batch.present, self.epsilon)
@@ -78,12 +81,22 @@ class LinTS:
             return -1
         return column
 
-    def answer(
-        self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats
-    ) -> bool:
+    def answer(self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> bool:
         """The compiled update of a `desk`; False, and nothing is changed, where it must go the long way."""
         fast = desk_kernel()
         if fast is None or not fast.answer(*told, numbers, indices, actions, *self._model.posterior):
             return False
         self._model.count(1)
         return True
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"points": self.points, "epsilon": self.epsilon, **self._model.settings()}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return self._model.get_state()
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        self._model.set_state(state)

@@ -15,6 +15,7 @@ from copybandit.agents.fast import desk_kernel, kernel
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy, greedy_probs
+from copybandit.agents.stateful import Arrays, Settings
 from copybandit.sim.types import Floats, Ints
 
 
@@ -58,7 +59,9 @@ class LinUCB:
         fast = kernel()
         if fast is not None:
             with suppress(TypeError):  # arrays of another kind
-                probs: Floats = fast.optimistic(*self._model.seen(batch), *self._model.posterior, self.alpha, self.epsilon)
+                probs: Floats = fast.optimistic(
+                    *self._model.seen(batch), *self._model.posterior, self.alpha, self.epsilon
+                )
                 return probs
         scores = self._model.scores(batch)
         bonus = self.alpha * np.sqrt(scores.variance())
@@ -88,12 +91,22 @@ class LinUCB:
             return -1
         return column
 
-    def answer(
-        self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats
-    ) -> bool:
+    def answer(self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> bool:
         """The compiled update of a `desk`; False, and nothing is changed, where it must go the long way."""
         fast = desk_kernel()
         if fast is None or not fast.answer(*told, numbers, indices, actions, *self._model.posterior):
             return False
         self._model.count(1)
         return True
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"alpha": self.alpha, "epsilon": self.epsilon, **self._model.settings()}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return self._model.get_state()
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        self._model.set_state(state)

@@ -13,6 +13,7 @@ from copybandit.agents.policy_best import best_of_normals
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_laplace import LogisticModel
 from copybandit.agents.policy_pmf import check_epsilon, check_points, check_rate, with_floor
+from copybandit.agents.stateful import Arrays, Settings
 from copybandit.sim.types import Floats, Ints
 
 
@@ -50,3 +51,15 @@ class LogisticThompson:
         check_feedback(batch, column, reward, weight)
         check_rate(self.name, reward)
         self.model.update(batch, column, reward, weight)
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"points": self.points, "epsilon": self.epsilon, **self.model.settings()}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return self.model.get_state()
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        self.model.set_state(state)

@@ -19,8 +19,17 @@ import numpy as np
 from copybandit.agents.batch import Batch
 from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.neural_memory import RowMemory
-from copybandit.agents.neural_network import Scaling, Widths, last_layer, moments, new_network
+from copybandit.agents.neural_network import (
+    Network,
+    Scaling,
+    Widths,
+    last_layer,
+    moments,
+    new_network,
+    plain_scaling,
+)
 from copybandit.agents.policy_lints import LinTS
+from copybandit.agents.stateful import Arrays, Settings, check_state, part, within
 from copybandit.sim.types import DataError, Floats, Ints
 
 SLICE = 8192
@@ -130,11 +139,11 @@ class NeuralLinear:
         )
         self._memory = RowMemory(kept=self.network.kept, inputs=self._widths.inputs)
         self._net = new_network(self._widths, np.random.default_rng([self.network.seed, 0]))
-        self._scaling: Scaling | None = None
+        self._scaling = plain_scaling(self._widths)
         self._fitted_at = 0
         self._head = self._new_head()
 
-    def settings(self) -> dict[str, object]:
+    def settings(self) -> Settings:
         """Arguments that make the like of it."""
         return {
             "n_actions": self.n_actions,
@@ -189,7 +198,7 @@ class NeuralLinear:
 
         memory, settings = self._memory, self.network
         prior, reward, weight = memory.told
-        scaling = self._scaling or self._first_scaling()
+        scaling = self._scaling if self._fitted_at else self._first_scaling()
         z = scaling.inputs(memory.input)
         self._net = fit_network(
             self._net,
@@ -225,8 +234,7 @@ class NeuralLinear:
     def _first_scaling(self) -> Scaling:
         """Inputs are standardised as they are when the network is fitted first, and so for good."""
         centre, spread = moments(self._memory.input)
-        unit = np.ones(self._widths.width)
-        return Scaling(input_centre=centre, input_spread=spread, centre=0 * unit, spread=unit)
+        return replace(self._scaling, input_centre=centre, input_spread=spread)
 
     def _new_head(self) -> LinTS:
         return LinTS(
@@ -254,7 +262,7 @@ class NeuralLinear:
         """The first columns of actions, then the standardised last layer, which is 0 before the first fit."""
         first = self._widths.context
         plain = raw[..., first : first + self.n_linear]
-        if self._scaling is None:
+        if not self._fitted_at:
             units = np.zeros((*raw.shape[:-1], self._widths.width))
         else:
             z = self._scaling.inputs(raw)
@@ -281,3 +289,22 @@ class NeuralLinear:
         context = np.broadcast_to(batch.context[:, None, :], (n, k, p))
         state = batch.state[..., list(self.state_channels)]
         return np.concatenate([context, batch.actions[batch.candidates], state], axis=2)
+
+    def get_state(self) -> Arrays:
+        """What feedback changes: head, network, its scaling and the rows remembered; views."""
+        return {
+            **within("head", self._head.get_state()),
+            **within("network", self._net.arrays()),
+            **within("scaling", self._scaling.arrays()),
+            **within("memory", self._memory.get_state()),
+            "fitted_at": np.array(self._fitted_at),
+        }
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        check_state(self.get_state(), state)
+        self._head.set_state(part("head", state))
+        self._net = Network(**{name: array.copy() for name, array in part("network", state).items()})
+        self._scaling = Scaling(**{name: array.copy() for name, array in part("scaling", state).items()})
+        self._memory.set_state(part("memory", state))
+        self._fitted_at = int(state["fitted_at"])

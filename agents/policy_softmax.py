@@ -11,6 +11,7 @@ from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.policy_pmf import check_epsilon, check_setting, with_floor
+from copybandit.agents.stateful import Arrays, Settings
 from copybandit.sim.types import Bools, Floats, Ints
 
 
@@ -49,6 +50,18 @@ class Softmax:
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Teaches the linear model."""
         self._model.update(batch, column, reward, weight)
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"temperature": self.temperature, "epsilon": self.epsilon, **self._model.settings()}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return self._model.get_state()
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        self._model.set_state(state)
 
 
 def softmax(score: Floats, present: Bools, temperature: float) -> Floats:

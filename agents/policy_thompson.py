@@ -16,6 +16,7 @@ from copybandit.agents.batch import Batch, check_feedback
 from copybandit.agents.explain_parts import FeatureNames, Parts, Record, evened, stacked
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import check_epsilon, check_rate, with_floor
+from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 REACH = 6.0
@@ -119,6 +120,23 @@ class BetaThompson:
     def _bound(self, variants: Ints) -> None:
         """Refreshes the range of the logit of these variants."""
         self._low[variants], self._high[variants] = logit_range(self._a[variants], self._b[variants])
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {
+            "prior": self.prior,
+            "strength": self.strength,
+            "epsilon": self.epsilon,
+            "nodes": len(self._grid),
+        }
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {"a": self._a, "b": self._b, "low": self._low, "high": self._high}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
 
 
 def logit_range(a: Floats, b: Floats) -> tuple[Floats, Floats]:

@@ -13,6 +13,7 @@ from copybandit.agents.batch import Batch, check_feedback
 from copybandit.agents.explain_parts import FeatureNames, Parts, Record, stacked
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy, with_floor
+from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import Bools, Floats, Ints
 
 
@@ -76,6 +77,18 @@ class UCB1:
         shown, m = batch.shown(column), len(self._clicks)
         self._impressions += np.bincount(shown, weight, m)
         self._clicks += np.bincount(shown, weight * reward, m)
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"n_actions": len(self._clicks), "width": self.width, "epsilon": self.epsilon}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {"impressions": self._impressions, "clicks": self._clicks}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
 
 
 def untried_first(bound: Floats, present: Bools) -> Floats:

@@ -65,9 +65,9 @@ def gap_closed(policy: Learner, seed: int, *, linear: bool, rounds: int) -> floa
     return float((got[0] - got[1]) / (got[2] - got[1]))
 
 
-def neural(**changes: int) -> NeuralLinear:
+def neural(seed: int = 0) -> NeuralLinear:
     return NeuralLinear(
-        n_actions=M, n_features=Q, n_context=P, n_linear=Q, ridge=10.0, every=1000, points=8, **changes
+        n_actions=M, n_features=Q, n_context=P, n_linear=Q, ridge=10.0, every=1000, points=8, seed=seed
     )
 
 

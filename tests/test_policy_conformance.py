@@ -154,6 +154,8 @@ def state_of(value: object) -> object:
         return value.dtype.str, value.shape, value.tobytes()
     if isinstance(value, list | tuple):
         return [state_of(one) for one in value]
+    if isinstance(value, dict):
+        return {name: state_of(one) for name, one in value.items()}
     if hasattr(value, "__dict__"):
         return {name: state_of(one) for name, one in vars(value).items()}
     return value
