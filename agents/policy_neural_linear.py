@@ -194,8 +194,12 @@ class NeuralLinear:
 
     def _fit(self) -> None:
         """Fits the network to what is remembered, then the head to its new features."""
-        from copybandit.agents.neural_fit import Rows, fit_network  # torch: only where it is needed
-
+        try:
+            from copybandit.agents.neural_fit import Rows, fit_network  # torch: only where it is needed
+        except ImportError as error:
+            raise DataError(
+                f"neural_linear: fitting needs torch, got none ({error}); run: pip install 'copybandit[train]'"
+            ) from error
         memory, settings = self._memory, self.network
         prior, reward, weight = memory.told
         scaling = self._scaling if self._fitted_at else self._first_scaling()

@@ -26,6 +26,8 @@ from copybandit.agents.policies import (
     Uniform,
 )
 from copybandit.agents.policy_features import LinearOptions
+from copybandit.agents.policy_neural_linear import NeuralLinear
+from copybandit.agents.stateful import Stateful
 from copybandit.evaluation.approve import Approved
 from copybandit.evaluation.feedback_logs import write_items
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
@@ -92,7 +94,7 @@ def _principal(x: Floats, k: int) -> Floats:
     return np.asarray(centred @ (right * signs[:, None]).T)
 
 
-def policies(goods: Assortment, fitted: World) -> list[Learner]:
+def policies(goods: Assortment, fitted: World) -> list[Stateful]:
     """Every policy that can be named, all but UCB1 started from what the fitted world expects."""
     m, q = goods.actions.shape
     everyone = np.arange(0, len(fitted.taste.shoppers), max(1, len(fitted.taste.shoppers) // 500))
@@ -116,6 +118,7 @@ def policies(goods: Assortment, fitted: World) -> list[Learner]:
         LinTS(epsilon=EPSILON, **model),
         LogisticThompson(epsilon=EPSILON, **model),
         BootstrapBag(n_actions=m, strength=UNEXPLAINED_SD**-2, epsilon=EPSILON),
+        NeuralLinear(n_context=1, n_linear=q, epsilon=EPSILON, **model),
     ]
 
 
