@@ -118,7 +118,16 @@ def policies(goods: Assortment, fitted: World) -> list[Stateful]:
         LinTS(epsilon=EPSILON, **model),
         LogisticThompson(epsilon=EPSILON, **model),
         BootstrapBag(n_actions=m, strength=UNEXPLAINED_SD**-2, epsilon=EPSILON),
-        NeuralLinear(n_context=1, n_linear=q, epsilon=EPSILON, **model),
+        NeuralLinear(
+            n_actions=m,
+            n_features=q,
+            n_context=1,
+            n_linear=q,
+            state_channels=(EXPOSURE, MATCH),
+            ridge=SHARED_SD**-2,
+            residual_ridge=UNEXPLAINED_SD**-2,
+            epsilon=EPSILON,
+        ),
     ]
 
 
