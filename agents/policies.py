@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.explain_parts import FeatureNames, Parts, Record, stacked
 from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_bag import BootstrapBag
 from copybandit.agents.policy_egreedy import EpsilonGreedy
@@ -15,12 +16,13 @@ from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_lints import LinTS
 from copybandit.agents.policy_linucb import LinUCB
 from copybandit.agents.policy_logistic import LogisticThompson
-from copybandit.agents.policy_pmf import check_epsilon, greedy_probs, uniform_probs
+from copybandit.agents.policy_pmf import check_epsilon, greedy, greedy_probs, uniform_probs, with_floor
 from copybandit.agents.policy_softmax import Softmax
 from copybandit.agents.policy_squarecb import SquareCB
 from copybandit.agents.policy_thompson import BetaThompson
 from copybandit.agents.policy_ucb1 import UCB1
-from copybandit.sim.types import DataError, Floats, Ints
+from copybandit.agents.stateful import Arrays, Settings, fill
+from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 __all__ = [
     "UCB1",
@@ -47,11 +49,35 @@ class Uniform:
         """Shape (n, k), 1 / (number present)."""
         return uniform_probs(batch.present)
 
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """No score: exploration is all there is."""
+        present = batch.present
+        return Parts(
+            kinds=("warm start",),
+            names=("",),
+            value=np.zeros((*present.shape, 1)),
+            present=present,
+            choose=lambda score: uniform_probs(present),
+            epsilon=1.0,
+        )
+
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Has nothing to learn."""
 
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Has nothing to forget."""
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
 
 
 class PriorGreedy:
@@ -70,11 +96,35 @@ class PriorGreedy:
         """Shape (n, k), epsilon-greedy on the warm start."""
         return greedy_probs(batch.prior, batch.present, self.epsilon)
 
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The warm start is the score."""
+        present = batch.present
+        return Parts(
+            kinds=("warm start",),
+            names=("",),
+            value=stacked(present, batch.prior),
+            present=present,
+            choose=lambda score: greedy(score, present),
+            epsilon=self.epsilon,
+        )
+
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Has nothing to learn."""
 
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Has nothing to forget."""
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"epsilon": self.epsilon}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
 
 
 class ExploreThenCommit:
@@ -112,14 +162,41 @@ class ExploreThenCommit:
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), uniform while the test runs, then epsilon-greedy on its winner."""
+        impressions, _, _, ctr = self._tests(batch)
+        return with_floor(self._choose(batch.present, impressions, ctr), batch.present, self.epsilon)
+
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The CTR of the whole test, and how far each variant's own, smoothed, is from it."""
+        impressions, clicks, pooled, ctr = self._tests(batch)
+        present = batch.present
+        return Parts(
+            kinds=("common", "record"),
+            names=("", ""),
+            value=stacked(present, np.broadcast_to(pooled, ctr.shape), ctr - pooled),
+            present=present,
+            choose=lambda score: self._choose(present, impressions, score),
+            epsilon=self.epsilon,
+            record=Record(seen=impressions, clicks=clicks, unit="impressions"),
+        )
+
+    def _tests(self, batch: Batch) -> tuple[Floats, Floats, Floats, Floats]:
+        """Impressions and clicks of each candidate, the CTR of its test (n, 1), and its own, smoothed."""
         check_variants(batch, len(self._clicks))
         impressions = np.where(batch.present, self._impressions[batch.candidates], 0.0)
         clicks = np.where(batch.present, self._clicks[batch.candidates], 0.0)
         total = impressions.sum(axis=1, keepdims=True)
         pooled = clicks.sum(axis=1, keepdims=True) / np.maximum(total, 1.0)
-        ctr = (clicks + self.smoothing * pooled) / (impressions + self.smoothing)
-        committed = greedy_probs(ctr, batch.present, self.epsilon)
-        return np.where(total < self.explore, uniform_probs(batch.present), committed)
+        return (
+            impressions,
+            clicks,
+            pooled,
+            (clicks + self.smoothing * pooled) / (impressions + self.smoothing),
+        )
+
+    def _choose(self, present: Bools, impressions: Floats, ctr: Floats) -> Floats:
+        """Even while the test runs, then its winner; before the floor."""
+        runs = impressions.sum(axis=1, keepdims=True) < self.explore
+        return np.where(runs, uniform_probs(present), greedy(ctr, present))
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Counts the rows whose test still runs; reward is the click, 0 or 1."""
@@ -136,3 +213,20 @@ class ExploreThenCommit:
         check_forget(keep, variants, len(self._clicks))
         for statistic in (self._impressions, self._clicks):
             fade(statistic, 0.0, keep, variants)
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {
+            "n_actions": len(self._clicks),
+            "explore": self.explore,
+            "smoothing": self.smoothing,
+            "epsilon": self.epsilon,
+        }
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {"impressions": self._impressions, "clicks": self._clicks}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from copybandit.agents.stateful import Arrays, fill
 from copybandit.sim.types import Floats, Ints
 
 REFRESH = 4096
@@ -266,3 +267,12 @@ class Arrow:
             loading=scale[..., None] * (x @ self.whiten.T),
             own=np.square(scale) / self.diagonal[candidates],
         )
+
+    def get_state(self) -> Arrays:
+        """What rows of feedback change; views."""
+        return {"shared": self.shared, "each": self.each, "since": np.array(self.since)}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
+        self.since = int(state["since"])

@@ -13,15 +13,19 @@ import numpy as np
 from scipy.special import pdtr
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.explain_parts import FeatureNames, Parts, Record, evened, stacked
 from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import best_of, check_epsilon, check_setting, with_floor
-from copybandit.sim.types import DataError, Floats, Ints
+from copybandit.agents.stateful import Arrays, Settings, fill
+from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 BLOCK = 4
 """Numbers that Philox makes per step of its counter."""
 TIMES: Floats = pdtr(np.arange(20), 1.0)
 """Cumulative probability of being counted 0, 1, ... times; more than 19 is below 1e-18."""
+LEAST_SPREAD = 1e-12
+"""Relative spread of replicates below which it is none."""
 
 
 class BootstrapBag:
@@ -53,7 +57,7 @@ class BootstrapBag:
             raise DataError(
                 f"bootstrap_bag: replicates must be a multiple of {BLOCK}, got {replicates}; round it up"
             )
-        check_setting(self.name, "strength", strength)
+        self.strength = check_setting(self.name, "strength", strength)
         self.epsilon = check_epsilon(epsilon)
         self.seed = seed
         shape = (n_actions, replicates)
@@ -72,9 +76,27 @@ class BootstrapBag:
         """Shape (n, k), share of replicates, ties split evenly, mixed with the floor; ``rng`` is not used."""
         check_variants(batch, len(self._clicks))
         click = batch.prior[:, :, None] * self.ratio[batch.candidates]
-        best = best_of(click, batch.present[:, :, None])
-        share = (best / best.sum(axis=1, keepdims=True)).mean(axis=2)
-        return with_floor(share, batch.present, self.epsilon)
+        return with_floor(share_best(click, batch.present), batch.present, self.epsilon)
+
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The warm start and what own clicks add on average; replicates lie as far around a score as they do around it."""
+        check_variants(batch, len(self._clicks))
+        present, ratio = batch.present, self.ratio[batch.candidates]
+        mean = ratio.mean(axis=2)
+        apart = ratio / mean[..., None]
+        spread = apart.std(axis=2)
+        even = 1 + (apart - 1) * (evened(spread, present) / np.maximum(spread, LEAST_SPREAD))[..., None]
+        seen = (self._expected[batch.candidates] - self.strength).mean(axis=2)
+        return Parts(
+            kinds=("warm start", "record"),
+            names=("", ""),
+            value=stacked(present, batch.prior, batch.prior * (mean - 1)),
+            present=present,
+            choose=lambda score: share_best(score[..., None] * apart, present),
+            even=share_best((batch.prior * mean)[..., None] * even, present),
+            epsilon=self.epsilon,
+            record=Record(seen=seen, clicks=None, unit="expected clicks"),
+        )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Counts each row of positive weight a Poisson number of times in each replicate."""
@@ -101,3 +123,28 @@ class BootstrapBag:
         stream = np.random.Philox(key=self.seed).advance(self._rows * replicates // BLOCK)
         uniform = np.random.Generator(stream).random((rows, replicates))
         return np.searchsorted(TIMES, uniform).astype(np.float64)
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {
+            "n_actions": len(self._clicks),
+            "replicates": self._clicks.shape[1],
+            "strength": self.strength,
+            "seed": self.seed,
+            "epsilon": self.epsilon,
+        }
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {"clicks": self._clicks, "expected": self._expected, "rows": np.array(self._rows)}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
+        self._rows = int(state["rows"])
+
+
+def share_best(click: Floats, present: Bools) -> Floats:
+    """Share of replicates in which each candidate is the best, ties split evenly, shape (n, k); click (n, k, replicates)."""
+    best = best_of(click, present[:, :, None])
+    return np.asarray((best / best.sum(axis=1, keepdims=True)).mean(axis=2))

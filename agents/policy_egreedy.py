@@ -11,9 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.explain_parts import FeatureNames, Parts, Record, stacked
 from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_features import check_variants
-from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy_probs
+from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy, greedy_probs
+from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import Floats, Ints
 
 
@@ -32,8 +34,8 @@ class EpsilonGreedy:
     name = "epsilon_greedy"
 
     def __init__(self, *, n_actions: int, strength: float = 44.0, epsilon: float = 0.05) -> None:
-        check_setting(self.name, "strength", strength)
-        self.epsilon, self.strength = check_epsilon(epsilon), float(strength)
+        self.strength = check_setting(self.name, "strength", strength)
+        self.epsilon = check_epsilon(epsilon)
         self._expected: Floats = np.full(n_actions, strength, dtype=np.float64)
         self._clicks: Floats = np.full(n_actions, strength, dtype=np.float64)
 
@@ -45,6 +47,23 @@ class EpsilonGreedy:
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), epsilon-greedy on the prediction."""
         return greedy_probs(self.predict(batch), batch.present, self.epsilon)
+
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The warm start, and what the variant's own clicks add to it."""
+        present, c = batch.present, batch.candidates
+        return Parts(
+            kinds=("warm start", "record"),
+            names=("", ""),
+            value=stacked(present, batch.prior, self.predict(batch) - batch.prior),
+            present=present,
+            choose=lambda score: greedy(score, present),
+            epsilon=self.epsilon,
+            record=Record(
+                seen=self._expected[c] - self.strength,
+                clicks=self._clicks[c] - self.strength,
+                unit="expected clicks",
+            ),
+        )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Adds rewards and what the warm start expected of the same impressions."""
@@ -60,3 +79,15 @@ class EpsilonGreedy:
         check_forget(keep, variants, len(self._clicks))
         for statistic in (self._expected, self._clicks):
             fade(statistic, self.strength, keep, variants)
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"n_actions": len(self._clicks), "strength": self.strength, "epsilon": self.epsilon}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {"expected": self._expected, "clicks": self._clicks}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)

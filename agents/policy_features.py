@@ -7,6 +7,8 @@ from typing import Required, TypedDict
 import numpy as np
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.explain_parts import FeatureNames
+from copybandit.agents.stateful import Settings
 from copybandit.sim.types import DataError, Floats, Ints
 
 MAX_FEATURES = 256
@@ -95,6 +97,14 @@ class SharedFeatures:
             x[..., 1 + q + pairs + i] = state[..., channel]
         return x
 
+    def names(self, given: FeatureNames) -> tuple[str, ...]:
+        """What the features are called, all but the constant, shape (d - 1,); ``given`` names every column."""
+        return (
+            *given.actions,
+            *(f"{given.actions[a]} for {given.context[p]}" for p, a in self.interactions),
+            *(given.state[channel] for channel in self.state_channels),
+        )
+
     def check(self, batch: Batch) -> None:
         """Refuses a batch that x cannot be made from.
 
@@ -122,6 +132,15 @@ class SharedFeatures:
                 f"features: state_channels must be in [0, {depth}), got {self.state_channels}; "
                 "give the state the policy was made for"
             )
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {
+            "n_actions": self.n_actions,
+            "n_features": self.n_features,
+            "interactions": self.interactions,
+            "state_channels": self.state_channels,
+        }
 
 
 def check_variants(batch: Batch, n_actions: int) -> None:

@@ -15,10 +15,13 @@ import numpy as np
 from scipy.special import expit, logit
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.explain_linear import LinearParts, linear_parts
+from copybandit.agents.explain_parts import FeatureNames, Record
 from copybandit.agents.forgetful import check_forget
 from copybandit.agents.policy_arrow import Arrow, Scores
 from copybandit.agents.policy_features import SharedFeatures
 from copybandit.agents.policy_linear import check_ridges
+from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import Floats, Ints
 
 STEPS = 25
@@ -90,6 +93,21 @@ class LogisticModel:
         mean = start + x @ self.theta + self.rho[c]
         return self._arrow.scores(x - self._arrow.centre[c], c, mean, np.ones(c.shape))
 
+    def parts(self, batch: Batch, names: FeatureNames) -> LinearParts:
+        """The log-odds in parts: of the warm start, x . theta, rho."""
+        x, c = self._features(batch), batch.candidates
+        seen = self._arrow.diagonal[c] - self._arrow.residual_ridge
+        return linear_parts(
+            batch,
+            x,
+            self._features.names(names),
+            start=logit(np.where(batch.present, batch.prior, 0.5)),
+            scale=np.ones(c.shape),
+            theta=self.theta,
+            rho=self.rho[c],
+            record=Record(seen=seen, clicks=None, unit="information"),
+        )
+
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Moves to the mode and adds the curvature there; feedback is checked, reward in [0, 1]."""
         rows = _Rows(
@@ -150,3 +168,17 @@ class LogisticModel:
         shared, own = self._arrow.times(theta - self.theta, rho - self.rho)
         miss = rows.weight * (expit(rows.odds(theta, rho)) - rows.reward)
         return shared + miss @ rows.x, own + np.bincount(rows.variant, miss, len(rho))
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        ridges = {"ridge": self._arrow.ridge, "residual_ridge": self._arrow.residual_ridge}
+        return {**self._features.settings(), **ridges}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {**self._arrow.get_state(), "theta": self.theta, "rho": self.rho}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
+        self._arrow.since = int(state["since"])

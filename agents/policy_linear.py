@@ -20,10 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.explain_linear import LinearParts, linear_parts
+from copybandit.agents.explain_parts import FeatureNames, Record
 from copybandit.agents.fast import kernel
 from copybandit.agents.forgetful import check_forget
 from copybandit.agents.policy_arrow import REFRESH, Arrow, Scores
 from copybandit.agents.policy_features import SharedFeatures
+from copybandit.agents.stateful import Arrays, Settings
 from copybandit.sim.types import DataError, Floats, Ints
 
 RIDGES = (1e-12, 1e12)
@@ -180,8 +183,39 @@ class LinearModel:
         x -= self._arrow.centre[batch.candidates]
         return x
 
+    def parts(self, batch: Batch, names: FeatureNames) -> LinearParts:
+        """The expected click in parts: prior, prior * (what theta adds), prior * rho."""
+        x, c = self._features(batch), batch.candidates
+        return linear_parts(
+            batch,
+            x,
+            self._features.names(names),
+            start=batch.prior,
+            scale=batch.prior,
+            theta=self._arrow.theta - np.eye(self.width)[0],
+            rho=self._arrow.level[c] - self._arrow.centre[c] @ self._arrow.theta,
+            record=Record(
+                seen=self._arrow.diagonal[c] - self._arrow.residual_ridge,
+                clicks=self._arrow.diagonal[c] * self._arrow.level[c],
+                unit="expected clicks",
+            ),
+        )
+
     def _mean(self, batch: Batch, x: Floats) -> Floats:
         return np.asarray(batch.prior * (x @ self._arrow.theta + self._arrow.level[batch.candidates]))
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        ridges = {"ridge": self._arrow.ridge, "residual_ridge": self._arrow.residual_ridge}
+        return {**self._features.settings(), **ridges}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return self._arrow.get_state()
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        self._arrow.set_state(state)
 
 
 @dataclass(frozen=True, kw_only=True)

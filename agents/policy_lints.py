@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch
 from copybandit.agents.desk_row import Answer, Request
+from copybandit.agents.explain_linear import best_given_scores
+from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.fast import desk_kernel, kernel
 from copybandit.agents.policy_best import best_of_normals, particles
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.policy_pmf import check_epsilon, check_points, with_floor
+from copybandit.agents.stateful import Arrays, Settings
 from copybandit.sim.types import Floats, Ints
 
 
@@ -55,6 +58,11 @@ class LinTS:
         best = best_of_normals(self._model.scores(batch), batch.present, batch.candidates, self.points)
         return with_floor(best, batch.present, self.epsilon)
 
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The posterior mean in parts; a score is asked with the doubt as it is."""
+        choose, even = best_given_scores(self._model.scores(batch), batch, self.points)
+        return self._model.parts(batch, names).choice(batch, choose, self.epsilon, even=even)
+
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Teaches the linear model."""
         self._model.update(batch, column, reward, weight)
@@ -84,3 +92,15 @@ class LinTS:
             return False
         self._model.count(1)
         return True
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"points": self.points, "epsilon": self.epsilon, **self._model.settings()}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return self._model.get_state()
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        self._model.set_state(state)

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch
 from copybandit.agents.desk_row import Answer, Request
+from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.fast import desk_kernel, kernel
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
-from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy_probs
+from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy, greedy_probs
+from copybandit.agents.stateful import Arrays, Settings
 from copybandit.sim.types import Floats, Ints
 
 
@@ -65,6 +67,13 @@ class LinUCB:
         bonus = self.alpha * np.sqrt(scores.variance())
         return greedy_probs(scores.mean + bonus, batch.present, self.epsilon)
 
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The prediction in parts and the bonus for doubt."""
+        bonus = self.alpha * np.sqrt(self._model.scores(batch).variance())
+        return self._model.parts(batch, names).choice(
+            batch, lambda score: greedy(score, batch.present), self.epsilon, bonus=bonus
+        )
+
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Adds the shown rows to the normal equations and solves them once."""
         self._model.update(batch, column, reward, weight)
@@ -93,3 +102,15 @@ class LinUCB:
             return False
         self._model.count(1)
         return True
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"alpha": self.alpha, "epsilon": self.epsilon, **self._model.settings()}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return self._model.get_state()
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        self._model.set_state(state)

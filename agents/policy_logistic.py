@@ -7,10 +7,13 @@ from typing import Unpack
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.explain_linear import best_given_scores
+from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.policy_best import best_of_normals
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_laplace import LogisticModel
 from copybandit.agents.policy_pmf import check_epsilon, check_points, check_rate, with_floor
+from copybandit.agents.stateful import Arrays, Settings
 from copybandit.sim.types import Floats, Ints
 
 
@@ -38,6 +41,11 @@ class LogisticThompson:
         best = best_of_normals(self.model.scores(batch), batch.present, batch.candidates, self.points)
         return with_floor(best, batch.present, self.epsilon)
 
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The posterior mean in parts; a score is asked with the doubt as it is."""
+        choose, even = best_given_scores(self.model.scores(batch), batch, self.points)
+        return self.model.parts(batch, names).choice(batch, choose, self.epsilon, even=even)
+
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Moves the posterior by one batch; reward is in [0, 1]."""
         check_feedback(batch, column, reward, weight)
@@ -47,3 +55,15 @@ class LogisticThompson:
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Shrinks what the model learned toward the warm start; see `forgetful`."""
         self.model.forget(keep, variants)
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"points": self.points, "epsilon": self.epsilon, **self.model.settings()}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return self.model.get_state()
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        self.model.set_state(state)

@@ -86,4 +86,9 @@ def greedy_probs(score: Floats, present: Bools, epsilon: float) -> Floats:
     Returns:
         Shape (n, k).
     """
-    return with_floor(uniform_probs(best_of(score, present)), present, epsilon)
+    return with_floor(greedy(score, present), present, epsilon)
+
+
+def greedy(score: Floats, present: Bools) -> Floats:
+    """All probability on the best score, ties split evenly, shape (n, k)."""
+    return uniform_probs(best_of(score, present))

@@ -7,10 +7,12 @@ from typing import Unpack
 import numpy as np
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.policy_pmf import check_epsilon, check_setting, with_floor
-from copybandit.sim.types import Floats, Ints
+from copybandit.agents.stateful import Arrays, Settings
+from copybandit.sim.types import Bools, Floats, Ints
 
 
 class Softmax:
@@ -36,10 +38,14 @@ class Softmax:
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), softmax mixed with the floor."""
-        score = np.where(batch.present, self._model.predict(batch), -np.inf)
-        # The best is taken off before dividing: the exponent is never above 0.
-        power = np.exp((score - score.max(axis=1, keepdims=True)) / self.temperature)
-        return with_floor(power / power.sum(axis=1, keepdims=True), batch.present, self.epsilon)
+        share = softmax(self._model.predict(batch), batch.present, self.temperature)
+        return with_floor(share, batch.present, self.epsilon)
+
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The prediction in parts."""
+        return self._model.parts(batch, names).choice(
+            batch, lambda score: softmax(score, batch.present, self.temperature), self.epsilon
+        )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Teaches the linear model."""
@@ -48,3 +54,23 @@ class Softmax:
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Shrinks what the model learned toward the warm start; see `forgetful`."""
         self._model.forget(keep, variants)
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"temperature": self.temperature, "epsilon": self.epsilon, **self._model.settings()}
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return self._model.get_state()
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        self._model.set_state(state)
+
+
+def softmax(score: Floats, present: Bools, temperature: float) -> Floats:
+    """Shares proportional to exp(score / temperature), 0 where absent, shape (n, k)."""
+    masked = np.where(present, score, -np.inf)
+    # The best is taken off before dividing: the exponent is never above 0.
+    power = np.exp((masked - masked.max(axis=1, keepdims=True)) / temperature)
+    return np.asarray(power / power.sum(axis=1, keepdims=True))

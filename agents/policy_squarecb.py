@@ -13,9 +13,11 @@ from typing import Unpack
 import numpy as np
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.policy_pmf import best_of, check_epsilon, check_setting, with_floor
+from copybandit.agents.stateful import Arrays, Settings, check_state
 from copybandit.sim.types import Bools, Floats, Ints
 
 
@@ -58,6 +60,12 @@ class SquareCB:
         probs = inverse_gap(self._model.predict(batch), batch.present, self.gamma)
         return with_floor(probs, batch.present, self.epsilon)
 
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The prediction in parts."""
+        return self._model.parts(batch, names).choice(
+            batch, lambda score: inverse_gap(score, batch.present, self.gamma), self.epsilon
+        )
+
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Teaches the linear model and counts the rows by weight."""
         self._model.update(batch, column, reward, weight)
@@ -68,6 +76,25 @@ class SquareCB:
         self._model.forget(keep, variants)
         if variants is None:
             self._rows *= keep
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {
+            "scale": self.scale,
+            "exponent": self.exponent,
+            "epsilon": self.epsilon,
+            **self._model.settings(),
+        }
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {**self._model.get_state(), "rows": np.array(self._rows)}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        check_state(self.get_state(), state)
+        self._model.set_state({name: array for name, array in state.items() if name != "rows"})
+        self._rows = float(state["rows"])
 
 
 def inverse_gap(score: Floats, present: Bools, gamma: float) -> Floats:

@@ -9,12 +9,15 @@ There is no Monte Carlo error, and the vector that is logged is the one drawn fr
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.explain_parts import FeatureNames, Parts, Record, evened, stacked
 from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import check_epsilon, check_rate, with_floor
+from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 REACH = 6.0
@@ -53,11 +56,9 @@ class BetaThompson:
                 "correct the settings"
             )
         self.epsilon = check_epsilon(epsilon)
-        self._start: tuple[Floats, Floats] = (
-            np.maximum(prior * strength, LEAST_CLICKS),
-            np.maximum((1 - prior) * strength, LEAST_CLICKS),
-        )
-        self._a, self._b = (start.copy() for start in self._start)
+        self.prior: Floats = np.array(prior, dtype=np.float64)
+        self.strength = strength
+        self._a, self._b = self._start(np.arange(len(prior)))
         self._low: Floats = np.zeros_like(self._a)
         self._high: Floats = np.zeros_like(self._a)
         self._grid: Floats = np.linspace(0.0, 1.0, nodes)
@@ -67,10 +68,45 @@ class BetaThompson:
         """Shape (n, k), probability that each candidate has the highest click probability, plus the floor."""
         check_variants(batch, len(self._a))
         c, present = batch.candidates, batch.present
-        low = np.where(present, self._low[c], np.inf).min(axis=1)
-        high = np.where(present, self._high[c], -np.inf).max(axis=1)
-        z = low[:, None] + (high - low)[:, None] * self._grid
-        return with_floor(best_probs(self._a[c], self._b[c], present, z), present, self.epsilon)
+        best = self._best(self._a[c], self._b[c], self._low[c], self._high[c], present)
+        return with_floor(best, present, self.epsilon)
+
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The posterior mean as the warm start's and what own clicks add; a score is asked with the doubt as it is."""
+        check_variants(batch, len(self._a))
+        c, present = batch.candidates, batch.present
+        (a, b), (a0, b0) = (self._a[c], self._b[c]), self._start(c)
+        mean, sure = a / (a + b), a + b
+
+        def choose(mean: Floats, sure: Floats = sure) -> Floats:
+            a = np.maximum(mean * sure, LEAST_CLICKS)
+            b = np.maximum((1 - mean) * sure, LEAST_CLICKS)
+            return self._best(a, b, *logit_range(a, b), present)
+
+        return Parts(
+            kinds=("warm start", "record"),
+            names=("", ""),
+            value=stacked(present, a0 / (a0 + b0), mean - a0 / (a0 + b0)),
+            present=present,
+            choose=choose,
+            even=choose(mean, 1 / evened(1 / sure, present)),
+            epsilon=self.epsilon,
+            record=Record(seen=(a - a0) + (b - b0), clicks=a - a0, unit="impressions"),
+        )
+
+    def _best(self, a: Floats, b: Floats, low: Floats, high: Floats, present: Bools) -> Floats:
+        """Probability of being the best on a grid over what the present candidates reach; all (n, k)."""
+        least = np.where(present, low, np.inf).min(axis=1)
+        most = np.where(present, high, -np.inf).max(axis=1)
+        return best_probs(a, b, present, least[:, None] + (most - least)[:, None] * self._grid)
+
+    def _start(self, variants: Ints | NDArray[np.int32]) -> tuple[Floats, Floats]:
+        """Both parameters of these variants before any feedback."""
+        mean = self.prior[variants]
+        return (
+            np.maximum(mean * self.strength, LEAST_CLICKS),
+            np.maximum((1 - mean) * self.strength, LEAST_CLICKS),
+        )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Adds clicks and non-clicks; reward is in [0, 1]."""
@@ -85,17 +121,40 @@ class BetaThompson:
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Shrinks both counts toward the warm start; see `forgetful`."""
         check_forget(keep, variants, len(self._a))
-        for statistic, start in zip((self._a, self._b), self._start, strict=True):
+        for statistic, start in zip((self._a, self._b), self._start(np.arange(len(self._a))), strict=True):
             fade(statistic, start, keep, variants)
         self._bound(np.arange(len(self._a)) if variants is None else variants)
 
     def _bound(self, variants: Ints) -> None:
-        """Refreshes the range of the logit that holds nearly all posterior mass of these variants."""
-        a, b = self._a[variants], self._b[variants]
-        mean = digamma(a) - digamma(b)
-        reach = REACH * np.sqrt(polygamma(1, a) + polygamma(1, b))
-        self._low[variants] = np.clip(mean - reach, -LOGIT_LIMIT, LOGIT_LIMIT)
-        self._high[variants] = np.clip(mean + reach, -LOGIT_LIMIT, LOGIT_LIMIT)
+        """Refreshes the range of the logit of these variants."""
+        self._low[variants], self._high[variants] = logit_range(self._a[variants], self._b[variants])
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {
+            "prior": self.prior,
+            "strength": self.strength,
+            "epsilon": self.epsilon,
+            "nodes": len(self._grid),
+        }
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {"a": self._a, "b": self._b, "low": self._low, "high": self._high}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
+
+
+def logit_range(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Ends of the range of the logit that holds nearly all mass of Beta(a, b), element by element."""
+    mean = digamma(a) - digamma(b)
+    reach = REACH * np.sqrt(polygamma(1, a) + polygamma(1, b))
+    return (
+        np.clip(mean - reach, -LOGIT_LIMIT, LOGIT_LIMIT),
+        np.clip(mean + reach, -LOGIT_LIMIT, LOGIT_LIMIT),
+    )
 
 
 def best_probs(a: Floats, b: Floats, present: Bools, z: Floats) -> Floats:

@@ -57,6 +57,12 @@ def simulate(
         ),
     ] = None,
     form: Annotated[str, typer.Option("--format", help="parquet or open-bandit.")] = "parquet",
+    save_policy: Annotated[
+        Path | None, typer.Option(help="Folder to keep the policy in after the season.", show_default=False)
+    ] = None,
+    policy_from: Annotated[
+        Path | None, typer.Option(help="Folder of a kept policy to go on with.", show_default=False)
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Use the stages that are done in the folder.")
@@ -71,7 +77,7 @@ def simulate(
     from copybandit.cli.simulate_command import simulate as run_simulation
 
     request = Request(config=config, out=out, seed=seed, resume=resume, sets=tuple(set_ or ()))
-    run_simulation(request, policy, form)
+    run_simulation(request, policy, form, save_policy=save_policy, policy_from=policy_from)
 
 
 def fit(

@@ -36,6 +36,7 @@ PolicyName = Literal[
     "lints",
     "logistic_thompson",
     "bootstrap_bag",
+    "neural_linear",
 ]
 AlgorithmName = Literal["ppo", "grpo", "dpo", "best-of-n", "gan"]
 

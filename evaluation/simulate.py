@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from copybandit.agents.bandit import BanditRun
 from copybandit.evaluation.approve import Approved
+from copybandit.evaluation.carried_policy import CarriedPolicy
 from copybandit.evaluation.feedback_logs import LOG, write_items
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Progress
@@ -31,7 +32,13 @@ CAMPAIGN = "all"
 """Name of the one campaign in the Open Bandit layout."""
 
 
-def simulate(folder: RunFolder[RunSettings], policy: str | None, form: str, progress: Progress) -> Path:
+def simulate(
+    folder: RunFolder[RunSettings],
+    policy: str | None,
+    form: str,
+    progress: Progress,
+    carried: CarriedPolicy | None = None,
+) -> Path:
     """Run a policy over the season of a run folder's config and write its log; finished stages are not done again.
 
     Args:
@@ -39,20 +46,27 @@ def simulate(folder: RunFolder[RunSettings], policy: str | None, form: str, prog
         policy: name; the config's own where None.
         form: "parquet" or "open-bandit".
         progress: told where the work stands.
+        carried: checkpoints that the policy comes from and goes to; none where None.
 
     Returns:
         The folder with the log.
 
     Raises:
-        DataError: policy or form is unknown.
+        DataError: policy or form is unknown, or the season whose policy is to be kept was played before.
     """
     check_choice(policy, form)
+    policy = carried.name(policy) if carried else policy
     name = policy or folder.settings.bandit.policy
     pipeline = Pipeline(folder.settings, folder, progress)
     for stage in ("data", "fit"):
         folder.run_stage(stage, getattr(pipeline, stage))
-    stage = f"simulate-{name}-{form}"
-    folder.run_stage(stage, lambda out: _season(pipeline, name, form, out))
+    stage = f"simulate-{name}-{form}{carried.mark if carried else ''}"
+    ran = folder.run_stage(stage, lambda out: _season(pipeline, name, form, out, carried))
+    if carried and carried.save and not ran:
+        raise DataError(
+            f"simulate: a policy can be kept when its season ends, got one played before, {folder.output(stage)}; "
+            "simulate into another folder"
+        )
     return folder.output(stage)
 
 
@@ -67,7 +81,7 @@ def check_choice(policy: str | None, form: str) -> None:
             raise DataError(f"simulate: {name} must be one of {', '.join(known)}, got {value!r}; choose one")
 
 
-def _season(pipeline: Pipeline, policy: str, form: str, out: Path) -> None:
+def _season(pipeline: Pipeline, policy: str, form: str, out: Path, carried: CarriedPolicy | None) -> None:
     """Play and write."""
     settings, shop, fitted = pipeline.settings, pipeline.shop(), pipeline.fitted()
     options, last = settings.bandit, 0
@@ -82,11 +96,14 @@ def _season(pipeline: Pipeline, policy: str, form: str, out: Path) -> None:
     gold = pipeline.gold()
     goods = assortment(shown, gold, fitted.world)
     learner = next(one for one in policies(goods, fitted.world) if one.name == policy)
+    learner = carried.take_up(learner) if carried else learner
     done = play_season(learner, goods, gold, fitted.world, shop.products, options, settings.seed, on_step)
     if form == "parquet":
         write_parquet(done, shown, shop, out)
     else:
         write_campaign(done, shown, shop, fitted, out)
+    if carried:
+        carried.keep(learner, len(done.log))
 
 
 def on_show(shop: ShopData, settings: BanditSettings) -> Approved:

@@ -26,6 +26,8 @@ from copybandit.agents.policies import (
     Uniform,
 )
 from copybandit.agents.policy_features import LinearOptions
+from copybandit.agents.policy_neural_linear import NeuralLinear
+from copybandit.agents.stateful import Lasting
 from copybandit.evaluation.approve import Approved
 from copybandit.evaluation.bandit_life import plain, season_rules, surround
 from copybandit.evaluation.feedback_logs import write_items
@@ -93,7 +95,7 @@ def _principal(x: Floats, k: int) -> Floats:
     return np.asarray(centred @ (right * signs[:, None]).T)
 
 
-def policies(goods: Assortment, fitted: World) -> list[Forgetful]:
+def policies(goods: Assortment, fitted: World) -> list[Lasting]:
     """Every policy that can be named, all but UCB1 started from what the fitted world expects."""
     m, q = goods.actions.shape
     everyone = np.arange(0, len(fitted.taste.shoppers), max(1, len(fitted.taste.shoppers) // 500))
@@ -117,6 +119,16 @@ def policies(goods: Assortment, fitted: World) -> list[Forgetful]:
         LinTS(epsilon=EPSILON, **model),
         LogisticThompson(epsilon=EPSILON, **model),
         BootstrapBag(n_actions=m, strength=UNEXPLAINED_SD**-2, epsilon=EPSILON),
+        NeuralLinear(
+            n_actions=m,
+            n_features=q,
+            n_context=1,
+            n_linear=q,
+            state_channels=(EXPOSURE, MATCH),
+            ridge=SHARED_SD**-2,
+            residual_ridge=UNEXPLAINED_SD**-2,
+            epsilon=EPSILON,
+        ),
     ]
 
 

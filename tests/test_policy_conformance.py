@@ -33,6 +33,7 @@ from copybandit.agents.policies import (
     Uniform,
 )
 from copybandit.agents.policy_features import LinearOptions
+from copybandit.agents.policy_neural_linear import NeuralLinear
 from copybandit.agents.watchful import Watchful
 from copybandit.agents.windowed import Windowed
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
@@ -45,6 +46,27 @@ ACTIONS = np.random.default_rng(1).normal(size=(M, Q))
 LINEAR = LinearOptions(
     n_actions=M, n_features=Q, interactions=((0, 1), (2, 4)), state_channels=(1,), ridge=5.0
 )
+
+
+def small_neural_linear() -> NeuralLinear:
+    """One that is fitted after every second batch of 50 rows and soon overwrites what it remembers."""
+    return NeuralLinear(
+        n_actions=M,
+        n_features=Q,
+        n_context=P,
+        n_product=2,
+        n_linear=1,
+        state_channels=(1,),
+        points=8,
+        epsilon=EPSILON,
+        ridge=5.0,
+        hidden=6,
+        width=4,
+        rank=2,
+        kept=180,
+        every=100,
+        steps=8,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +100,7 @@ ENTRIES: dict[str, Entry] = {
     "softmax": Entry(make=lambda: Softmax(**LINEAR, epsilon=EPSILON), featured=True),
     "logistic_thompson": Entry(make=lambda: LogisticThompson(**LINEAR, epsilon=EPSILON), featured=True),
     "bootstrap_bag": Entry(make=lambda: BootstrapBag(n_actions=M, strength=5, epsilon=EPSILON), ordered=True),
+    "neural_linear": Entry(make=small_neural_linear, ordered=True, featured=True),
     "ucb1": Entry(make=lambda: UCB1(n_actions=M, width=0.1, epsilon=EPSILON)),
     "discounted": Entry(
         make=lambda: Discounted(LinUCB(**LINEAR, epsilon=EPSILON), half_life_days=2.0), featured=True
@@ -161,6 +184,8 @@ def state_of(value: object) -> object:
         return value.dtype.str, value.shape, value.tobytes()
     if isinstance(value, list | tuple):
         return [state_of(one) for one in value]
+    if isinstance(value, dict):
+        return {name: state_of(one) for name, one in value.items()}
     if hasattr(value, "__dict__"):
         return {name: state_of(one) for name, one in vars(value).items()}
     return value

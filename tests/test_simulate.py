@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,8 +12,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from copybandit.agents.policy_files import load_policy, read_manifest
 from copybandit.cli.run_command import Request
 from copybandit.cli.simulate_command import simulate as command
+from copybandit.evaluation.carried_policy import CarriedPolicy
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Silent
 from copybandit.evaluation.settings import PolicyName
@@ -20,6 +23,7 @@ from copybandit.evaluation.simulate import CAMPAIGN, on_show, simulate
 from copybandit.evaluation.stage_bandit import COMPARED, assortment, play_season, policies
 from copybandit.sim.open_bandit import load_open_bandit
 from copybandit.sim.schema import read_feedback
+from copybandit.sim.types import DataError
 from tests.small_run import SMALL
 
 
@@ -116,3 +120,23 @@ def test_the_command_makes_a_folder_and_goes_on_with_it(
         for name in ("simulate-thompson-parquet", "simulate-uniform-open-bandit")
     ]
     assert len(load_open_bandit(Path(lines[1][5:]) / "uniform" / CAMPAIGN)) == 700
+
+
+def test_a_policy_goes_on_from_where_it_was_kept(fitted: Pipeline, tmp_path: Path) -> None:
+    kept, later = tmp_path / "first", tmp_path / "second"
+    first = CarriedPolicy(save=kept, now=datetime(2026, 1, 8, tzinfo=UTC))
+    log = simulate(fitted.folder, "lints", "parquet", Silent(), first)
+    manifest = read_manifest(kept)
+    assert (manifest.policy, manifest.lineage.rows) == ("lints", 7_000)
+    second = CarriedPolicy(start=kept, save=later, now=datetime(2026, 1, 15, tzinfo=UTC))
+    again = simulate(fitted.folder, None, "parquet", Silent(), second)
+    told = read_manifest(later).lineage
+    assert told.rows == 14_000 and told.parent == manifest.sha256 and again != log
+    # The same season, but from its first row on by what was learned in the one before.
+    before, after = (read_feedback(path / "log.parquet") for path in (log, again))
+    np.testing.assert_array_equal(before.candidates[:100], after.candidates[:100])
+    assert np.abs(before.action_probs[:100] - after.action_probs[:100]).max() > 0.01
+    learned, fresh = load_policy(later).get_state(), load_policy(kept).get_state()
+    assert (learned["each"][:, -2] >= fresh["each"][:, -2]).all()
+    with pytest.raises(DataError, match="policy must be lints, that of"):
+        simulate(fitted.folder, "linucb", "parquet", Silent(), second)
