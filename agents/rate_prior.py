@@ -5,8 +5,8 @@
 
 L is what all arms of a test share (its article, its image, its readers), so only ratios between arms matter for the
 choice, and L is learned while the test runs. Given L an arm's rate is Gamma, its clicks negative binomial; L is integrated
-out by Gauss-Hermite quadrature around its mode, which is unique, for the log density is concave in log L. Clicks must be rare
-(Poisson). The four numbers maximise the marginal likelihood of other tests (Robbins 1956; Morris, JASA 78:47, 1983).
+out by Gauss-Hermite quadrature around its mode, which is unique, for the log density is concave in log L. Clicks must be
+rare (Poisson). The four numbers maximise the marginal likelihood of other tests (Robbins 1956; Morris, JASA 78:47, 1983).
 """
 
 from __future__ import annotations
@@ -76,8 +76,10 @@ def believe(prior: Floats, strength: float, spread: float, clicks: Floats, shown
 
     Args:
         prior: shape (n, k), typical rate p of each arm, above 0.
-        strength, spread: of `RatePrior`.
-        clicks, shown: shape (n, k), at least 0.
+        strength: of `RatePrior`.
+        spread: of `RatePrior`.
+        clicks: shape (n, k), at least 0.
+        shown: shape (n, k), at least 0.
     """
     pull = shown * prior / strength
     mode, sd = _mode(pull, clicks, strength, spread)
@@ -101,7 +103,7 @@ def believe(prior: Floats, strength: float, spread: float, clicks: Floats, shown
 
 
 def _mode(pull: Floats, clicks: Floats, strength: float, spread: float) -> tuple[Floats, Floats]:
-    """Mode and curvature's standard deviation of (log L) / spread, both of shape (n,), by Newton's method with short steps."""
+    """Mode of (log L) / spread and the standard deviation its curvature gives, both of shape (n,), by Newton's method."""
     z = np.zeros(len(pull))
     curvature = np.ones(len(pull))
     total = strength + clicks
@@ -119,7 +121,8 @@ def fit_rate_prior(score: Floats, clicks: Floats, shown: Floats, present: Bools)
 
     Args:
         score: of each arm by a model that has not seen it; equal everywhere within tests, the slope is 0.
-        clicks, shown: counts, looked at where an arm is present.
+        clicks: counts, looked at where an arm is present.
+        shown: the same.
         present: which arms there are.
 
     Raises:

@@ -1,7 +1,7 @@
 """Policies play contests, all contests and replays of one fold and size at once.
 
-Impressions come in steps, 10 at first and later at most a fortieth of what was shown: a step's arms are drawn one by one from
-the policy's probabilities, and it learns when the step is over. Earned is the expected number of clicks: the sum of
+Impressions come in steps, 10 at first and later at most a fortieth of what was shown: a step's arms are drawn one by one
+from the policy's probabilities, and it learns when the step is over. Earned is the expected number of clicks: the sum of
 probability times true rate, so that only learning is left to chance.
 """
 

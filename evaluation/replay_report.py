@@ -81,7 +81,7 @@ def figures(
     horizons: tuple[int, ...],
     rows: Bools,
 ) -> dict[str, float]:
-    """`lift_H` over an even split and `gain_H`, what ours wins over it (over the best peer, for ours), with `_ci_low`, `_ci_high`."""
+    """`lift_H` over an even split and `gain_H` of ours over it (for ours, over the best peer), with intervals."""
     told: dict[str, float] = {}
     for place, horizon in enumerate(horizons):
         found = finding(contests, standings, which, place, rows)
@@ -97,7 +97,7 @@ def figures(
 def report(
     contests: Contests, standings: tuple[Standing, ...], horizons: tuple[int, ...], unseen: Bools
 ) -> dict[str, object]:
-    """What was measured, as the benchmark's record holds it; `unseen`, shape (g,), are contests that nothing was chosen on."""
+    """What was measured, as the record holds it; `unseen`, shape (g,), are the contests that nothing was chosen on."""
     every = np.ones(len(contests), dtype=np.bool_)
     sides: dict[Side, dict[str, dict[str, float]]] = {side: {} for side in Side}
     for one in standings:

@@ -1,9 +1,9 @@
 """Headline tests to be replayed: every headline scored, and every prior fitted, by models that never saw its component.
 
-A contest is the headlines of one test with one image, two or more. Its arms' true click rates are the archive's clicks over
-impressions: their sampling noise is part of the truth that is replayed, for every policy alike, and the best arm's share
-of it is why an oracle wins so much. Folds are by connected component. Within the four folds that serve a fifth, scores are out
-of fold again, so that slope and strength of the prior are fitted to scores of headlines that the text model had not seen.
+A contest is the headlines of one test with one image, two or more. Its arms' true click rates are the archive's clicks
+over impressions: their sampling noise is part of the truth that is replayed, for every policy alike, and the best arm's
+share of it is why an oracle wins so much. Folds are by connected component. Within the four folds that serve a fifth, scores
+are out of fold again, so that slope and strength of the prior are fitted to scores of headlines the text model had not seen.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ def shrunk_rates(tests: AbTests, group: Ints) -> Floats:
     own = own_variance(y, 1 / clicks, group)
     even = np.ones(len(y))
     deviation = centred(y, group, even)
-    return np.asarray(np.exp(y - deviation + np.sqrt(own / (own + 1 / clicks)) * deviation))
+    less = centred(np.sqrt(own / (own + 1 / clicks)) * deviation, group, even)
+    return np.asarray(np.exp(y - deviation + less))
 
 
 def _scores(tests: AbTests, fold: Ints, sentence: Sentence | None, folds: int) -> Floats:
@@ -126,7 +127,9 @@ def _scores(tests: AbTests, fold: Ints, sentence: Sentence | None, folds: int) -
     scores = np.zeros((folds, len(tests)))
     for one, other in combinations_with_replacement(range(folds), 2):
         kept = tests.take((fold != one) & (fold != other))
-        found = fit_additive(kept.arms(), usual_encoders(kept.text, sentence), np.random.default_rng(0), pairs=1)
+        found = fit_additive(
+            kept.arms(), usual_encoders(kept.text, sentence), np.random.default_rng(0), pairs=1
+        )
         for served, scored in {(one, other), (other, one)}:
             rows = np.flatnonzero(fold == scored)
             scores[served, rows] = found.wording.members(_texts(tests, rows)).mean(axis=0)

@@ -108,7 +108,9 @@ def test_a_score_that_says_nothing_gets_a_slope_near_zero_and_one_that_is_equal_
     _, clicks = archive(RatePrior(log_base=-4.4, spread=0.5, strength=12.0, slope=0.0), 400, 4, rng)
     noise, shown = 0.4 * rng.standard_normal(clicks.shape), np.full(clicks.shape, SHOWN)
     present = np.ones(clicks.shape, dtype=np.bool_)
-    assert abs(fit_rate_prior(noise, clicks, shown, present).slope) < 0.08  # 3 s.e.; the other tests' slope is .8
+    assert (
+        abs(fit_rate_prior(noise, clicks, shown, present).slope) < 0.08
+    )  # 3 s.e.; the other tests' slope is .8
     assert fit_rate_prior(np.zeros(clicks.shape), clicks, shown, present).slope == 0.0
 
 

@@ -1,8 +1,8 @@
-"""Clicks won by bandit policies on replayed headline tests (Upworthy): ours with what texts and past tests say, against the textbook's.
+"""Clicks won by bandit policies on replayed headline tests (Upworthy): ours, which knows texts and past tests, and peers.
 
 Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/upworthy.py --json FILE``. The archive is found in COPYBANDIT_DATA, or give
-``--data``. Clean weeks, headlines of one test and image, five folds by connected component, the archive's click rates as arms.
-Form and constants of ours were chosen on half of the components (`fold_groups(groups, 1, 2) == 0`) with other draws;
+``--data``. Clean weeks, headlines of one test and image, five folds by connected component, the archive's click rates as
+arms. Form and constants of ours were chosen on half of the components (`fold_groups(groups, 1, 2) == 0`) with other draws;
 `ours_unseen_half` is ours on the other half. Without the extra `text` the text model reads characters instead of MiniLM.
 """
 
@@ -36,9 +36,7 @@ def play_all(contests: Contests, replays: int, seed: int) -> tuple[Standing, ...
     standings = []
     for player in PLAYERS:
         start = time.process_time()
-        earned = earnings(
-            player.make, contests, HORIZONS, planned=player.planned, replays=replays, seed=seed
-        )
+        earned = earnings(player.make, contests, HORIZONS, planned=player.planned, replays=replays, seed=seed)
         seconds = time.process_time() - start
         standings.append(Standing(player=player, earned=earned, seconds=seconds))
         lifts = ", ".join(
@@ -51,9 +49,7 @@ def play_all(contests: Contests, replays: int, seed: int) -> tuple[Standing, ...
 
 def told(prior: RatePrior) -> dict[str, float]:
     """The prior of a fold."""
-    return {
-        name: float(getattr(prior, name)) for name in ("log_base", "spread", "strength", "slope")
-    }
+    return {name: float(getattr(prior, name)) for name in ("log_base", "spread", "strength", "slope")}
 
 
 def main() -> None:
