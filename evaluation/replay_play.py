@@ -67,7 +67,7 @@ def _seats(contests: Contests, table: Ints, which: Ints, fold: int) -> Seats:
     cell = table[which]
     cell = cell[:, (cell >= 0).any(axis=0)]
     row, column = np.nonzero(cell >= 0)
-    candidates = np.full(cell.shape, -1, dtype=np.int32)
+    candidates = np.full(cell.shape, -1)
     candidates[row, column] = np.arange(len(row))
     prior, score = contests.priors[fold], contests.score[cell[row, column]]
     known = np.full(cell.shape, 0.5)

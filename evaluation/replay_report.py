@@ -50,7 +50,8 @@ def compare(contests: Contests, ours: Floats, theirs: Floats, rows: Bools, seed:
     """Relative gain in clicks of ours over theirs, both of shape (g,), on some contests, shape (g,)."""
     home = np.unique(contests.home[rows], return_inverse=True)[1]
     sums = np.stack([np.bincount(home, values[rows]) for values in (ours, theirs)])
-    return sum_interval(sums[:, None, :], lift_of, REPLICATES, np.random.default_rng(seed))
+    per_component = np.asarray(sums, dtype=np.float64)[:, None, :]
+    return sum_interval(per_component, lift_of, REPLICATES, np.random.default_rng(seed))
 
 
 def best_peer(contests: Contests, standings: tuple[Standing, ...], place: int) -> tuple[str, Floats]:
