@@ -13,6 +13,7 @@ from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_bag import BootstrapBag
 from copybandit.agents.policy_egreedy import EpsilonGreedy
 from copybandit.agents.policy_features import check_variants
+from copybandit.agents.policy_horizon import HorizonIndex
 from copybandit.agents.policy_lints import LinTS
 from copybandit.agents.policy_linucb import LinUCB
 from copybandit.agents.policy_logistic import LogisticThompson
@@ -30,6 +31,7 @@ __all__ = [
     "BootstrapBag",
     "EpsilonGreedy",
     "ExploreThenCommit",
+    "HorizonIndex",
     "LinTS",
     "LinUCB",
     "LogisticThompson",

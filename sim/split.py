@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from copybandit.sim.types import Bools, DataError, Floats
+from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 SHARES = (0.4, 0.2, 0.4)
 PARTS = ("fit", "select", "judge")
@@ -79,6 +79,23 @@ def split_groups(groups: ArrayLike, seed: int, shares: Sequence[float] = SHARES)
     digest.update(part.tobytes())
     rows = part[row_group]
     return Split(fit=rows == 0, select=rows == 1, judge=rows == 2, digest=digest.hexdigest())
+
+
+def fold_groups(groups: ArrayLike, seed: int, folds: int) -> Ints:
+    """Fold of each row, shape (n,), 0 to folds - 1; a group lies in one, by the seed and its own id alone.
+
+    Args:
+        groups: shape (n,), id of each row's group.
+        seed: another seed gives independent folds.
+        folds: at least 2.
+
+    Raises:
+        DataError: fewer than 2 folds.
+    """
+    if folds < 2:
+        raise DataError(f"folds: must be at least 2, got {folds}; raise it")
+    names, row_group = np.unique(np.asarray(groups).astype(np.str_), return_inverse=True)
+    return np.floor(_uniform(names, seed) * folds).astype(np.int64)[row_group]
 
 
 def _uniform(names: NDArray[np.str_], seed: int) -> Floats:

@@ -24,6 +24,7 @@ from copybandit.agents.policies import (
     BootstrapBag,
     EpsilonGreedy,
     ExploreThenCommit,
+    HorizonIndex,
     LinTS,
     LinUCB,
     LogisticThompson,
@@ -93,6 +94,9 @@ ENTRIES: dict[str, Entry] = {
     "prior_greedy": Entry(make=lambda: PriorGreedy(epsilon=EPSILON), learns=False),
     "explore_then_commit": Entry(make=lambda: ExploreThenCommit(n_actions=M, explore=40, epsilon=EPSILON)),
     "thompson": Entry(make=lambda: BetaThompson(PRIOR, strength=60, epsilon=EPSILON)),
+    "horizon_index": Entry(
+        make=lambda: HorizonIndex(PRIOR, horizon=400, strength=5, spread=0.6, epsilon=EPSILON)
+    ),
     "linucb": Entry(make=lambda: LinUCB(**LINEAR, epsilon=EPSILON), featured=True),
     "epsilon_greedy": Entry(make=lambda: EpsilonGreedy(n_actions=M, strength=5, epsilon=EPSILON)),
     "squarecb": Entry(make=lambda: SquareCB(**LINEAR, epsilon=EPSILON), featured=True),

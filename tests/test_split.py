@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copybandit.sim.split import PARTS, Split, check_digest, check_disjoint, split_groups
+from copybandit.sim.split import PARTS, Split, check_digest, check_disjoint, fold_groups, split_groups
 from copybandit.sim.types import DataError
 
 PINNED_PARTS = [1, 2, 2, 2, 2, 1]
@@ -93,3 +93,16 @@ def test_no_rows_and_overlapping_masks_are_refused() -> None:
     yes, no = np.ones(2, np.bool_), np.zeros(2, np.bool_)
     with pytest.raises(DataError, match="row 0: must lie in one of fit, select and judge, got 2 of them"):
         Split(fit=yes, select=no, judge=yes, digest="x")
+
+
+def test_fewer_than_two_folds_are_refused() -> None:
+    with pytest.raises(DataError, match="at least 2, got 1"):
+        fold_groups(["a", "b"], 0, 1)
+
+
+def test_folds_follow_from_a_group_s_own_id() -> None:
+    names = np.array([f"test {i}" for i in range(2000)])
+    fold = fold_groups(names, 0, 5)
+    np.testing.assert_array_equal(fold_groups(names[::-2], 0, 5), fold[::-2])
+    assert (np.abs(np.bincount(fold) / 2000 - 0.2) < 0.03).all()
+    assert 0.1 < (fold_groups(names, 1, 5) == fold).mean() < 0.3
