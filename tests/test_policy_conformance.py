@@ -29,6 +29,7 @@ from copybandit.agents.policies import (
     SquareCB,
     Uniform,
 )
+from copybandit.agents.policy_disjoint import DisjointLinTS, DisjointLinUCB, DisjointOptions
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
 from copybandit.sim.types import DataError, Floats, Ints
@@ -40,6 +41,7 @@ ACTIONS = np.random.default_rng(1).normal(size=(M, Q))
 LINEAR = LinearOptions(
     n_actions=M, n_features=Q, interactions=((0, 1), (2, 4)), state_channels=(1,), ridge=5.0
 )
+DISJOINT = DisjointOptions(n_actions=M, n_context=P, ridge=5.0, waves=4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,7 @@ class Entry:
         learns: whether feedback changes it.
         ordered: whether the order of rows within a batch of feedback matters.
         featured: whether it reads ``Batch.actions``, ``context`` and ``state`` channel 1.
+        contextual: whether it reads ``Batch.context`` alone.
     """
 
     make: Callable[[], Learner]
@@ -59,6 +62,7 @@ class Entry:
     learns: bool = True
     ordered: bool = False
     featured: bool = False
+    contextual: bool = False
 
 
 ENTRIES: dict[str, Entry] = {
@@ -74,9 +78,12 @@ ENTRIES: dict[str, Entry] = {
     "logistic_thompson": Entry(make=lambda: LogisticThompson(**LINEAR, epsilon=EPSILON), featured=True),
     "bootstrap_bag": Entry(make=lambda: BootstrapBag(n_actions=M, strength=5, epsilon=EPSILON), ordered=True),
     "ucb1": Entry(make=lambda: UCB1(n_actions=M, width=0.1, epsilon=EPSILON)),
+    "disjoint_linucb": Entry(make=lambda: DisjointLinUCB(**DISJOINT, epsilon=EPSILON), contextual=True),
+    "disjoint_lints": Entry(make=lambda: DisjointLinTS(**DISJOINT, epsilon=EPSILON), contextual=True),
 }
 LEARNERS = [name for name, entry in ENTRIES.items() if entry.learns]
 FEATURED = [name for name, entry in ENTRIES.items() if entry.featured]
+CONTEXTUAL = [name for name, entry in ENTRIES.items() if entry.featured or entry.contextual]
 UNORDERED = [name for name in LEARNERS if not ENTRIES[name].ordered]
 
 some_seed = st.integers(0, 2**32 - 1)
@@ -265,6 +272,19 @@ def test_features_of_another_width_are_refused_and_change_nothing(name: str) -> 
             policy.action_probs(other, rng)
         with pytest.raises(DataError, match=rule):
             policy.update(other, column, ones, ones)
+    assert state_of(policy) == before
+
+
+@pytest.mark.parametrize("name", CONTEXTUAL)
+def test_a_context_of_another_width_is_refused_and_changes_nothing(name: str) -> None:
+    rng = np.random.default_rng(9)
+    policy, batch = trained(name, rng, 3), make_batch(rng)
+    before, column = state_of(policy), batch.present.argmax(axis=1)
+    other = replace(batch, context=batch.context[:, :2])
+    with pytest.raises(DataError, match="context columns"):
+        policy.action_probs(other, rng)
+    with pytest.raises(DataError, match="context columns"):
+        policy.update(other, column, np.ones(20), np.ones(20))
     assert state_of(policy) == before
 
 
