@@ -1,4 +1,4 @@
-"""Four scenarios of one shop, on which policies are compared: nothing changes, truth drifts, shoppers tire, copy comes day by day.
+"""Four scenarios of one shop to compare policies in: nothing changes, truth drifts, shoppers tire, new copy comes daily.
 
 The shop is made from a seed like that of `run`: behaviour and a log of earlier copy are drawn from a gold world, a fitted
 world learns from them, and copy that was in no log goes on show. Draws are keyed by shopper and visit, so that every policy

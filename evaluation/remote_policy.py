@@ -1,9 +1,10 @@
 """A policy of another project, in a process of its own: it is shown requests and told rewards, and answers with choices.
 
-Requests lie in a file ``requests.npz`` for each batch: variant (n, k) with -1 for absent, prior (n, k), x (n, k, d) with what
-the copy says and the state beyond the prior, context (n, p), place (n,), which product of the assortment. A line of JSON asks:
-{"start": settings, "seed": s, "places": P, "k": k}, {"choose": file} -> {"column": [n columns]}, {"learn": [n rewards]}.
-Each answer holds "cpu_s", the seconds of CPU time that the other project took, reading its input not counted.
+Requests lie in a file ``requests.npz`` for each batch: variant (n, k) with -1 for absent, prior (n, k), x (n, k, d) with
+what the copy says and the state beyond the prior, context (n, p), place (n,), which product of the assortment. A line of
+JSON asks {"start": settings, "seed": s, "places": P, "k": k}, then in turns {"choose": file}, which is answered with
+{"column": [n columns]}, and {"learn": [n rewards]}. Each answer holds "cpu_s", the seconds of CPU time that the other
+project took, reading its input not counted.
 """
 
 from __future__ import annotations

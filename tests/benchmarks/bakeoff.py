@@ -1,9 +1,10 @@
 """A small bake-off on real classes with bandit feedback: one pass, guess a class, hear only whether it is right.
 
-Run: ``copybandit bench bakeoff --json FILE [--install-peers]``. Four data sets that scikit-learn carries; a row is a request, a
-class a variant, the figure the share of wrong guesses over the whole pass, exploration included, over 20 shuffles, the same
-for everybody. Every contender's settings for a data set are those of its grid of 12 that did best on the other three (by
-error relative to its best there, 3 other shuffles, 1 of digits). Differences are paired by shuffle; CPU time is choosing and learning.
+Run: ``copybandit bench bakeoff --json FILE [--install-peers]``. Four data sets that scikit-learn carries; a row is a
+request, a class a variant, the figure the share of wrong guesses over the whole pass, exploration included, over 20
+shuffles, the same for everybody. Every contender's settings for a data set are those of its grid of 12 that did best on the
+other three (by error relative to its best there, 3 other shuffles, 1 of digits). Differences are paired by shuffle; CPU time
+is that of choosing and learning.
 """
 
 from __future__ import annotations
@@ -187,26 +188,23 @@ def tuned(contender: Contender) -> dict[str, Settings]:
     }
 
 
-def measure(found: list[Contender], skipped: list[str]) -> dict[str, Any]:
-    """Tune, then play; contenders one after the other."""
-    rows: dict[str, dict[str, Any]] = {name: {} for name in SETS}
-    for contender in found:
-        try:
-            settings = tuned(contender)
-            for name in SETS:
-                played = np.array([contender.play(name, seed, settings[name]) for seed in range(SHUFFLES)])
-                per_round = 1e6 * played[:, 1].mean() / len(load(name)[1])
-                rows[name][contender.name] = {
-                    "error": asdict(mean_of(played[:, 0])),
-                    "us_per_round": per_round,
-                    "settings": settings[name],
-                    "errors": played[:, 0].tolist(),
-                }
-                told = f"{contender.name:28} {name:14} {played[:, 0].mean():.4f} {per_round:7.0f} us {settings[name]}"
-                print(told, file=sys.stderr, flush=True)
-        except DataError as error:
-            skipped.append(f"{contender.name}: {error}")
-    return rows
+def play_all(contender: Contender, rows: dict[str, dict[str, Any]], skipped: list[str]) -> None:
+    """Tune a contender and let it play every data set; one that fails is told among the skipped."""
+    try:
+        settings = tuned(contender)
+        for name in SETS:
+            played = np.array([contender.play(name, seed, settings[name]) for seed in range(SHUFFLES)])
+            per_round = 1e6 * played[:, 1].mean() / len(load(name)[1])
+            rows[name][contender.name] = {
+                "error": asdict(mean_of(played[:, 0])),
+                "us_per_round": per_round,
+                "settings": settings[name],
+                "errors": played[:, 0].tolist(),
+            }
+            told = f"{contender.name:28} {name:14} {played[:, 0].mean():.4f} {per_round:7.0f} us {settings[name]}"
+            print(told, file=sys.stderr, flush=True)
+    except DataError as error:
+        skipped.append(f"{contender.name}: {error}")
 
 
 def compared(rows: dict[str, Any]) -> dict[str, Any]:
@@ -214,7 +212,7 @@ def compared(rows: dict[str, Any]) -> dict[str, Any]:
     found = {}
     for name, by in rows.items():
         peers = [peer for peer in by if peer not in OURS]
-        if not peers:
+        if not peers or NAMED not in by:
             continue
         best = min(peers, key=lambda peer: by[peer]["error"]["value"])
         gap = paired(np.array(by[NAMED]["errors"]), np.array(by[best]["errors"]))
@@ -222,31 +220,47 @@ def compared(rows: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def main() -> None:
-    """Measure, print and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, required=True, help="file to write")
-    parser.add_argument("--only", nargs="*", help="contenders whose names start so")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        found, runners, skipped = contenders(Path(scratch), Path(__file__).parent)
-        found = [one for one in found if given.only is None or one.name.startswith(tuple(given.only))]
-        rows = measure(found, skipped)
-        for runner in runners:
-            runner.close()
-    ratios = compared(rows) if any(NAMED in by for by in rows.values()) else {}
-    record = {
+def record_of(rows: dict[str, Any], skipped: list[str]) -> dict[str, Any]:
+    """What is written."""
+    return {
         "name": "bakeoff",
         "machine": {"cores": os.cpu_count(), **versions()},
         "ours": {name: {who: row for who, row in by.items() if who in OURS} for name, by in rows.items()},
         "peers": {
             name: {who: row for who, row in by.items() if who not in OURS} for name, by in rows.items()
         },
-        "ratios": ratios,
+        "ratios": compared(rows),
         "skipped": skipped,
     }
+
+
+def main() -> None:
+    """Measure, print and write the record, anew after every contender."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, required=True, help="file to write")
+    parser.add_argument("--only", nargs="*", help="contenders whose names start so")
+    parser.add_argument(
+        "--beside", type=Path, nargs="*", default=[], help="records of other contenders, to stand beside"
+    )
+    given, skipped = parser.parse_args(), list[str]()
+    rows: dict[str, dict[str, Any]] = {name: {} for name in SETS}
+    for path in given.beside:
+        earlier = json.loads(path.read_text("utf-8"))
+        skipped += earlier["skipped"]
+        for name in SETS:
+            rows[name] |= earlier["ours"][name] | earlier["peers"][name]
+    with tempfile.TemporaryDirectory() as scratch:
+        found, runners, missing = contenders(Path(scratch), Path(__file__).parent)
+        skipped += [line for line in missing if line not in skipped]
+        for contender in found:
+            if given.only is None or contender.name.startswith(tuple(given.only)):
+                play_all(contender, rows, skipped)
+                given.json.write_text(json.dumps(record_of(rows, skipped), indent=2) + "\n", "utf-8")
+        for runner in runners:
+            runner.close()
+    record = record_of(rows, skipped)
     given.json.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-    for name, row in ratios.items():
+    for name, row in record["ratios"].items():
         print(f"{name}: {row['verdict']}")
 
 

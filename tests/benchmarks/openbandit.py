@@ -1,8 +1,9 @@
 """A policy learned from the uniform log of the Open Bandit sample, judged doubly robust on rows it did not learn from.
 
 Run: ``copybandit bench openbandit --json FILE --log open_bandit/random/men``. Five folds of consecutive time. The policy is
-named in advance: greedy with a uniform tenth on the linear model of items' features, the user's likes and users x items, under
-the prior that an item's rate lies within half of the mean, one standard deviation. The verdict is computed from the interval.
+named in advance: greedy with a uniform tenth on the linear model of items' features, the user's likes and users x items,
+under the prior that an item's rate lies within half of the mean, one standard deviation. The verdict is computed from the
+interval.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Regret in our shop under four scenarios: our policies and those of other projects on the same stream of requests.
 
 Run: ``copybandit bench regret --json FILE [--picture FILE] [--install-peers]``. Scenarios are those of
-`evaluation/regret_shop.py`: nothing changes, the truth drifts from day to day, shoppers tire, new copy comes every day. Feedback
-arrives in batches of 250. Every contender's settings are those of its grid of 8 with the least regret over the four scenarios in
-another shop; ours that are not tuned run as shipped. Regret is in true expected clicks against the myopic oracle.
+`evaluation/regret_shop.py`: nothing changes, the truth drifts from day to day, shoppers tire, new copy comes every day.
+Feedback arrives in batches of 250. Every contender's settings are those of its grid of 8 with the least regret over the
+four scenarios in another shop; ours that are not tuned run as shipped. Regret is in true expected clicks against the myopic
+oracle.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import numpy as np
 
 from copybandit.agents.bandit import run_bandit
 from copybandit.agents.batch import Learner
-from copybandit.agents.policies import LinTS, LinUCB, LogisticThompson
+from copybandit.agents.policies import EpsilonGreedy, LinTS, LinUCB
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.evaluation.bench_peers import Runner, peers_of, why_not
 from copybandit.evaluation.machine import versions
@@ -49,14 +50,16 @@ def grid(**choices: tuple[Any, ...]) -> list[Settings]:
     return [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
 
 
-PRIORS = grid(ridge=(100.0, 1000.0), residual_ridge=(14.0, 44.0))
 OURS: dict[str, list[Settings]] = {
-    "linucb tuned": [{**prior, "alpha": alpha} for prior in PRIORS for alpha in (0.0, 0.5)],
-    "lints tuned": [
-        {**prior, "points": 16}
-        for prior in grid(ridge=(30.0, 100.0, 300.0, 1000.0), residual_ridge=(14.0, 44.0))
-    ],
+    "linucb tuned": grid(ridge=(1000.0, 4000.0), residual_ridge=(2.0, 6.0), alpha=(0.0, 0.5)),
+    "lints tuned": grid(ridge=(1000.0, 4000.0), residual_ridge=(2.0, 6.0, 20.0, 60.0)),
+    "epsilon_greedy tuned": grid(strength=(2.0, 6.0, 20.0, 60.0), epsilon=(0.01, 0.03)),
 }
+SHIPPED = (
+    "linucb", "lints", "squarecb", "logistic_thompson", "softmax", "thompson", "epsilon_greedy", "bootstrap_bag", "ucb1",
+    "explore_then_commit", "uniform",
+)  # fmt: skip
+DRAWN = ("uniform", "explore_then_commit")
 PEERS: dict[str, list[Settings]] = {
     "vowpalwabbit": [
         {"power": 0.0, **row}
@@ -105,15 +108,13 @@ def shipped(name: str) -> Contender:
 
 
 def tunable(name: str, rows: list[Settings]) -> Contender:
-    """One of our linear policies with a grid of its own."""
-    kinds: dict[str, Callable[..., Learner]] = {
-        "linucb": LinUCB,
-        "lints": LinTS,
-        "logistic": LogisticThompson,
-    }
+    """One of our policies with a grid of its own."""
+    kinds: dict[str, Callable[..., Learner]] = {"linucb": LinUCB, "lints": LinTS}
 
     def make(ground: Ground, settings: Settings, seed: int) -> Learner:
         m, q = ground.goods.actions.shape
+        if name.startswith("epsilon_greedy"):
+            return EpsilonGreedy(n_actions=m, **settings)
         model = LinearOptions(n_actions=m, n_features=q, state_channels=(EXPOSURE, MATCH))
         return kinds[name.split()[0]](epsilon=0.01, **{**model, **settings})
 
@@ -151,31 +152,29 @@ def tuned(contender: Contender, ground: Ground, n: int) -> Settings:
     return contender.grid[int(np.argmin(total))]
 
 
-def measure(
-    found: list[Contender], given: argparse.Namespace, scratch: Path, skipped: list[str]
-) -> dict[str, Any]:
-    """Tune each contender, then let it play every scenario in every shop."""
-    root = given.keep or scratch
-    ground = {seed: make_ground(seed, PRODUCTS, root / f"shop-{seed}") for seed in (given.tune, *given.shops)}
-    rows: dict[str, dict[str, Any]] = {scenario: {} for scenario in SCENARIOS}
-    for contender in found:
-        try:
-            settings = tuned(contender, ground[given.tune], given.tune_impressions)
-            for scenario in SCENARIOS:
-                runs = [
-                    play(contender, ground[seed], scenario, settings, given.impressions)
-                    for seed in given.shops
-                ]
-                rows[scenario][contender.name] = summary(runs, settings, given.impressions)
-                told = rows[scenario][contender.name]["regret"]
-                print(
-                    f"{contender.name:20} {scenario:10} {told['value']:7.1f} {settings}",
-                    file=sys.stderr,
-                    flush=True,
-                )
-        except DataError as error:
-            skipped.append(f"{contender.name}: {error}")
-    return rows
+def play_all(
+    contender: Contender,
+    ground: dict[int, Ground],
+    given: argparse.Namespace,
+    rows: dict[str, Any],
+    skipped: list[str],
+) -> None:
+    """Tune a contender, then let it play every scenario in every shop; one that fails is told among the skipped."""
+    try:
+        settings = tuned(contender, ground[given.tune], given.tune_impressions)
+        for scenario in SCENARIOS:
+            runs = [
+                play(contender, ground[seed], scenario, settings, given.impressions) for seed in given.shops
+            ]
+            rows[scenario][contender.name] = summary(runs, settings, given.impressions)
+            told = rows[scenario][contender.name]["regret"]
+            print(
+                f"{contender.name:20} {scenario:10} {told['value']:7.1f} {settings}",
+                file=sys.stderr,
+                flush=True,
+            )
+    except DataError as error:
+        skipped.append(f"{contender.name}: {error}")
 
 
 def summary(runs: list[Run], settings: Settings, n: int) -> dict[str, Any]:
@@ -191,11 +190,11 @@ def summary(runs: list[Run], settings: Settings, n: int) -> dict[str, Any]:
     }
 
 
-def compared(rows: dict[str, Any], peers: set[str]) -> dict[str, Any]:
+def compared(rows: dict[str, Any]) -> dict[str, Any]:
     """Ours against the best peer of each scenario, best by mean regret after the fact."""
     found = {}
     for scenario, by in rows.items():
-        rivals = [name for name in by if name in peers]
+        rivals = [name for name in by if name in PEERS]
         if not rivals or NAMED not in by:
             continue
         best = min(rivals, key=lambda name: by[name]["regret"]["value"])
@@ -211,65 +210,79 @@ def options() -> argparse.Namespace:
     parser.add_argument("--picture", type=Path, help="png of the curves")
     parser.add_argument("--shops", type=int, nargs="+", default=[21, 22, 23, 24, 25], help="seeds of shops")
     parser.add_argument("--tune", type=int, default=11, help="seed of the shop that settings are chosen in")
-    parser.add_argument("--impressions", type=int, default=16_000)
-    parser.add_argument("--tune-impressions", type=int, default=8_000)
+    parser.add_argument("--impressions", type=int, default=12_000)
+    parser.add_argument("--tune-impressions", type=int, default=6_000)
     parser.add_argument("--only", nargs="*", help="contenders whose names start so")
+    parser.add_argument(
+        "--beside", type=Path, nargs="*", default=[], help="records of other contenders, to stand beside"
+    )
     parser.add_argument("--keep", type=Path, help="folder of the shops; those in it are not made again")
     return parser.parse_args()
 
 
-def main() -> None:
-    """Measure, print, draw and write the record."""
-    given, skipped = options(), list[str]()
-    benchmarks = Path(__file__).parent
-    with tempfile.TemporaryDirectory() as name:
-        scratch = Path(name)
-        found = [tunable(one, rows) for one, rows in OURS.items()]
-        found += [
-            shipped(one)
-            for one in ("linucb", "lints", "squarecb", "logistic_thompson", "softmax", "thompson")
-        ]
-        found += [
-            shipped(one)
-            for one in ("epsilon_greedy", "bootstrap_bag", "ucb1", "explore_then_commit", "uniform")
-        ]
-        runners = []
-        for peer in peers_of(benchmarks, "regret"):
-            if (reason := why_not(peer, "regret")) is not None:
-                skipped.append(f"{peer.name}: {reason}")
-                continue
+def contenders(scratch: Path, skipped: list[str]) -> tuple[list[Contender], list[Runner]]:
+    """Ours, and the peers that are installed."""
+    found = [tunable(one, rows) for one, rows in OURS.items()] + [shipped(one) for one in SHIPPED]
+    runners = []
+    for peer in peers_of(Path(__file__).parent, "regret"):
+        if (reason := why_not(peer, "regret")) is None:
             runners.append(Runner(peer, "regret"))
-        found += [remote(runner, scratch) for runner in runners]
-        found = [one for one in found if given.only is None or one.name.startswith(tuple(given.only))]
-        rows = measure(found, given, scratch, skipped)
-        for runner in runners:
-            runner.close()
-    peers = {runner.name for runner in runners}
-    ratios = compared(rows, peers)
-    record = {
+        elif f"{peer.name}: {reason}" not in skipped:
+            skipped.append(f"{peer.name}: {reason}")
+    return found + [remote(runner, scratch) for runner in runners], runners
+
+
+def record_of(rows: dict[str, Any], skipped: list[str], given: argparse.Namespace) -> dict[str, Any]:
+    """What is written."""
+    return {
         "name": "regret",
         "machine": {"cores": os.cpu_count(), **versions()},
-        "ours": {one: {who: row for who, row in by.items() if who not in peers} for one, by in rows.items()},
-        "peers": {one: {who: row for who, row in by.items() if who in peers} for one, by in rows.items()},
-        "ratios": ratios,
+        "ours": {one: {who: row for who, row in by.items() if who not in PEERS} for one, by in rows.items()},
+        "peers": {one: {who: row for who, row in by.items() if who in PEERS} for one, by in rows.items()},
+        "ratios": compared(rows),
         "skipped": skipped,
         "given": {"shops": given.shops, "tune": given.tune, "impressions": given.impressions},
     }
+
+
+def draw(rows: dict[str, Any], path: Path) -> None:
+    """The picture of the curves: ours that are tuned, two more, and the peers."""
+    curves = [
+        Curve(
+            scenario=one, name=who, at=np.array(row["at"]), regret=np.array(row["curve"]), peer=who in PEERS
+        )
+        for one, by in rows.items()
+        for who, row in by.items()
+        if who in OURS or who in PEERS or who in DRAWN
+    ]
+    path.write_bytes(regret_chart(curves))
+
+
+def main() -> None:
+    """Measure, print, draw and write the record, anew after every contender."""
+    given, skipped = options(), list[str]()
+    rows: dict[str, dict[str, Any]] = {scenario: {} for scenario in SCENARIOS}
+    for path in given.beside:
+        earlier = json.loads(path.read_text("utf-8"))
+        skipped += earlier["skipped"]
+        for one in SCENARIOS:
+            rows[one] |= earlier["ours"][one] | earlier["peers"][one]
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        found, runners = contenders(scratch, skipped)
+        chosen = [one for one in found if given.only is None or one.name.startswith(tuple(given.only))]
+        seeds, root = (given.tune, *given.shops) if chosen else (), given.keep or scratch
+        ground = {seed: make_ground(seed, PRODUCTS, root / f"shop-{seed}") for seed in seeds}
+        for contender in chosen:
+            play_all(contender, ground, given, rows, skipped)
+            given.json.write_text(json.dumps(record_of(rows, skipped, given), indent=2) + "\n", "utf-8")
+        for runner in runners:
+            runner.close()
+    record = record_of(rows, skipped, given)
     given.json.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     if given.picture is not None:
-        curves = [
-            Curve(
-                scenario=one,
-                name=who,
-                at=np.array(row["at"]),
-                regret=np.array(row["curve"]),
-                peer=who in peers,
-            )
-            for one, by in rows.items()
-            for who, row in by.items()
-        ]
-        given.picture.write_bytes(regret_chart(curves))
-    for scenario, row in ratios.items():
+        draw(rows, given.picture)
+    for scenario, row in record["ratios"].items():
         print(f"{scenario}: {row['verdict']}")
 
 

@@ -1,4 +1,4 @@
-"""bayesianbandits on the shop: Thompson sampling on one regression shared by all variants, with an intercept of each variant."""
+"""bayesianbandits on the shop: Thompson sampling on one regression that variants share, each with its own lift."""
 
 import sys
 from pathlib import Path
