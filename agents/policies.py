@@ -9,6 +9,7 @@ import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
 from copybandit.agents.policy_bag import BootstrapBag
+from copybandit.agents.policy_disjoint import DisjointLinTS, DisjointLinUCB
 from copybandit.agents.policy_egreedy import EpsilonGreedy
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_lints import LinTS
@@ -25,6 +26,8 @@ __all__ = [
     "UCB1",
     "BetaThompson",
     "BootstrapBag",
+    "DisjointLinTS",
+    "DisjointLinUCB",
     "EpsilonGreedy",
     "ExploreThenCommit",
     "LinTS",

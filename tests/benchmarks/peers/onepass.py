@@ -12,7 +12,9 @@ import numpy as np
 
 
 def scaled(x, scale):
-    """Columns in [0, 1] as they are ("unit"), or in [-1, 1] with rows of length about one ("row")."""
+    """Columns in [0, 1] as they are ("unit"), in [-1, 1] with rows of length about one ("row"), or standardised ("std")."""
+    if scale == "std":
+        return (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), 1e-9)
     return x if scale == "unit" else (2 * x - 1) / np.sqrt(x.shape[1])
 
 
