@@ -49,8 +49,8 @@ class Roots:
         """Variance of z . theta_v, shape (n, k), 0 where a variant is -1; z (n, d), variants (n, k)."""
         found = np.zeros(variants.shape)
         if len(z) == 1:
-            for column, variant in enumerate(variants[0].tolist()):
-                found[0, column] = _length(z[0] @ self.root[variant]) if variant >= 0 else 0.0
+            for place, variant in enumerate(variants[0].tolist()):
+                found[0, place] = _length(z[0] @ self.root[variant]) if variant >= 0 else 0.0
             return found
         for variant in np.unique(variants[variants >= 0]).tolist():
             row, column = np.nonzero(variants == variant)

@@ -75,7 +75,9 @@ PEERS = {
         "cover": grid(scale=BOTH, psi=(0.1, 1), rate=(0.5, 2, 5)),
         "epsilon": grid(scale=BOTH, epsilon=(0.02, 0.05), rate=(0.1, 0.5, 2)),
     },
-    "gittins": {"epsilon": grid(scale=("unit", "std"), epsilon=(0.005, 0.02, 0.05), forgetfulness=(0.999, 1.0))},
+    "gittins": {
+        "epsilon": grid(scale=("unit", "std"), epsilon=(0.005, 0.02, 0.05), forgetfulness=(0.999, 1.0))
+    },
     "mabwiser": {"linucb": LINEAR, "lints": LINEAR},
     "contextualbandits": {
         "linucb": LINEAR,

@@ -24,11 +24,11 @@ class Online:
 
 
 def linucb(k, p, seed, alpha, ridge):
-    return Online(LinUCB(k, alpha=alpha, lambda_=ridge, use_float=False, random_state=seed))
+    return Online(LinUCB(k, alpha=alpha, lambda_=ridge, use_float=False, random_state=seed + 1))
 
 
 def lints(k, p, seed, variance, ridge):
-    return Online(LinTS(k, v_sq=variance, lambda_=ridge, random_state=seed))
+    return Online(LinTS(k, v_sq=variance, lambda_=ridge, random_state=seed + 1))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ class Online:
                 alpha=settings["alpha"],
                 lambda_=settings["ridge"],
                 use_float=False,
-                random_state=seed + place,
+                random_state=seed + place + 1,
             )
             for place in range(places)
         ]
