@@ -11,6 +11,7 @@ from copybandit.agents.batch import Batch, check_feedback
 from copybandit.agents.explain_parts import FeatureNames, Parts, Record, stacked
 from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_bag import BootstrapBag
+from copybandit.agents.policy_disjoint import DisjointLinTS, DisjointLinUCB
 from copybandit.agents.policy_egreedy import EpsilonGreedy
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_horizon import HorizonIndex
@@ -29,6 +30,8 @@ __all__ = [
     "UCB1",
     "BetaThompson",
     "BootstrapBag",
+    "DisjointLinTS",
+    "DisjointLinUCB",
     "EpsilonGreedy",
     "ExploreThenCommit",
     "HorizonIndex",

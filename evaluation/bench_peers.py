@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from copybandit.sim.types import DataError
 
@@ -113,8 +114,11 @@ class Runner:
             text=True,
         )
 
-    def ask(self) -> dict[str, float]:
+    def ask(self, question: str = "") -> dict[str, Any]:
         """Measure once: rates by name.
+
+        Args:
+            question: one line that its runner understands; most need none.
 
         Raises:
             DataError: the process ended, or answered something else.
@@ -122,9 +126,9 @@ class Runner:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None and stdout is not None
         try:
-            stdin.write("\n")
+            stdin.write(question + "\n")
             stdin.flush()
-            answer: dict[str, float] = json.loads(stdout.readline())
+            answer: dict[str, Any] = json.loads(stdout.readline())
         except (BrokenPipeError, json.JSONDecodeError):
             self._errors.seek(0)
             reason = _last_line(self._errors.read()) or "no answer"

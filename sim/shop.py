@@ -75,7 +75,7 @@ class Assortment:
 
 
 class Shop:
-    """A shop over time; `respond` is the only method that changes it.
+    """A shop over time; `respond` and `change_truth` are the only methods that change it.
 
     Args:
         gold: answers.
@@ -145,6 +145,12 @@ class Shop:
     def actions(self) -> Floats:
         """Features of all variants, shape (m, q)."""
         return self.goods.actions
+
+    def change_truth(self, truth: Copy) -> None:
+        """From now on the copies do what another encoding of the same variants says."""
+        if not np.array_equal(truth.product, self.goods.truth.product):
+            raise DataError("shop: the changed truth must encode the same variants; encode the texts on show")
+        self._truth = _averaged(truth)
 
     def visits(self, step: int, size: int) -> Visits:
         """The visits of a step: no shopper twice, products by taste, places by chance.

@@ -53,7 +53,7 @@ def test_the_list_says_what_each_benchmark_is_about(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("arguments", "rule"),
     [
-        (("sims", None, False), "'sims' is unknown; choose from bandit"),
+        (("sims", None, False), "'sims' is unknown; choose from bakeoff, bandit"),
         (("sim", None, False), "needs a file to write, got none; pass --json FILE"),
         (("gold_wording", Path("x.json"), True), "has no peers to install; drop --install-peers"),
     ],

@@ -33,6 +33,7 @@ from copybandit.agents.policies import (
     SquareCB,
     Uniform,
 )
+from copybandit.agents.policy_disjoint import DisjointLinTS, DisjointLinUCB, DisjointOptions
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_neural_linear import NeuralLinear
 from copybandit.agents.watchful import Watchful
@@ -47,6 +48,7 @@ ACTIONS = np.random.default_rng(1).normal(size=(M, Q))
 LINEAR = LinearOptions(
     n_actions=M, n_features=Q, interactions=((0, 1), (2, 4)), state_channels=(1,), ridge=5.0
 )
+DISJOINT = DisjointOptions(n_actions=M, n_context=P, ridge=5.0, waves=4)
 
 
 def small_neural_linear() -> NeuralLinear:
@@ -80,6 +82,7 @@ class Entry:
         learns: whether feedback changes it.
         ordered: whether the order of rows within a batch of feedback matters.
         featured: whether it reads ``Batch.actions``, ``context`` and ``state`` channel 1.
+        contextual: whether it reads ``Batch.context`` alone.
     """
 
     make: Callable[[], Learner]
@@ -87,6 +90,7 @@ class Entry:
     learns: bool = True
     ordered: bool = False
     featured: bool = False
+    contextual: bool = False
 
 
 ENTRIES: dict[str, Entry] = {
@@ -131,9 +135,12 @@ ENTRIES: dict[str, Entry] = {
         make=lambda: Watchful(LinUCB(**LINEAR, epsilon=EPSILON), n_actions=M, false_alarm=0.01, block=0.1),
         featured=True,
     ),
+    "disjoint_linucb": Entry(make=lambda: DisjointLinUCB(**DISJOINT, epsilon=EPSILON), contextual=True),
+    "disjoint_lints": Entry(make=lambda: DisjointLinTS(**DISJOINT, epsilon=EPSILON), contextual=True),
 }
 LEARNERS = [name for name, entry in ENTRIES.items() if entry.learns]
 FEATURED = [name for name, entry in ENTRIES.items() if entry.featured]
+CONTEXTUAL = [name for name, entry in ENTRIES.items() if entry.featured or entry.contextual]
 UNORDERED = [name for name in LEARNERS if not ENTRIES[name].ordered]
 
 some_seed = st.integers(0, 2**32 - 1)
@@ -324,6 +331,19 @@ def test_features_of_another_width_are_refused_and_change_nothing(name: str) -> 
             policy.action_probs(other, rng)
         with pytest.raises(DataError, match=rule):
             policy.update(other, column, ones, ones)
+    assert state_of(policy) == before
+
+
+@pytest.mark.parametrize("name", CONTEXTUAL)
+def test_a_context_of_another_width_is_refused_and_changes_nothing(name: str) -> None:
+    rng = np.random.default_rng(9)
+    policy, batch = trained(name, rng, 3), make_batch(rng)
+    before, column = state_of(policy), batch.present.argmax(axis=1)
+    other = replace(batch, context=batch.context[:, :2])
+    with pytest.raises(DataError, match="context columns"):
+        policy.action_probs(other, rng)
+    with pytest.raises(DataError, match="context columns"):
+        policy.update(other, column, np.ones(20), np.ones(20))
     assert state_of(policy) == before
 
 
