@@ -32,8 +32,11 @@ from copybandit.agents.policies import (
     UCB1,
     BetaThompson,
     BootstrapBag,
+    DisjointLinTS,
+    DisjointLinUCB,
     EpsilonGreedy,
     ExploreThenCommit,
+    HorizonIndex,
     LinTS,
     LinUCB,
     LogisticThompson,
@@ -63,6 +66,9 @@ KINDS: dict[str, type[Stateful]] = {
         LogisticThompson,
         BootstrapBag,
         NeuralLinear,
+        DisjointLinUCB,
+        DisjointLinTS,
+        HorizonIndex,
     )
 }
 

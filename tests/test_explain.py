@@ -24,7 +24,7 @@ from copybandit.agents.policies import (
     Uniform,
 )
 from copybandit.sim.types import DataError, Floats
-from tests.test_policy_conformance import ENTRIES, make_batch, some_seed, state_of, trained
+from tests.test_policy_conformance import PLAIN, make_batch, some_seed, state_of, trained
 
 NAMES = FeatureNames(
     actions=("urgency", "price", "warmth", "length", "question"),
@@ -58,7 +58,7 @@ def teach(policy: Learner, batch: Batch, column: int, clicks: int, rows: int) ->
     policy.update(many, np.full(rows, column), reward, np.ones(rows))
 
 
-@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("name", PLAIN)
 @settings(max_examples=20, deadline=None)
 @given(seed=some_seed, n=st.integers(1, 12), k=st.integers(1, 6), steps=st.integers(0, 5))
 def test_parts_add_up_and_their_rule_is_the_policy(name: str, seed: int, n: int, k: int, steps: int) -> None:
@@ -80,7 +80,7 @@ def test_parts_add_up_and_their_rule_is_the_policy(name: str, seed: int, n: int,
             assert all(-1 <= part.move <= 1 for part in one.contributions)
 
 
-@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("name", PLAIN)
 @settings(max_examples=10, deadline=None)
 @given(seed=some_seed)
 def test_moves_of_a_part_cancel_over_the_candidates(name: str, seed: int) -> None:

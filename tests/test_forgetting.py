@@ -15,24 +15,14 @@ from copybandit.agents.batch import Batch
 from copybandit.agents.batch_rows import join, take
 from copybandit.agents.discounted import Discounted
 from copybandit.agents.forgetful import Forgetful
-from copybandit.agents.policies import (
-    UCB1,
-    BetaThompson,
-    BootstrapBag,
-    EpsilonGreedy,
-    ExploreThenCommit,
-    LinTS,
-    LinUCB,
-    LogisticThompson,
-    Softmax,
-    SquareCB,
-)
+from copybandit.agents.policies import EpsilonGreedy
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_laplace import LogisticModel
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.windowed import Windowed
 from copybandit.sim.types import DataError, Floats, Ints
-from tests.test_policies import ACTIONS, PRIOR, M, Q, dense_row, make_batch
+from tests.test_policies import dense_row
+from tests.test_policy_conformance import ACTIONS, PLAIN, UNORDERED, M, Q, make_batch
 
 LINEAR = LinearOptions(
     n_actions=M,
@@ -44,19 +34,10 @@ LINEAR = LinearOptions(
 )
 Told = tuple[Batch, Ints, Floats, Floats]
 
-MAKE: dict[str, Callable[[], Forgetful]] = {
-    "explore_then_commit": lambda: ExploreThenCommit(n_actions=M, explore=20),
-    "thompson": lambda: BetaThompson(PRIOR, strength=60),
-    "epsilon_greedy": lambda: EpsilonGreedy(n_actions=M, strength=5),
-    "ucb1": lambda: UCB1(n_actions=M, width=0.1),
-    "bootstrap_bag": lambda: BootstrapBag(n_actions=M, strength=5),
-    "linucb": lambda: LinUCB(**LINEAR),
-    "lints": lambda: LinTS(**LINEAR),
-    "softmax": lambda: Softmax(**LINEAR),
-    "squarecb": lambda: SquareCB(**LINEAR),
-    "logistic_thompson": lambda: LogisticThompson(**LINEAR),
-}
-SUMS = ["thompson", "epsilon_greedy", "ucb1", "linucb", "lints", "softmax", "squarecb"]
+MAKE = {name: entry.make for name, entry in PLAIN.items() if entry.learns}
+SUMS = [
+    name for name in MAKE if name in UNORDERED and name not in ("explore_then_commit", "logistic_thompson")
+]
 """Learners to whom neither order nor batches matter."""
 
 some_seed = st.integers(0, 2**32 - 1)

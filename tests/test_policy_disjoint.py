@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.disjoint_model import DisjointModel
 from copybandit.agents.policy_context import ContextFeatures
-from copybandit.agents.policy_disjoint import DisjointLinTS, DisjointLinUCB, DisjointModel
+from copybandit.agents.policy_disjoint import DisjointLinTS, DisjointLinUCB
 from copybandit.agents.policy_independent import best_of_independent
 from copybandit.agents.policy_roots import RENEW, Roots
 from copybandit.sim.types import DataError, Floats, Ints
