@@ -197,11 +197,10 @@ def test_identical_candidates_have_nothing_that_tells_them_apart() -> None:
 
 def test_a_variant_that_was_never_tried_says_so_and_doubt_speaks_for_it() -> None:
     batch = shop(np.full(3, 0.02), np.zeros((3, 1)))
-    policies: list[LinUCB | UCB1 | DisjointLinUCB | HorizonIndex] = [
+    policies: list[LinUCB | UCB1 | DisjointLinUCB] = [
         LinUCB(n_actions=3, n_features=1, alpha=2.0),
         UCB1(n_actions=3),
         DisjointLinUCB(n_actions=3, n_context=0, alpha=2.0),
-        HorizonIndex(np.full(3, 0.02), horizon=5000),
     ]
     for policy in policies:
         teach(policy, batch, 0, clicks=8, rows=400)
