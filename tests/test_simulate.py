@@ -141,3 +141,8 @@ def test_a_policy_goes_on_from_where_it_was_kept(fitted: Pipeline, tmp_path: Pat
     assert (learned["each"][:, -2] >= fresh["each"][:, -2]).all()
     with pytest.raises(DataError, match="policy must be lints, that of"):
         simulate(fitted.folder, "linucb", "parquet", Silent(), second)
+
+
+def test_the_readme_names_every_policy_that_can_be_named() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    assert [name for name in get_args(PolicyName) if f"`{name}`" not in readme] == []
