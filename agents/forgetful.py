@@ -53,7 +53,7 @@ def check_forget(keep: float, variants: Ints | None, n_actions: int) -> None:
 def fade(statistic: Floats, start: Floats | float, keep: float, variants: Ints | None) -> None:
     """Shrinks one statistic per variant in place; its first axis is over variants, as is that of ``start``."""
     rows = slice(None) if variants is None else variants
-    first = start if isinstance(start, float) else start[rows]
+    first = start[rows] if isinstance(start, np.ndarray) else start
     statistic[rows] = keep * statistic[rows] + (1 - keep) * first
 
 

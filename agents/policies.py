@@ -1,6 +1,6 @@
-"""Policies without a model of the copy: uniform, the warm start alone, and the classic A/B test.
+"""Policies without a model: uniform, the warm start alone, and the classic A/B test.
 
-The others live beside it, one per file `policy_NAME`, and are exported here.
+All others live in files `policy_NAME` and are exported here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from copybandit.agents.policy_horizon import HorizonIndex
 from copybandit.agents.policy_lints import LinTS
 from copybandit.agents.policy_linucb import LinUCB
 from copybandit.agents.policy_logistic import LogisticThompson
+from copybandit.agents.policy_neural_linear import NeuralLinear
 from copybandit.agents.policy_pmf import check_epsilon, greedy, greedy_probs, uniform_probs, with_floor
 from copybandit.agents.policy_softmax import Softmax
 from copybandit.agents.policy_squarecb import SquareCB
@@ -38,6 +39,7 @@ __all__ = [
     "LinTS",
     "LinUCB",
     "LogisticThompson",
+    "NeuralLinear",
     "PriorGreedy",
     "Softmax",
     "SquareCB",
@@ -156,7 +158,6 @@ class ExploreThenCommit:
         if not (explore >= 0 and smoothing > 0):
             raise DataError(
                 f"explore_then_commit: explore must be >= 0, smoothing > 0, got {explore} and {smoothing}; "
-                ""
                 "correct the settings"
             )
         self.explore = explore

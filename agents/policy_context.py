@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from copybandit.agents.policy_pmf import check_setting
+from copybandit.agents.stateful import Settings
 from copybandit.sim.types import DataError, Floats
 
 
@@ -33,11 +34,19 @@ class ContextFeatures:
                 f"context features: n_context and waves must be at least 0, got {n_context} and {waves}; raise them"
             )
         rng = np.random.default_rng([seed, 41])
-        self.n_context, self.width = n_context, 1 + n_context + waves
-        self._direction: Floats = rng.normal(size=(n_context, waves)) / check_setting(
-            "context features", "width", width
-        )
+        self.n_context, self.waves = n_context, waves
+        self.width = check_setting("context features", "width", width)
+        self._direction: Floats = rng.normal(size=(n_context, waves)) / self.width
         self._phase: Floats = rng.uniform(0, 2 * np.pi, waves)
+
+    @property
+    def size(self) -> int:
+        """Entries d of z."""
+        return 1 + self.n_context + self.waves
+
+    def settings(self) -> Settings:
+        """What makes the like of it, the seed aside."""
+        return {"n_context": self.n_context, "waves": self.waves, "width": self.width}
 
     def __call__(self, context: Floats) -> Floats:
         """z, shape (n, 1 + p + D), of contexts of shape (n, p).
@@ -51,6 +60,6 @@ class ContextFeatures:
                 "give the context the policy was made for"
             )
         parts = [np.ones((len(context), 1)), context]
-        if waves := len(self._phase):
-            parts.append(np.sqrt(2 / waves) * np.cos(context @ self._direction + self._phase))
+        if self.waves:
+            parts.append(np.sqrt(2 / self.waves) * np.cos(context @ self._direction + self._phase))
         return np.hstack(parts)

@@ -32,22 +32,25 @@ from copybandit.agents.policies import (
     UCB1,
     BetaThompson,
     BootstrapBag,
+    DisjointLinTS,
+    DisjointLinUCB,
     EpsilonGreedy,
     ExploreThenCommit,
+    HorizonIndex,
     LinTS,
     LinUCB,
     LogisticThompson,
+    NeuralLinear,
     PriorGreedy,
     Softmax,
     SquareCB,
     Uniform,
 )
 from copybandit.agents.policy_migrations import MIGRATIONS, SCHEMA
-from copybandit.agents.policy_neural_linear import NeuralLinear
-from copybandit.agents.stateful import Stateful, part, within
+from copybandit.agents.stateful import Lasting, Stateful, part, within
 from copybandit.sim.types import DataError
 
-KINDS: dict[str, type[Stateful]] = {
+KINDS: dict[str, type[Lasting]] = {
     kind.name: kind
     for kind in (
         Uniform,
@@ -63,6 +66,9 @@ KINDS: dict[str, type[Stateful]] = {
         LogisticThompson,
         BootstrapBag,
         NeuralLinear,
+        DisjointLinUCB,
+        DisjointLinTS,
+        HorizonIndex,
     )
 }
 
@@ -124,7 +130,7 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def load_policy(folder: Path) -> Stateful:
+def load_policy(folder: Path) -> Lasting:
     """The policy of a checkpoint.
 
     Raises:

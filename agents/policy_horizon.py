@@ -14,9 +14,12 @@ from __future__ import annotations
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
+from copybandit.agents.explain_parts import FeatureNames, Parts, Record, stacked
+from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_features import check_variants
-from copybandit.agents.policy_pmf import check_epsilon, check_rate, check_setting, greedy_probs
-from copybandit.agents.rate_prior import believe
+from copybandit.agents.policy_pmf import check_epsilon, check_rate, check_setting, greedy, greedy_probs
+from copybandit.agents.rate_prior import Belief, believe
+from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import DataError, Floats, Ints
 
 
@@ -62,17 +65,47 @@ class HorizonIndex:
 
     def index(self, batch: Batch) -> Floats:
         """Index of each candidate, shape (n, k)."""
-        check_variants(batch, len(self._prior))
-        shown = np.where(batch.present, self._impressions[batch.candidates], 0.0)
-        clicks = np.where(batch.present, self._clicks[batch.candidates], 0.0)
-        belief = believe(self._prior[batch.candidates], self.strength, self.spread, clicks, shown)
-        left = np.maximum(self.horizon - shown.sum(axis=1, keepdims=True), 0.0)
-        worth = np.log1p(left * belief.variance / belief.mean)
-        return np.asarray(belief.mean + np.sqrt(2 * belief.variance * worth))
+        shown, clicks = self._counts(batch)
+        belief = self._belief(batch, shown, clicks)
+        return np.asarray(belief.mean + self._bonus(belief, shown))
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), epsilon-greedy on the index."""
         return greedy_probs(self.index(batch), batch.present, self.epsilon)
+
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The belief before any feedback, its move with the level that candidates share, own clicks, and the bonus."""
+        shown, clicks = self._counts(batch)
+        before, now = self._belief(batch, 0 * shown, 0 * clicks), self._belief(batch, shown, clicks)
+        common = before.mean * (now.level / before.level)[:, None]
+        present = batch.present
+        return Parts(
+            kinds=("warm start", "common", "record", "doubt"),
+            names=("", "", "", ""),
+            value=stacked(
+                present, before.mean, common - before.mean, now.mean - common, self._bonus(now, shown)
+            ),
+            present=present,
+            choose=lambda score: greedy(score, present),
+            epsilon=self.epsilon,
+            record=Record(seen=shown, clicks=clicks, unit="impressions"),
+        )
+
+    def _counts(self, batch: Batch) -> tuple[Floats, Floats]:
+        """Impressions and clicks of each candidate, each (n, k)."""
+        check_variants(batch, len(self._prior))
+        shown, clicks = self._impressions[batch.candidates], self._clicks[batch.candidates]
+        return np.where(batch.present, shown, 0.0), np.where(batch.present, clicks, 0.0)
+
+    def _belief(self, batch: Batch, shown: Floats, clicks: Floats) -> Belief:
+        """After so many impressions and clicks of each candidate."""
+        return believe(self._prior[batch.candidates], self.strength, self.spread, clicks, shown)
+
+    def _bonus(self, belief: Belief, shown: Floats) -> Floats:
+        """What doubt adds to the mean, shape (n, k)."""
+        left = np.maximum(self.horizon - shown.sum(axis=1, keepdims=True), 0.0)
+        worth = np.log1p(left * belief.variance / belief.mean)
+        return np.asarray(np.sqrt(2 * belief.variance * worth))
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Counts impressions and clicks; reward is in [0, 1]."""
@@ -82,3 +115,27 @@ class HorizonIndex:
         shown, m = batch.shown(column), len(self._clicks)
         self._impressions += np.bincount(shown, weight, m)
         self._clicks += np.bincount(shown, weight * reward, m)
+
+    def forget(self, keep: float, variants: Ints | None = None) -> None:
+        """Shrinks the counts, so that more of the horizon is left; see `forgetful`."""
+        check_forget(keep, variants, len(self._clicks))
+        for statistic in (self._impressions, self._clicks):
+            fade(statistic, 0.0, keep, variants)
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {
+            "prior": self._prior,
+            "horizon": self.horizon,
+            "strength": self.strength,
+            "spread": self.spread,
+            "epsilon": self.epsilon,
+        }
+
+    def get_state(self) -> Arrays:
+        """What feedback changes; views."""
+        return {"impressions": self._impressions, "clicks": self._clicks}
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)

@@ -156,7 +156,8 @@ class NeuralLinear:
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Shrinks what the head learned, and how much the remembered rows count when it is learned anew.
 
-        With keep 0 everything is as at the start, the network too; of some variants alone nothing that is shared fades.
+        With keep 0 everything is as at the start, the network too. Of some variants alone nothing that is shared fades
+        before the next fit, which counts their rows for less.
         """
         check_forget(keep, variants, self.n_actions)
         if keep == 0 and variants is None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from copybandit.agents.stateful import Arrays
 from copybandit.sim.types import DataError, Floats, Ints
 
 MOST = 2**26
@@ -43,7 +44,7 @@ class Roots:
         self.ridge = ridge
         self.precision: Floats = np.tile(ridge * np.eye(d), (m, 1, 1))
         self.root: Floats = np.tile(np.eye(d) / np.sqrt(ridge), (m, 1, 1))
-        self._updates = np.zeros(m, dtype=np.int64)
+        self._updates: Ints = np.zeros(m, dtype=np.int64)
 
     def variance(self, z: Floats, variants: Ints) -> Floats:
         """Variance of z . theta_v, shape (n, k), 0 where a variant is -1; z (n, d), variants (n, k)."""
@@ -66,10 +67,21 @@ class Roots:
             self.precision[one] += (w[:, None] * x).T @ x
             self._updates[one] += len(rows)
             if TOGETHER * len(rows) > z.shape[1] or self._updates[one] >= RENEW:
-                self._renew(one)
+                self._renew(np.array([one]))
             else:
                 for row in range(len(rows)):
                     self._rank_one(one, x[row], float(w[row]))
+
+    def fade(self, keep: float, variants: Ints | None) -> None:
+        """Precision of these variants, or of all, to keep * precision + (1 - keep) * ridge * I, roots anew."""
+        rows = np.arange(len(self.precision)) if variants is None else variants
+        prior = self.ridge * np.eye(self.precision.shape[1])
+        self.precision[rows] = prior + keep * (self.precision[rows] - prior)
+        self._renew(rows)
+
+    def get_state(self) -> Arrays:
+        """All of it; views."""
+        return {"precision": self.precision, "root": self.root, "updates": self._updates}
 
     def solve(self, variants: Ints, moment: Floats) -> Floats:
         """Precision^-1 times moment for variants of shape (r,), moment (r, d); shape (r, d)."""
@@ -83,11 +95,11 @@ class Roots:
         left = 1 / (1 + weight * size)
         root -= np.multiply.outer((root @ u) * ((1 - np.sqrt(left)) / size), u)
 
-    def _renew(self, variant: int) -> None:
-        values, vectors = np.linalg.eigh(self.precision[variant])
+    def _renew(self, variants: Ints) -> None:
+        values, vectors = np.linalg.eigh(self.precision[variants])
         # In exact arithmetic no eigenvalue is below ridge; the floor undoes cancellation.
-        self.root[variant] = vectors / np.sqrt(np.maximum(values, self.ridge))
-        self._updates[variant] = 0
+        self.root[variants] = vectors / np.sqrt(np.maximum(values, self.ridge))[:, None, :]
+        self._updates[variants] = 0
 
 
 def _length(u: Floats) -> float:

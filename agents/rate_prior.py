@@ -63,11 +63,13 @@ class Belief:
     Attributes:
         mean: shape (n, k), posterior mean of each rate.
         variance: shape (n, k), of each rate given what the test's arms share, averaged over that.
+        level: shape (n,), posterior mean of L.
         log_evidence: shape (n,), log marginal likelihood without the terms that depend on the counts alone.
     """
 
     mean: Floats
     variance: Floats
+    level: Floats
     log_evidence: Floats
 
 
@@ -98,6 +100,7 @@ def believe(prior: Floats, strength: float, spread: float, clicks: Floats, shown
     return Belief(
         mean=(rate * share).sum(axis=2),
         variance=(rate / precision * share).sum(axis=2),
+        level=(level * share).sum(axis=2)[:, 0],
         log_evidence=top[:, 0] + np.log(volume[:, 0] * sd),
     )
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from copybandit.agents.policy_files import load_policy, read_manifest, save_policy
-from copybandit.agents.stateful import Stateful
+from copybandit.agents.stateful import Lasting, Stateful
 from copybandit.sim.types import DataError
 
 
@@ -45,7 +45,7 @@ class CarriedPolicy:
         """What tells a season that goes on from a checkpoint from one that begins anew."""
         return f"-from-{read_manifest(self.start).sha256[:8]}" if self.start else ""
 
-    def take_up(self, fresh: Stateful) -> Stateful:
+    def take_up(self, fresh: Lasting) -> Lasting:
         """The policy of the checkpoint, or the fresh one."""
         return load_policy(self.start) if self.start else fresh
 

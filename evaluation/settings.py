@@ -28,15 +28,18 @@ PolicyName = Literal[
     "uniform",
     "explore_then_commit",
     "thompson",
-    "linucb",
     "epsilon_greedy",
     "ucb1",
+    "bootstrap_bag",
+    "horizon_index",
+    "linucb",
     "softmax",
     "squarecb",
     "lints",
     "logistic_thompson",
-    "bootstrap_bag",
     "neural_linear",
+    "disjoint_linucb",
+    "disjoint_lints",
 ]
 AlgorithmName = Literal["ppo", "grpo", "dpo", "best-of-n", "gan"]
 

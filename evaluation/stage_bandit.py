@@ -11,43 +11,21 @@ import numpy as np
 
 from copybandit.agents.bandit import BanditRun, run_bandit
 from copybandit.agents.forgetful import Forgetful
-from copybandit.agents.policies import (
-    UCB1,
-    BetaThompson,
-    BootstrapBag,
-    EpsilonGreedy,
-    ExploreThenCommit,
-    LinTS,
-    LinUCB,
-    LogisticThompson,
-    PriorGreedy,
-    Softmax,
-    SquareCB,
-    Uniform,
-)
-from copybandit.agents.policy_features import LinearOptions
-from copybandit.agents.policy_neural_linear import NeuralLinear
-from copybandit.agents.stateful import Lasting
+from copybandit.agents.policies import PriorGreedy
 from copybandit.evaluation.approve import Approved
 from copybandit.evaluation.bandit_life import plain, season_rules, surround
 from copybandit.evaluation.feedback_logs import write_items
+from copybandit.evaluation.named_policies import EPSILON, SHARED_SD, named_policy, policies
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
 from copybandit.evaluation.sensitivity import season_sensitivity
 from copybandit.evaluation.settings import BanditSettings
 from copybandit.sim.encoders import Style
 from copybandit.sim.schema import read_feedback, write_feedback
-from copybandit.sim.shop import EXPOSURE, MATCH, Assortment, Shop
+from copybandit.sim.shop import Assortment, Shop
 from copybandit.sim.types import Floats, Product
 from copybandit.sim.world import World
 
-EPSILON = 0.05
-"""Uniform share of every learning policy: keeps propensities large enough to value other policies."""
 DOUBT_COLUMNS, STYLE_COLUMNS = 20, 6
-UNEXPLAINED_SD = 0.27
-"""What a fitted model leaves of the spread of .30 in log CTR among wordings of one brief, at a correlation near .4."""
-SHARED_SD = 0.032
-"""Prior of the coefficient of one style or writer column: eight of them together may move a log CTR by about .09."""
-
 COMPARED = ("uniform", "explore_then_commit", "thompson", "linucb")
 """Policies that every report has beside the named one."""
 
@@ -93,43 +71,6 @@ def _principal(x: Floats, k: int) -> Floats:
     right = right[:k]
     signs = np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])
     return np.asarray(centred @ (right * signs[:, None]).T)
-
-
-def policies(goods: Assortment, fitted: World) -> list[Lasting]:
-    """Every policy that can be named, all but UCB1 started from what the fitted world expects."""
-    m, q = goods.actions.shape
-    everyone = np.arange(0, len(fitted.taste.shoppers), max(1, len(fitted.taste.shoppers) // 500))
-    prior = np.clip(fitted.mean_click(everyone, goods.belief), 1e-6, 1 - 1e-6)
-    model = LinearOptions(
-        n_actions=m,
-        n_features=q,
-        state_channels=(EXPOSURE, MATCH),
-        ridge=SHARED_SD**-2,
-        residual_ridge=UNEXPLAINED_SD**-2,
-    )
-    return [
-        Uniform(),
-        ExploreThenCommit(n_actions=m, epsilon=EPSILON),
-        BetaThompson(prior, epsilon=EPSILON),
-        LinUCB(epsilon=EPSILON, **model),
-        EpsilonGreedy(n_actions=m, strength=UNEXPLAINED_SD**-2, epsilon=EPSILON),
-        UCB1(n_actions=m, epsilon=EPSILON),
-        Softmax(epsilon=EPSILON, **model),
-        SquareCB(epsilon=EPSILON, **model),
-        LinTS(epsilon=EPSILON, **model),
-        LogisticThompson(epsilon=EPSILON, **model),
-        BootstrapBag(n_actions=m, strength=UNEXPLAINED_SD**-2, epsilon=EPSILON),
-        NeuralLinear(
-            n_actions=m,
-            n_features=q,
-            n_context=1,
-            n_linear=q,
-            state_channels=(EXPOSURE, MATCH),
-            ridge=SHARED_SD**-2,
-            residual_ridge=UNEXPLAINED_SD**-2,
-            epsilon=EPSILON,
-        ),
-    ]
 
 
 def play_season(
@@ -186,8 +127,8 @@ def play(
         options = settings if policy.name == settings.policy else plain(settings)
         return play_season(policy, shown, world, fitted, catalogue, options, seed, on_step)
 
-    def named() -> Forgetful:
-        return next(policy for policy in policies(goods, fitted) if policy.name == settings.policy)
+    def named(shown: Assortment) -> Forgetful:
+        return named_policy(settings.policy, shown, fitted, settings.n_impressions)
 
     report: dict[str, Any] = {
         "policy": settings.policy,
@@ -195,7 +136,7 @@ def play(
         "policies": {},
     }
     ope_rows: list[dict[str, Any]] = []
-    for policy in policies(goods, fitted):
+    for policy in policies(goods, fitted, settings.n_impressions):
         if policy.name not in (*COMPARED, settings.policy):
             continue
         done = run(policy, goods)
@@ -208,12 +149,12 @@ def play(
             report["uniform_ctr"] = float(done.uniform.mean())
             report["oracle_ctr"] = float(done.oracle.mean())
     bare = _without_template(goods, approved)
-    report["without_template"] = {"policies": {settings.policy: summary(run(named(), bare))}}
+    report["without_template"] = {"policies": {settings.policy: summary(run(named(bare), bare))}}
     report["variants"] = len(approved.texts)
     report["likeness"] = approved.likeness()
     report["near_duplicates"] = approved.near_duplicates
     reached = report["policies"][settings.policy]["gap_closed"]
-    tried = season_sensitivity(gold, lambda world: run(named(), goods, world).gap_closed(), reached)
+    tried = season_sensitivity(gold, lambda world: run(named(goods), goods, world).gap_closed(), reached)
     return {"bandit": report, "ope": {"rows": ope_rows}, "sensitivity": [asdict(row) for row in tried]}
 
 

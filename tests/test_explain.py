@@ -15,8 +15,11 @@ from copybandit.agents.explain_parts import FeatureNames
 from copybandit.agents.policies import (
     UCB1,
     BetaThompson,
+    DisjointLinTS,
+    DisjointLinUCB,
     EpsilonGreedy,
     ExploreThenCommit,
+    HorizonIndex,
     LinTS,
     LinUCB,
     PriorGreedy,
@@ -24,7 +27,7 @@ from copybandit.agents.policies import (
     Uniform,
 )
 from copybandit.sim.types import DataError, Floats
-from tests.test_policy_conformance import ENTRIES, make_batch, some_seed, state_of, trained
+from tests.test_policy_conformance import PLAIN, make_batch, some_seed, state_of, trained
 
 NAMES = FeatureNames(
     actions=("urgency", "price", "warmth", "length", "question"),
@@ -58,7 +61,7 @@ def teach(policy: Learner, batch: Batch, column: int, clicks: int, rows: int) ->
     policy.update(many, np.full(rows, column), reward, np.ones(rows))
 
 
-@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("name", PLAIN)
 @settings(max_examples=20, deadline=None)
 @given(seed=some_seed, n=st.integers(1, 12), k=st.integers(1, 6), steps=st.integers(0, 5))
 def test_parts_add_up_and_their_rule_is_the_policy(name: str, seed: int, n: int, k: int, steps: int) -> None:
@@ -80,7 +83,7 @@ def test_parts_add_up_and_their_rule_is_the_policy(name: str, seed: int, n: int,
             assert all(-1 <= part.move <= 1 for part in one.contributions)
 
 
-@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("name", PLAIN)
 @settings(max_examples=10, deadline=None)
 @given(seed=some_seed)
 def test_moves_of_a_part_cancel_over_the_candidates(name: str, seed: int) -> None:
@@ -97,8 +100,10 @@ def test_moves_of_a_part_cancel_over_the_candidates(name: str, seed: int) -> Non
 def test_scores_are_what_the_policies_rank_by() -> None:
     rng = np.random.default_rng(1)
     batch = make_batch(rng, 15, 5)
-    linucb, greedy, ucb = (trained(name, rng, 5) for name in ("linucb", "epsilon_greedy", "ucb1"))
-    assert isinstance(linucb, LinUCB) and isinstance(greedy, EpsilonGreedy) and isinstance(ucb, UCB1)
+    names = ("linucb", "epsilon_greedy", "ucb1", "horizon_index")
+    linucb, greedy, ucb, index = (trained(name, rng, 5) for name in names)
+    assert isinstance(linucb, LinUCB) and isinstance(greedy, EpsilonGreedy)
+    assert isinstance(ucb, UCB1) and isinstance(index, HorizonIndex)
     scores = linucb.parts(batch, NAMES)
     plain = linucb.predict(batch)
     doubt = scores.value[..., -1]
@@ -107,6 +112,7 @@ def test_scores_are_what_the_policies_rank_by() -> None:
     for expected, got in (
         (greedy.predict(batch), greedy.parts(batch, NAMES)),
         (ucb.bound(batch), ucb.parts(batch, NAMES)),
+        (index.index(batch), index.parts(batch, NAMES)),
     ):
         np.testing.assert_allclose(got.score[batch.present], expected[batch.present], atol=1e-14)
 
@@ -132,6 +138,34 @@ def test_features_are_told_relative_to_the_candidates_and_by_name() -> None:
         atol=1e-15,
     )
     assert "recently seen" in named
+
+
+def test_a_disjoint_record_is_told_by_context() -> None:
+    rng = np.random.default_rng(4)
+    policy = trained("disjoint_linucb", rng, 8)
+    assert isinstance(policy, DisjointLinUCB)
+    batch = make_batch(rng, 6, 4)
+    told = policy.parts(batch, NAMES.of(batch))
+    named = dict(zip(told.names, np.moveaxis(told.value, 2, 0), strict=True))
+    theta = policy.model.theta[batch.candidates]
+    expected = np.where(batch.present, batch.prior * theta[..., 2] * batch.context[:, [1]], 0.0)
+    np.testing.assert_allclose(named["its own record for mobile"], expected, atol=1e-15)
+    mean, _ = policy.model.scores(batch)
+    np.testing.assert_allclose((told.score - told.value[..., -1])[batch.present], mean[batch.present])
+    assert (named["its own record for such requests"][batch.present] != 0).any()
+
+
+def test_what_candidates_share_of_a_test_is_told_apart_from_their_own_clicks() -> None:
+    """All of them earn thrice what was believed: the level that they share says it, none has much of its own."""
+    batch = shop(np.full(4, 0.02), np.zeros((4, 0)))
+    policy = HorizonIndex(np.full(4, 0.02), horizon=1e5, strength=50.0)
+    before = policy.parts(batch, FeatureNames())
+    assert before.kinds == ("warm start", "common", "record", "doubt")
+    np.testing.assert_allclose(before.value[..., 1:3], 0, atol=1e-15)
+    for column in range(4):
+        teach(policy, batch, column, clicks=60, rows=1000)
+    start, common, own, _ = np.moveaxis(policy.parts(batch, FeatureNames()).value[0], 1, 0)
+    assert (common > start).all() and (np.abs(own) < 0.1 * common).all()
 
 
 def test_a_feature_that_wins_clicks_is_why_it_is_shown() -> None:
@@ -163,7 +197,11 @@ def test_identical_candidates_have_nothing_that_tells_them_apart() -> None:
 
 def test_a_variant_that_was_never_tried_says_so_and_doubt_speaks_for_it() -> None:
     batch = shop(np.full(3, 0.02), np.zeros((3, 1)))
-    policies: list[LinUCB | UCB1] = [LinUCB(n_actions=3, n_features=1, alpha=2.0), UCB1(n_actions=3)]
+    policies: list[LinUCB | UCB1 | DisjointLinUCB] = [
+        LinUCB(n_actions=3, n_features=1, alpha=2.0),
+        UCB1(n_actions=3),
+        DisjointLinUCB(n_actions=3, n_context=0, alpha=2.0),
+    ]
     for policy in policies:
         teach(policy, batch, 0, clicks=8, rows=400)
         teach(policy, batch, 1, clicks=8, rows=400)
@@ -179,7 +217,8 @@ def test_doubt_moves_thompson_towards_the_variant_of_which_little_is_known() -> 
     batch = shop(np.full(3, 0.02), np.zeros((3, 1)))
     linear = LinTS(n_actions=3, n_features=1)
     beta = BetaThompson(np.full(3, 0.02), strength=50)
-    for policy in (linear, beta):
+    disjoint = DisjointLinTS(n_actions=3, n_context=0)
+    for policy in (linear, beta, disjoint):
         for column in (0, 1):
             teach(policy, batch, column, clicks=60, rows=2000)  # better than the warm start says
         # Well below the others in the mean, and shown at all only because it may be better than that.
@@ -194,6 +233,7 @@ def test_counts_are_the_counts() -> None:
         UCB1(n_actions=2),
         ExploreThenCommit(n_actions=2, explore=100),
         BetaThompson(np.array([0.01, 0.02]), strength=100),
+        HorizonIndex(np.array([0.01, 0.02]), horizon=500),
     ):
         teach(policy, batch, 1, clicks=3, rows=90)
         first, second = explain(policy, batch)[0]

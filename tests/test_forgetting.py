@@ -15,24 +15,14 @@ from copybandit.agents.batch import Batch
 from copybandit.agents.batch_rows import join, take
 from copybandit.agents.discounted import Discounted
 from copybandit.agents.forgetful import Forgetful
-from copybandit.agents.policies import (
-    UCB1,
-    BetaThompson,
-    BootstrapBag,
-    EpsilonGreedy,
-    ExploreThenCommit,
-    LinTS,
-    LinUCB,
-    LogisticThompson,
-    Softmax,
-    SquareCB,
-)
+from copybandit.agents.policies import EpsilonGreedy
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_laplace import LogisticModel
 from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.windowed import Windowed
 from copybandit.sim.types import DataError, Floats, Ints
-from tests.test_policies import ACTIONS, PRIOR, M, Q, dense_row, make_batch
+from tests.test_policies import dense_row
+from tests.test_policy_conformance import ACTIONS, PLAIN, UNORDERED, M, Q, make_batch, small_neural_linear
 
 LINEAR = LinearOptions(
     n_actions=M,
@@ -44,19 +34,10 @@ LINEAR = LinearOptions(
 )
 Told = tuple[Batch, Ints, Floats, Floats]
 
-MAKE: dict[str, Callable[[], Forgetful]] = {
-    "explore_then_commit": lambda: ExploreThenCommit(n_actions=M, explore=20),
-    "thompson": lambda: BetaThompson(PRIOR, strength=60),
-    "epsilon_greedy": lambda: EpsilonGreedy(n_actions=M, strength=5),
-    "ucb1": lambda: UCB1(n_actions=M, width=0.1),
-    "bootstrap_bag": lambda: BootstrapBag(n_actions=M, strength=5),
-    "linucb": lambda: LinUCB(**LINEAR),
-    "lints": lambda: LinTS(**LINEAR),
-    "softmax": lambda: Softmax(**LINEAR),
-    "squarecb": lambda: SquareCB(**LINEAR),
-    "logistic_thompson": lambda: LogisticThompson(**LINEAR),
-}
-SUMS = ["thompson", "epsilon_greedy", "ucb1", "linucb", "lints", "softmax", "squarecb"]
+MAKE = {name: entry.make for name, entry in PLAIN.items() if entry.learns}
+SUMS = [
+    name for name in MAKE if name in UNORDERED and name not in ("explore_then_commit", "logistic_thompson")
+]
 """Learners to whom neither order nor batches matter."""
 
 some_seed = st.integers(0, 2**32 - 1)
@@ -187,6 +168,24 @@ def test_a_logistic_posterior_is_raised_to_a_power() -> None:
     np.testing.assert_allclose(after, precision, rtol=1e-9, atol=1e-9)
     expected = np.linalg.solve(precision, 0.4 * before @ mean)
     np.testing.assert_allclose(np.r_[model.theta, model.rho], expected, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("variants", [None, np.array([4, 7])])
+def test_a_neural_head_learned_anew_from_faded_rows_is_the_faded_head(variants: Ints | None) -> None:
+    rng, policy = np.random.default_rng(10), small_neural_linear()
+    policy.update(*told(rng, 150))
+    assert policy._fitted_at == policy._memory.rows > 100
+    theta = policy._head._model.theta
+    policy.forget(0.3, variants)
+    faded = probs(policy)
+    if variants is not None:
+        np.testing.assert_array_equal(policy._head._model.theta, theta)
+    _, reward, weight = policy._memory.told
+    policy._learn_head(reward, weight)
+    if variants is None:
+        np.testing.assert_allclose(probs(policy), faded, atol=1e-9)
+    else:
+        assert np.abs(policy._head._model.theta - theta).max() > 1e-6
 
 
 @pytest.mark.parametrize("name", SUMS)

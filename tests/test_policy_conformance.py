@@ -16,6 +16,8 @@ from copybandit.agents.batch import ABSENT, Batch, Learner
 from copybandit.agents.check import check_policy
 from copybandit.agents.decide import decide
 from copybandit.agents.discounted import Discounted
+from copybandit.agents.disjoint_model import DisjointOptions
+from copybandit.agents.forgetful import Forgetful
 from copybandit.agents.guarded import Guarded
 from copybandit.agents.guardrails import Guardrails
 from copybandit.agents.policies import (
@@ -33,7 +35,7 @@ from copybandit.agents.policies import (
     SquareCB,
     Uniform,
 )
-from copybandit.agents.policy_disjoint import DisjointLinTS, DisjointLinUCB, DisjointOptions
+from copybandit.agents.policy_disjoint import DisjointLinTS, DisjointLinUCB
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_neural_linear import NeuralLinear
 from copybandit.agents.watchful import Watchful
@@ -85,7 +87,7 @@ class Entry:
         contextual: whether it reads ``Batch.context`` alone.
     """
 
-    make: Callable[[], Learner]
+    make: Callable[[], Forgetful]
     floor: float = EPSILON
     learns: bool = True
     ordered: bool = False
@@ -93,7 +95,7 @@ class Entry:
     contextual: bool = False
 
 
-ENTRIES: dict[str, Entry] = {
+PLAIN: dict[str, Entry] = {
     "uniform": Entry(make=Uniform, floor=1.0, learns=False),
     "prior_greedy": Entry(make=lambda: PriorGreedy(epsilon=EPSILON), learns=False),
     "explore_then_commit": Entry(make=lambda: ExploreThenCommit(n_actions=M, explore=40, epsilon=EPSILON)),
@@ -110,6 +112,11 @@ ENTRIES: dict[str, Entry] = {
     "bootstrap_bag": Entry(make=lambda: BootstrapBag(n_actions=M, strength=5, epsilon=EPSILON), ordered=True),
     "neural_linear": Entry(make=small_neural_linear, ordered=True, featured=True),
     "ucb1": Entry(make=lambda: UCB1(n_actions=M, width=0.1, epsilon=EPSILON)),
+    "disjoint_linucb": Entry(make=lambda: DisjointLinUCB(**DISJOINT, epsilon=EPSILON), contextual=True),
+    "disjoint_lints": Entry(make=lambda: DisjointLinTS(**DISJOINT, epsilon=EPSILON), contextual=True),
+}
+"""Every policy by its name."""
+AROUND: dict[str, Entry] = {
     "discounted": Entry(
         make=lambda: Discounted(LinUCB(**LINEAR, epsilon=EPSILON), half_life_days=2.0), featured=True
     ),
@@ -135,9 +142,9 @@ ENTRIES: dict[str, Entry] = {
         make=lambda: Watchful(LinUCB(**LINEAR, epsilon=EPSILON), n_actions=M, false_alarm=0.01, block=0.1),
         featured=True,
     ),
-    "disjoint_linucb": Entry(make=lambda: DisjointLinUCB(**DISJOINT, epsilon=EPSILON), contextual=True),
-    "disjoint_lints": Entry(make=lambda: DisjointLinTS(**DISJOINT, epsilon=EPSILON), contextual=True),
 }
+"""What is put around a policy."""
+ENTRIES = PLAIN | AROUND
 LEARNERS = [name for name, entry in ENTRIES.items() if entry.learns]
 FEATURED = [name for name, entry in ENTRIES.items() if entry.featured]
 CONTEXTUAL = [name for name, entry in ENTRIES.items() if entry.featured or entry.contextual]
@@ -182,7 +189,7 @@ def feedback(policy: Learner, rng: np.random.Generator, n: int = 50) -> tuple[Ba
     return batch, column, reward, rng.uniform(0.5, 1.5, n)
 
 
-def trained(name: str, rng: np.random.Generator, steps: int) -> Learner:
+def trained(name: str, rng: np.random.Generator, steps: int) -> Forgetful:
     policy = ENTRIES[name].make()
     for _ in range(steps):
         policy.update(*feedback(policy, rng))

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copybandit.agents.batch import Batch
+from copybandit.agents.disjoint_model import DisjointModel, DisjointOptions
 from copybandit.agents.policy_context import ContextFeatures
-from copybandit.agents.policy_disjoint import DisjointLinTS, DisjointLinUCB, DisjointModel
+from copybandit.agents.policy_disjoint import DisjointLinTS, DisjointLinUCB
 from copybandit.agents.policy_independent import best_of_independent
 from copybandit.agents.policy_roots import RENEW, Roots
 from copybandit.sim.types import DataError, Floats, Ints
@@ -56,6 +57,22 @@ def test_the_posterior_is_weighted_ridge_regression_of_each_variant(seed: int, s
         np.testing.assert_allclose(mean[:, variant], asked.prior[:, variant] * (1 + z @ theta), atol=1e-9)
         spread = asked.prior[:, variant] * np.sqrt((z * np.linalg.solve(gram, z.T).T).sum(axis=1))
         np.testing.assert_allclose(deviation[:, variant], spread, atol=1e-9)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=some_seed, size=st.integers(1, 40), keep=st.floats(0, 1))
+def test_forgetting_a_variant_is_to_weigh_its_rows_for_less(seed: int, size: int, keep: float) -> None:
+    rng = np.random.default_rng(seed)
+    options = DisjointOptions(n_actions=3, n_context=2, ridge=2.0, waves=3)
+    model, lighter = DisjointModel(**options), DisjointModel(**options)
+    for _ in range(4):
+        batch, column, reward, weight = told(rng, size, 3, 2)
+        model.update(batch, column, reward, weight)
+        lighter.update(batch, column, reward, weight * np.where(column == 1, 1.0, keep))
+    model.forget(keep, np.array([2, 0]))
+    asked = make_batch(rng, 7, 3, 2)
+    for one, other in zip(model.scores(asked), lighter.scores(asked), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9)
 
 
 def test_rank_one_updates_do_not_drift_away_from_the_precision() -> None:

@@ -16,11 +16,12 @@ from copybandit.agents.policy_files import load_policy, read_manifest
 from copybandit.cli.run_command import Request
 from copybandit.cli.simulate_command import simulate as command
 from copybandit.evaluation.carried_policy import CarriedPolicy
+from copybandit.evaluation.named_policies import policies
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Silent
 from copybandit.evaluation.settings import PolicyName
 from copybandit.evaluation.simulate import CAMPAIGN, on_show, simulate
-from copybandit.evaluation.stage_bandit import COMPARED, assortment, play_season, policies
+from copybandit.evaluation.stage_bandit import COMPARED, assortment, play_season
 from copybandit.sim.open_bandit import load_open_bandit
 from copybandit.sim.schema import read_feedback
 from copybandit.sim.types import DataError
@@ -69,7 +70,7 @@ def test_every_policy_that_can_be_named_plays_a_season(fitted: Pipeline) -> None
     shop, world, gold = fitted.shop(), fitted.fitted().world, fitted.gold()
     options = msgspec.structs.replace(fitted.settings.bandit, n_impressions=1000)
     goods = assortment(on_show(shop, options), gold, world)
-    named = {policy.name: policy for policy in policies(goods, world)}
+    named = {policy.name: policy for policy in policies(goods, world, 1000)}
     assert tuple(named) == get_args(PolicyName) and set(COMPARED) <= set(named)
     for name, policy in named.items():
         run = play_season(policy, goods, gold, world, shop.products, options, seed=1)
@@ -140,3 +141,8 @@ def test_a_policy_goes_on_from_where_it_was_kept(fitted: Pipeline, tmp_path: Pat
     assert (learned["each"][:, -2] >= fresh["each"][:, -2]).all()
     with pytest.raises(DataError, match="policy must be lints, that of"):
         simulate(fitted.folder, "linucb", "parquet", Silent(), second)
+
+
+def test_the_readme_names_every_policy_that_can_be_named() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    assert [name for name in get_args(PolicyName) if f"`{name}`" not in readme] == []

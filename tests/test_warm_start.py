@@ -132,7 +132,7 @@ def test_one_prior_per_variant_is_enough_for_policies_without_features() -> None
     policy = BetaThompson(PRIOR, strength=60)
     warm_start(policy, log, requests)
     clicks = np.bincount(log.item_id, log.reward, M)
-    np.testing.assert_allclose(policy._a - policy._start[0], clicks, atol=1e-9)
+    np.testing.assert_allclose(policy._a - policy._start(np.arange(M))[0], clicks, atol=1e-9)
 
 
 def test_requests_of_another_log_are_refused() -> None:

@@ -31,11 +31,11 @@ from copybandit.agents.policies import EpsilonGreedy, LinTS, LinUCB
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.evaluation.bench_peers import Runner, peers_of, why_not
 from copybandit.evaluation.machine import versions
+from copybandit.evaluation.named_policies import named_policy
 from copybandit.evaluation.paired import at_or_below, mean_of, paired
 from copybandit.evaluation.regret_chart import Curve, regret_chart
 from copybandit.evaluation.regret_shop import SCENARIOS, VARIANTS, Ground, Scenario, Season, make_ground
 from copybandit.evaluation.remote_policy import RemotePolicy
-from copybandit.evaluation.stage_bandit import policies
 from copybandit.sim.shop import EXPOSURE, MATCH
 from copybandit.sim.types import DataError, Floats
 
@@ -77,12 +77,12 @@ PEERS: dict[str, list[Settings]] = {
         for row in grid(precision=(1e3, 1e4, 1e5, 1e6), features=("lift", "phi"))
     ],
 }
-Make = Callable[[Ground, Settings, int], Learner]
+Make = Callable[[Ground, Settings, int, int], Learner]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """Who takes part: a name, its grid, and how a fresh one is made for a shop."""
+    """Who takes part: a name, its grid, and how a fresh one is made for a shop, a seed and so many impressions."""
 
     name: str
     grid: list[Settings]
@@ -101,8 +101,8 @@ class Run:
 def shipped(name: str) -> Contender:
     """One of our policies with the settings of `run`."""
 
-    def make(ground: Ground, settings: Settings, seed: int) -> Learner:
-        return next(one for one in policies(ground.goods, ground.fitted) if one.name == name)
+    def make(ground: Ground, settings: Settings, seed: int, n: int) -> Learner:
+        return named_policy(name, ground.goods, ground.fitted, n)
 
     return Contender(name=name, grid=[{}], make=make)
 
@@ -111,7 +111,7 @@ def tunable(name: str, rows: list[Settings]) -> Contender:
     """One of our policies with a grid of its own."""
     kinds: dict[str, Callable[..., Learner]] = {"linucb": LinUCB, "lints": LinTS}
 
-    def make(ground: Ground, settings: Settings, seed: int) -> Learner:
+    def make(ground: Ground, settings: Settings, seed: int, n: int) -> Learner:
         m, q = ground.goods.actions.shape
         if name.startswith("epsilon_greedy"):
             return EpsilonGreedy(n_actions=m, **settings)
@@ -124,7 +124,7 @@ def tunable(name: str, rows: list[Settings]) -> Contender:
 def remote(runner: Runner, scratch: Path) -> Contender:
     """Another project's."""
 
-    def make(ground: Ground, settings: Settings, seed: int) -> Learner:
+    def make(ground: Ground, settings: Settings, seed: int, n: int) -> Learner:
         shape = (len(ground.goods.products), VARIANTS)
         return RemotePolicy(runner.name, runner, settings, seed, shape, scratch)
 
@@ -133,7 +133,7 @@ def remote(runner: Runner, scratch: Path) -> Contender:
 
 def play(contender: Contender, ground: Ground, scenario: Scenario, settings: Settings, n: int) -> Run:
     """One season of a fresh policy."""
-    policy = contender.make(ground, settings, ground.seed)
+    policy = contender.make(ground, settings, ground.seed, n)
     season, start = Season(ground, scenario, n_impressions=n), time.process_time()
     rng = np.random.default_rng([ground.seed, 6])
     done = run_bandit(policy, season, n_impressions=n, batch_size=BATCH, rng=rng)
