@@ -61,8 +61,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 def _record(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
+    content = read_whole(path)
     try:
-        raw = json.loads(read_whole(path))
+        raw = json.loads(content)
     except ValueError as error:
         raise DataError(
             f"{path}: not JSON ({' '.join(str(error).split())}); take an earlier checkpoint"

@@ -122,7 +122,7 @@ def test_what_is_damaged_is_refused_in_one_line(tmp_path: Path) -> None:
     def fresh(name: str) -> Path:
         return save(stateful("ucb1", 4, 2), tmp_path / name)
 
-    refused(tmp_path / "nowhere", "cannot be read")
+    refused(tmp_path / "nowhere", "manifest.json: cannot be read")
     folder = fresh("bits")
     path = folder / read_manifest(folder).file
     content = bytearray(path.read_bytes())
