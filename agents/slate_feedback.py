@@ -19,6 +19,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from copybandit.agents.batch import Batch, Learner
+from copybandit.agents.batch_rows import take
 from copybandit.agents.slate import Slates
 from copybandit.sim.types import DataError, Floats, Ints
 
@@ -90,13 +91,7 @@ def rows_of(
         raise DataError(
             f"slate feedback: reward must be in [0, 1], got {told.min()} to {told.max()}; rescale it"
         )
-    rows = replace(
-        batch,
-        context=batch.context[request],
-        candidates=batch.candidates[request],
-        state=batch.state[request],
-        time=batch.time[request],
-    )
+    rows = take(batch, request)
     return _corrected(rows, slates.column[request, place], told, ones[request], request, place, examination)
 
 

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from copybandit.agents.batch import Batch, Learner
+from copybandit.agents.batch_rows import take
 from copybandit.evaluation.intervals import Interval
 from copybandit.evaluation.ope import Z95, Estimate, dm, dr, ips, snips
 from copybandit.sim.open_bandit import OpenBandit
@@ -122,8 +123,8 @@ def cross_fitted(log: OpenBandit, make: Callable[[], Predicting], fold: Ints) ->
         told, asked = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
         rate = (log.click[told].sum() + 1) / (len(told) + 2)
         batch, policy = requests(log, float(rate)), make()
-        policy.update(_rows(batch, told), log.item_id[told], log.click[told], np.ones(len(told)))
-        new = _rows(batch, asked)
+        policy.update(take(batch, told), log.item_id[told], log.click[told], np.ones(len(told)))
+        new = take(batch, asked)
         target[asked] = policy.action_probs(new, np.random.default_rng(0))
         q[asked] = policy.predict(new)
     return target, q
@@ -138,16 +139,6 @@ def verdict(gain: Interval, warnings: tuple[str, ...]) -> str:
     if warnings:
         return f"no claim: the interval says {side}, but {'; '.join(warnings)}: {spread}"
     return f"{side} than the logging policy: {spread}"
-
-
-def _rows(batch: Batch, rows: Ints) -> Batch:
-    return Batch(
-        context=batch.context[rows],
-        actions=batch.actions,
-        candidates=batch.candidates[rows],
-        state=batch.state[rows],
-        time=batch.time[rows],
-    )
 
 
 def _indicators(codes: Ints) -> Floats:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copybandit.agents.batch import ABSENT, Batch
+from copybandit.agents.batch_rows import take
 from copybandit.agents.check import check_policy
 from copybandit.agents.decide import decide
 from copybandit.agents.guarded import Guarded
@@ -58,13 +59,7 @@ def test_every_rule_is_kept_and_nothing_else_moves(
     low, high, live = rules._bounds(batch)
     fine = live.any(axis=1) & (low.sum(axis=1) <= 1) & (high.sum(axis=1) >= 1)
     batch, probs, low, high, live = (
-        replace(
-            batch,
-            context=batch.context[fine],
-            candidates=batch.candidates[fine],
-            state=batch.state[fine],
-            time=batch.time[fine],
-        ),
+        take(batch, fine),
         *(values[fine] for values in (probs, low, high, live)),
     )
     found = rules.project(probs, batch)

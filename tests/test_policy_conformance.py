@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from copybandit.agents.bandit import Response, Visits, batch_of, run_bandit
 from copybandit.agents.batch import ABSENT, Batch, Learner
+from copybandit.agents.batch_rows import take
 from copybandit.agents.check import check_policy
 from copybandit.agents.decide import decide
 from copybandit.agents.discounted import Discounted
@@ -166,17 +167,6 @@ def make_batch(rng: np.random.Generator, n: int = 20, k: int = 4) -> Batch:
         candidates=candidates,
         state=np.stack([prior, rng.random((n, k))], axis=2),
         time=3 * rng.random(n),
-    )
-
-
-def take(batch: Batch, rows: Ints) -> Batch:
-    """These requests, in this order."""
-    return replace(
-        batch,
-        context=batch.context[rows],
-        candidates=batch.candidates[rows],
-        state=batch.state[rows],
-        time=batch.time[rows],
     )
 
 

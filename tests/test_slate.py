@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copybandit.agents.batch import ABSENT, Batch, Learner
+from copybandit.agents.batch_rows import take
 from copybandit.agents.policies import UCB1, BetaThompson, EpsilonGreedy, LinUCB, LogisticThompson
 from copybandit.agents.slate import Mode, SlatePolicy, Slates
 from copybandit.agents.slate_feedback import Examination, learn_slates, rows_of
@@ -20,7 +21,7 @@ from copybandit.agents.slate_log import log_slates
 from copybandit.sim.schema import read_feedback, write_feedback
 from copybandit.sim.types import DataError, Floats, Ints
 from copybandit.sim.visits import Visits
-from tests.test_policy_conformance import ENTRIES, make_batch, some_seed, take, trained
+from tests.test_policy_conformance import ENTRIES, make_batch, some_seed, trained
 
 MODES: tuple[Mode, ...] = ("renormalise", "ask again")
 EXAMINE = (1.0, 0.55, 0.25)
