@@ -8,12 +8,15 @@ There is no Monte Carlo error, and the vector that is logged is the one drawn fr
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
 from copybandit.agents.batch import Batch, check_feedback
 from copybandit.agents.explain_parts import FeatureNames, Parts, Record, evened, stacked
+from copybandit.agents.fast import rates_kernel
 from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import check_epsilon, check_rate, with_floor
@@ -68,6 +71,13 @@ class BetaThompson:
         """Shape (n, k), probability that each candidate has the highest click probability, plus the floor."""
         check_variants(batch, len(self._a))
         c, present = batch.candidates, batch.present
+        fast = rates_kernel()
+        if fast is not None:
+            with suppress(TypeError):  # arrays of another kind
+                found: Floats = fast.best_of_betas(
+                    self._a, self._b, self._low, self._high, c, self._grid, self.epsilon
+                )
+                return found
         best = self._best(self._a[c], self._b[c], self._low[c], self._high[c], present)
         return with_floor(best, present, self.epsilon)
 

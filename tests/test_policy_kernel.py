@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from copybandit.agents.batch import ABSENT, Batch
 from copybandit.agents.decide import decide
 from copybandit.agents.desk import Desk
-from copybandit.agents.fast import SWITCH, desk_kernel, kernel
+from copybandit.agents.fast import SWITCH, desk_kernel, kernel, rates_kernel
 from copybandit.agents.policies import BetaThompson, LinTS, LinUCB, SquareCB
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.sim.types import DataError, Floats, Ints
@@ -38,10 +38,12 @@ def numpy_only() -> Iterator[None]:
         patch.setenv(SWITCH, "0")
         kernel.cache_clear()
         desk_kernel.cache_clear()
+        rates_kernel.cache_clear()
         assert kernel() is None
         yield
     kernel.cache_clear()
     desk_kernel.cache_clear()
+    rates_kernel.cache_clear()
 
 
 def make_batch(rng: np.random.Generator, n: int, k: int = 5) -> Batch:
