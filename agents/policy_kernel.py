@@ -89,14 +89,14 @@ def draw(probs, uniform, column):
 @njit(cache=True, nogil=True, fastmath=MATH, inline="always")
 def _features(x, i, j, v, context, actions, state, plan, each):
     """The features of a candidate less their mean."""
-    q = actions.shape[1]
-    x[0] = 1.0 - each[v, 0]
-    for a in range(q):
-        x[1 + a] = actions[v, a] - each[v, 1 + a]
-    for a in range(len(plan)):
-        p, c = plan[a, 0], plan[a, 1]
-        found = context[i, p] * actions[v, c] if p >= 0 else state[i, j, c]
-        x[1 + q + a] = found - each[v, 1 + q + a]
+    for f in range(len(x)):
+        x[f] = -each[v, f]
+    x[0] += 1.0
+    for a in range(actions.shape[1]):
+        x[1 + a] += actions[v, a]
+    for r in range(len(plan)):
+        f, p, c = plan[r, 0], plan[r, 1], plan[r, 2]
+        x[f] += plan[r, 3] * context[i, p] * actions[v, c] if p >= 0 else state[i, j, c]
 
 
 @njit(cache=True, nogil=True, fastmath=MATH, inline="always")

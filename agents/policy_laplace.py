@@ -10,6 +10,7 @@ algorithm 3, with the whole precision in place of its diagonal.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 from scipy.special import expit, logit
@@ -19,8 +20,8 @@ from copybandit.agents.explain_linear import LinearParts, linear_parts
 from copybandit.agents.explain_parts import FeatureNames, Record
 from copybandit.agents.forgetful import check_forget
 from copybandit.agents.policy_arrow import Arrow, Scores
-from copybandit.agents.policy_features import SharedFeatures
-from copybandit.agents.policy_linear import check_ridges
+from copybandit.agents.policy_features import LinearOptions
+from copybandit.agents.policy_prior import begin, settings_of
 from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import Floats, Ints
 
@@ -64,27 +65,10 @@ class LogisticModel:
         DataError: a setting is out of range, or there are more than 256 shared features.
     """
 
-    def __init__(
-        self,
-        *,
-        n_actions: int,
-        n_features: int,
-        interactions: tuple[tuple[int, int], ...] = (),
-        state_channels: tuple[int, ...] = (),
-        ridge: float = 100.0,
-        residual_ridge: float = 44.0,
-    ) -> None:
-        check_ridges(ridge, residual_ridge)
-        self._features = SharedFeatures(
-            n_actions=n_actions,
-            n_features=n_features,
-            interactions=interactions,
-            state_channels=state_channels,
-        )
-        d = self._features.width
-        self._arrow = Arrow(n_actions=n_actions, width=d, ridge=ridge, residual_ridge=residual_ridge)
-        self.theta: Floats = np.zeros(d)
-        self.rho: Floats = np.zeros(n_actions)
+    def __init__(self, **options: Unpack[LinearOptions]) -> None:
+        self._features, self._arrow = begin(**options)
+        self.theta: Floats = np.zeros(self._features.width)
+        self.rho: Floats = np.zeros(self._features.n_actions)
 
     def scores(self, batch: Batch) -> Scores:
         """Posterior of each candidate's log-odds of a click."""
@@ -171,8 +155,7 @@ class LogisticModel:
 
     def settings(self) -> Settings:
         """Arguments that make the like of it."""
-        ridges = {"ridge": self._arrow.ridge, "residual_ridge": self._arrow.residual_ridge}
-        return {**self._features.settings(), **ridges}
+        return settings_of(self._features, self._arrow)
 
     def get_state(self) -> Arrays:
         """What feedback changes; views."""

@@ -28,6 +28,7 @@ ACTIONS = np.random.default_rng(1).normal(size=(M, Q))
 LINEAR = LinearOptions(
     n_actions=M, n_features=Q, interactions=((0, 1), (2, 4)), state_channels=(1,), ridge=5.0
 )
+CROSSED = LinearOptions(**LINEAR, n_context=P, hashed_crosses=6)
 some_seed = st.integers(0, 2**32 - 1)
 
 
@@ -66,6 +67,7 @@ def feedback(rng: np.random.Generator, n: int) -> tuple[Batch, Ints, Floats, Flo
 
 def trained(rng: np.random.Generator, *sizes: int) -> list[LinUCB | LinTS]:
     policies: list[LinUCB | LinTS] = [LinUCB(**LINEAR, alpha=0.7), LinTS(**LINEAR)]
+    policies += [LinUCB(**CROSSED), LinTS(**CROSSED)]
     for n in sizes:
         told = feedback(rng, n)
         for policy in policies:
@@ -179,10 +181,13 @@ def serve(desk: Desk, rng: np.random.Generator, rows: int) -> None:
 
 
 @pytest.mark.parametrize("make", [LinUCB, LinTS])
-def test_a_desk_logs_and_learns_the_same_either_way(make: type[LinUCB] | type[LinTS]) -> None:
+@pytest.mark.parametrize("options", [LINEAR, CROSSED], ids=["named", "hashed"])
+def test_a_desk_logs_and_learns_the_same_either_way(
+    make: type[LinUCB] | type[LinTS], options: LinearOptions
+) -> None:
     logs, policies = [], []
     for compiled in (True, False):
-        policy, rng = make(**LINEAR), np.random.default_rng(3)
+        policy, rng = make(**options), np.random.default_rng(3)
         desk = open_desk(policy)
         if compiled:
             serve(desk, rng, 300)
