@@ -64,7 +64,8 @@ def serve_optimistic(
 ):
     """Checks, decides and logs one request by LinUCB: its column, or -1 where the request is unusable."""
     channels = of_each.shape[1]
-    if not _write(row, x, given, of_each, now, numbers, indices, channels, len(actions)):
+    m = min(len(actions), len(each))  # the policy may know fewer variants than the desk
+    if not _write(row, x, given, of_each, now, numbers, indices, channels, m):
         return -1
     context, candidates, state = _request(row, len(x), channels, numbers, indices)
     probs = optimistic(context, actions, candidates, state, plan, shared, each, alpha, epsilon)
@@ -77,7 +78,8 @@ def serve_thompson(
 ):
     """Checks, decides and logs one request by LinTS: its column, or -1 where the request is unusable."""
     channels = of_each.shape[1]
-    if not _write(row, x, given, of_each, now, numbers, indices, channels, len(actions)):
+    m = min(len(actions), len(each))  # the policy may know fewer variants than the desk
+    if not _write(row, x, given, of_each, now, numbers, indices, channels, m):
         return -1
     context, candidates, state = _request(row, len(x), channels, numbers, indices)
     probs = thompson(context, actions, candidates, state, plan, shared, each, points, epsilon)

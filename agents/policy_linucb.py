@@ -36,7 +36,7 @@ class LinUCB(ServedOnLinearModel):
         self, *, alpha: float = 0.5, epsilon: float = 0.02, **options: Unpack[LinearOptions]
     ) -> None:
         super().__init__(epsilon, **options)
-        self.alpha = check_setting("linucb", "alpha", alpha, zero=True)
+        self.alpha = check_setting(self.name, "alpha", alpha, zero=True)
 
     @property
     def theta(self) -> Floats:

@@ -155,6 +155,7 @@ def bad_requests() -> dict[str, tuple[list[float], list[int], list[list[float]],
         "got": (x, [*c, 9, 10, 11], [[0.1, 0.0]] * 6, 0.0),
         "list of variant indices": (x, [0.5, 1.5, 2.5], s, 0.0),  # type: ignore[list-item]
         "variant indices, got int64": (x, [2**32 + 1, 2, 3], s, 0.0),
+        "variant indices, got int64 of shape": (x, [-(2**63), 2, 3], s, 0.0),
         "state": (x, c, s[:2], 0.0),
     }
 
@@ -262,6 +263,19 @@ def test_a_desk_refuses_answers_it_cannot_place(make: Callable[[], LinUCB | Beta
     with pytest.raises(DataError, match=r"answered with 1\.0, got 0\.0 as well"):
         desk.learn(choice.decision, 0.0)
     assert desk.log.reward[-1] == 1.0
+
+
+@pytest.mark.parametrize("make", [LinUCB, LinTS])
+def test_a_desk_refuses_variants_beyond_its_policy_after_requests_too(
+    make: type[LinUCB] | type[LinTS],
+) -> None:
+    """The desk knows 24 variants, the policy 10: what is known of the others lies beyond the end of its arrays."""
+    desk = open_desk(make(**{**LINEAR, "n_actions": 10}))
+    state = np.full((2, S), 0.1)
+    desk.decide(np.zeros(P), np.array([1, 9], dtype=np.int32), state)
+    with pytest.raises(DataError, match="candidates must be below 10, got 23"):
+        desk.decide(np.zeros(P), np.array([1, 23], dtype=np.int32), state)
+    assert len(desk) == 1
 
 
 def test_a_desk_needs_sizes() -> None:
