@@ -81,6 +81,7 @@ class _Posterior:
         miss = self.rows.weight * (expit(self.rows.odds(theta, rho)) - self.rows.reward)
         return shared + miss @ self.rows.x, own + np.bincount(self.rows.variant, miss, len(rho))
 
+    @np.errstate(over="ignore", invalid="ignore")  # a step too long for float64 leads nowhere, and is halved
     def mode(self) -> tuple[Floats, Floats]:
         """Newton's method from 0; a step that does not lead down is halved."""
         theta, rho = np.zeros(self.arrow.width), np.zeros(len(self.arrow.each))

@@ -183,6 +183,37 @@ def test_truth_is_within_its_posterior() -> None:
     assert np.sqrt(scores.variance()).max() < 0.1
 
 
+@pytest.mark.parametrize("ridge", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("own_ridge", [1.0, 1e12])
+@pytest.mark.parametrize("seed", [1, 73, 95, 110, 138])
+def test_never_non_finite_whatever_is_allowed_arrives(ridge: float, own_ridge: float, seed: int) -> None:
+    """With the least ridge the last four seeds make Newton's steps overflow."""
+    actions = np.sign(ACTIONS)
+    rng = np.random.default_rng(seed)
+    scale = float(rng.choice([1.0, 1e3, 1e6]))
+    policy = LogisticThompson(
+        n_actions=M,
+        n_features=Q,
+        n_context=2,
+        hashed_crosses=3,
+        ridge=ridge,
+        residual_ridge=own_ridge,
+    )
+    for n in (1, 1, 50, 1, 3):
+        batch = Batch(
+            context=rng.choice([-scale, 0.0, scale], (n, 2)),
+            actions=actions * scale,
+            candidates=request(rng, n).candidates,
+            state=rng.choice([1e-12, 1e-3, 1 - 1e-12], (n, 4, 1)),
+            time=np.zeros(n),
+        )
+        weight = rng.choice([0.0, 1e-12, 1.0, 1e6], n)
+        policy.update(batch, rng.integers(4, size=n), rng.choice([0.0, 1.0], n), weight)
+        scores = policy.model.scores(batch)
+        for values in (*policy.get_state().values(), scores.mean, scores.variance()):
+            assert np.isfinite(values).all()
+
+
 def test_rewards_outside_a_rate_are_refused() -> None:
     rng, policy = np.random.default_rng(4), make()
     with pytest.raises(DataError, match=r"logistic_thompson: reward must be in \[0, 1\], got 0.0 to 2.0"):
