@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from copybandit.agents.policy_kernel import F1, F2, I2, V1, W2, draw, learn, optimistic, thompson, usable
+from copybandit.agents.kernel_request import F1, F2, I2, V1, W2
+from copybandit.agents.policy_kernel import draw, learn, optimistic, thompson, usable
 
 ROW = (types.int64, F1, V1, F2, types.float64, types.float64)
 """row, context, candidates, state, time, uniform."""

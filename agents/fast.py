@@ -2,7 +2,7 @@
 
 Everything works without it, by NumPy, to the same numbers; it is loaded when a policy first decides or learns, and
 compiled then if it never was (some ten seconds). Numba keeps what it compiled in ``__pycache__`` and looks at the file of
-a function alone: whoever changes `policy_kernel`, or a constant that it takes from elsewhere, empties that folder.
+a function alone: whoever changes a file `kernel_NAME`, or a constant that it takes from elsewhere, empties that folder.
 """
 
 from __future__ import annotations
