@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,11 +17,14 @@ from copybandit.agents.decide import decide
 from copybandit.agents.explain_parts import FeatureNames
 from copybandit.agents.hashed_crosses import HashedCrosses, splitmix64
 from copybandit.agents.policies import LinUCB
-from copybandit.agents.policy_features import SharedFeatures
+from copybandit.agents.policy_features import LinearOptions, SharedFeatures
+from copybandit.agents.policy_files import load_policy, save_policy
 from copybandit.sim.types import DataError
 
 M, Q, P = 30, 6, 4
 ACTIONS = np.random.default_rng(1).normal(size=(M, Q))
+PLAIN = LinearOptions(n_actions=M, n_features=Q)
+CROSSED = LinearOptions(n_actions=M, n_features=Q, n_context=P, hashed_crosses=7)
 some_seed = st.integers(0, 2**32 - 1)
 
 
@@ -121,6 +128,22 @@ def test_another_context_is_refused(columns: int) -> None:
     )
     with pytest.raises(DataError, match=f"hashed crosses need 4 context columns, got {columns}"):
         policy.action_probs(batch, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("options", [PLAIN, CROSSED], ids=["none", "seven"])
+def test_a_checkpoint_loads_to_the_last_bit_also_from_before_there_were_crosses(
+    options: LinearOptions, tmp_path: Path
+) -> None:
+    rng, policy = np.random.default_rng(3), LinUCB(**options)
+    policy.update(request(rng, 50), np.zeros(50, np.int64), (rng.random(50) < 0.2).astype(float), np.ones(50))
+    save_policy(policy, tmp_path, rows=50, created=datetime(2026, 1, 1, tzinfo=UTC))
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    if options is PLAIN:
+        del manifest["settings"]["n_context"], manifest["settings"]["hashed_crosses"]
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    loaded, asked = load_policy(tmp_path), request(rng, 20)
+    np.testing.assert_array_equal(loaded.action_probs(asked, rng), policy.action_probs(asked, rng))
+    assert loaded.settings()["hashed_crosses"] == (7 if options is CROSSED else 0)
 
 
 def crossed_season(policy: LinUCB, seed: int) -> float:

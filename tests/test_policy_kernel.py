@@ -270,7 +270,7 @@ def test_a_desk_refuses_variants_beyond_its_policy_after_requests_too(
     make: type[LinUCB] | type[LinTS],
 ) -> None:
     """The desk knows 24 variants, the policy 10: what is known of the others lies beyond the end of its arrays."""
-    desk = open_desk(make(**{**LINEAR, "n_actions": 10}))
+    desk = open_desk(make(n_actions=10, n_features=Q))
     state = np.full((2, S), 0.1)
     desk.decide(np.zeros(P), np.array([1, 9], dtype=np.int32), state)
     with pytest.raises(DataError, match="candidates must be below 10, got 23"):

@@ -72,12 +72,13 @@ class Dense:
     """Newton's method on (theta, rho) of all variants with the precision written out, by the model's own rule to stop."""
 
     def __init__(self) -> None:
-        self.mean, self.prior = np.zeros(1 + Q + M), np.diag([RIDGE] * (1 + Q) + [OWN_RIDGE] * M)
+        self.mean: Floats = np.zeros(1 + Q + M)
+        self.prior: Floats = np.diag([RIDGE] * (1 + Q) + [OWN_RIDGE] * M)
         self.precision = self.prior.copy()
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         x = DESIGN[batch.shown(column)]
-        start, b = logit(batch.prior[np.arange(len(batch)), column]), self.mean
+        b, start = self.mean, logit(batch.prior[np.arange(len(batch)), column])
         for _ in range(25):
             p = expit(start + x @ b)
             slope = self.precision @ (b - self.mean) + x.T @ (weight * (p - reward))
@@ -125,6 +126,21 @@ def test_what_is_kept_of_variants_that_were_not_shown_stays_to_the_last_bit() ->
         for name, array in before.items():
             np.testing.assert_array_equal(policy.get_state()[name][others], array[others])
     assert np.abs(policy.model.theta).max() > 0
+
+
+def test_a_state_that_holds_the_scalars_themselves_is_taken_as_it_is() -> None:
+    """As checkpoints held them once: theta has moved nowhere since."""
+    rng, policy, other = np.random.default_rng(6), make(), make()
+    batch = request(rng, 60)
+    policy.update(batch, np.zeros(60, np.int64), (rng.random(60) < 0.3).astype(float), np.ones(60))
+    state = {name: array.copy() for name, array in policy.get_state().items()}
+    state["shared"][-1], state["rho"] = 0.0, policy.model.rho
+    other.set_state(state)
+    np.testing.assert_array_equal(other.model.rho, policy.model.rho)
+    for one in (policy, other):
+        one.update(batch, np.ones(60, np.int64), np.ones(60), np.ones(60))
+    np.testing.assert_allclose(other.model.rho, policy.model.rho, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(other.model.theta, policy.model.theta, rtol=0, atol=1e-12)
 
 
 def test_probabilities_are_those_of_draws_from_the_posterior() -> None:
