@@ -86,7 +86,7 @@ class Dense:
             step = np.linalg.solve(curved, slope)
             if slope @ step <= CONVERGED:
                 break
-            b = b - step
+            b = np.asarray(b - step, dtype=np.float64)
         self.mean, self.precision = b, curved
 
     def forget(self, keep: float) -> None:
