@@ -116,6 +116,18 @@ def test_crosses_need_columns(crosses: int, context: int, q: int) -> None:
         SharedFeatures(n_actions=M, n_features=2, n_context=1, hashed_crosses=255)
 
 
+def test_a_score_is_told_with_its_crosses() -> None:
+    """The parts add up to the score, and a part that is a cross says so."""
+    rng, policy = np.random.default_rng(4), LinUCB(**CROSSED, alpha=0.0)
+    batch = request(rng, 200)
+    policy.update(batch, np.zeros(200, np.int64), (rng.random(200) < 0.3).astype(float), np.ones(200))
+    asked = request(rng, 5)
+    parts = policy.parts(asked, FeatureNames().of(asked))
+    np.testing.assert_allclose(parts.value.sum(axis=2), policy.predict(asked), atol=1e-12)
+    crosses = [column for column, name in enumerate(parts.names) if name.startswith("hashed cross")]
+    assert len(crosses) == 7 and np.abs(parts.value[..., crosses]).max() > 1e-4
+
+
 @pytest.mark.parametrize("columns", [P - 1, P + 1])
 def test_another_context_is_refused(columns: int) -> None:
     policy = LinUCB(n_actions=M, n_features=Q, n_context=P, hashed_crosses=7)
