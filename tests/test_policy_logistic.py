@@ -86,13 +86,13 @@ class Dense:
             step = np.linalg.solve(curved, slope)
             if slope @ step <= CONVERGED:
                 break
-            b = np.asarray(b - step, dtype=np.float64)
+            b = b - step
         self.mean, self.precision = b, curved
 
     def forget(self, keep: float) -> None:
         moment = keep * self.precision @ self.mean
         self.precision = keep * self.precision + (1 - keep) * self.prior
-        self.mean = np.linalg.solve(self.precision, moment)
+        self.mean = np.asarray(np.linalg.solve(self.precision, moment), dtype=np.float64)
 
 
 @settings(max_examples=25, deadline=None)
