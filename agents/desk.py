@@ -252,7 +252,8 @@ class Desk:
 
 def _as_indices(given: NDArray[np.generic]) -> NDArray[np.int32]:
     """Variant indices of another integer type."""
-    if given.ndim != 1 or given.dtype.kind not in "iu" or (given.size and np.abs(given).max() >= 2**31):
+    whole = given.ndim == 1 and given.dtype.kind in "iu"
+    if not whole or (given.size and not -(2**31) <= int(given.min()) <= int(given.max()) < 2**31):
         raise DataError(
             f"desk: candidates must be a list of variant indices, got {given.dtype} of shape {given.shape}; "
             "give integers, -1 for absent"

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from copybandit.agents.policy_kernel import F1, F2, I2, V1, W2, draw, learn, optimistic, thompson, usable
+from copybandit.agents.kernel_request import F1, F2, I2, V1, W2
+from copybandit.agents.policy_kernel import draw, learn, optimistic, thompson, usable
 
 ROW = (types.int64, F1, V1, F2, types.float64, types.float64)
 """row, context, candidates, state, time, uniform."""
@@ -64,7 +65,8 @@ def serve_optimistic(
 ):
     """Checks, decides and logs one request by LinUCB: its column, or -1 where the request is unusable."""
     channels = of_each.shape[1]
-    if not _write(row, x, given, of_each, now, numbers, indices, channels, len(actions)):
+    m = min(len(actions), len(each))  # the policy may know fewer variants than the desk
+    if not _write(row, x, given, of_each, now, numbers, indices, channels, m):
         return -1
     context, candidates, state = _request(row, len(x), channels, numbers, indices)
     probs = optimistic(context, actions, candidates, state, plan, shared, each, alpha, epsilon)
@@ -77,7 +79,8 @@ def serve_thompson(
 ):
     """Checks, decides and logs one request by LinTS: its column, or -1 where the request is unusable."""
     channels = of_each.shape[1]
-    if not _write(row, x, given, of_each, now, numbers, indices, channels, len(actions)):
+    m = min(len(actions), len(each))  # the policy may know fewer variants than the desk
+    if not _write(row, x, given, of_each, now, numbers, indices, channels, m):
         return -1
     context, candidates, state = _request(row, len(x), channels, numbers, indices)
     probs = thompson(context, actions, candidates, state, plan, shared, each, points, epsilon)

@@ -2,7 +2,7 @@
 
 Everything works without it, by NumPy, to the same numbers; it is loaded when a policy first decides or learns, and
 compiled then if it never was (some ten seconds). Numba keeps what it compiled in ``__pycache__`` and looks at the file of
-a function alone: whoever changes a kernel, or a constant that it takes from elsewhere, empties that folder.
+a function alone: whoever changes a file `kernel_NAME`, or a constant that it takes from elsewhere, empties that folder.
 """
 
 from __future__ import annotations
@@ -32,15 +32,5 @@ def desk_kernel() -> ModuleType | None:
     if kernel() is None:
         return None
     from copybandit.agents import desk_kernel as found
-
-    return found
-
-
-@lru_cache(maxsize=1)
-def rates_kernel() -> ModuleType | None:
-    """`rates_kernel`, or None; asked once a process."""
-    if kernel() is None:
-        return None
-    from copybandit.agents import rates_kernel as found
 
     return found

@@ -131,9 +131,13 @@ class Arrow:
 
     def copy(self) -> Arrow:
         """One that can be added to without changing this one."""
+        return self.part(np.arange(len(self.each)))
+
+    def part(self, variants: Ints) -> Arrow:
+        """One of theta and the rho of some variants alone, (t,), which can be added to without changing this one."""
         other = object.__new__(Arrow)
         vars(other).update(vars(self))
-        other.shared, other.each = self.shared.copy(), self.each.copy()
+        other.shared, other.each = self.shared.copy(), self.each[variants]
         return other
 
     def is_few(self, rows: int) -> bool:

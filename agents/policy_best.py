@@ -17,12 +17,15 @@ The k-th candidate by a key of their own has the k-th column of points, so that 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from copybandit.agents.batch import ABSENT
+from copybandit.agents.fast import kernel
 from copybandit.agents.policy_arrow import Scores
 from copybandit.sim.types import Bools, Floats, Ints
 
@@ -49,7 +52,7 @@ def best_of_normals(scores: Scores, present: Bools, key: NDArray[np.int32], size
     Args:
         scores: of n requests with k candidates.
         present: shape (n, k).
-        key: shape (n, k), differs among the present candidates of a request.
+        key: shape (n, k), at least 0, differs among the present candidates of a request.
         size: number S of points, even.
 
     Returns:
@@ -57,7 +60,13 @@ def best_of_normals(scores: Scores, present: Bools, key: NDArray[np.int32], size
     """
     n, k = present.shape
     d = scores.loading.shape[2]
-    points, rank = particles(size, d + k), ranks(present, key)
+    points = particles(size, d + k)
+    if (fast := kernel()) is not None:
+        with suppress(TypeError):  # arrays of another kind
+            named = np.where(present, key, ABSENT).astype(np.int32)
+            shares: Floats = fast.best_of_normals(scores.mean, scores.loading, scores.own, named, points)
+            return shares
+    rank = ranks(present, key)
     found, step = np.zeros((n, k)), max(1, 2 * AT_ONCE // (k * size))
     mean = np.where(present, scores.mean, -np.inf)[:, :, None]
     deviation = np.sqrt(scores.own)[:, :, None]

@@ -1,4 +1,4 @@
-"""The features that all variants share: x = [1, actions[v], context x action columns, state columns]."""
+"""The features that all variants share: x = [1, actions[v], context x action columns, state columns, hashed crosses]."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from copybandit.agents.batch import Batch
 from copybandit.agents.explain_parts import FeatureNames
+from copybandit.agents.hashed_crosses import HashedCrosses
 from copybandit.agents.stateful import Settings
 from copybandit.sim.types import DataError, Floats, Ints
 
@@ -15,8 +16,8 @@ MAX_FEATURES = 256
 """Most shared features: a refresh of the root, of their number cubed, then takes some 20 ms."""
 
 
-class LinearOptions(TypedDict, total=False):
-    """What every policy on shared features is told, with the defaults of its model."""
+class FeatureOptions(TypedDict, total=False):
+    """What `SharedFeatures` are told, with their defaults."""
 
     n_actions: Required[int]
     """Number of variants m."""
@@ -26,6 +27,15 @@ class LinearOptions(TypedDict, total=False):
     """Pairs (context column, action column) whose products are features; default none."""
     state_channels: tuple[int, ...]
     """Channels of ``Batch.state`` that are features, e.g. (1,) for the exposure stock; default none."""
+    n_context: int
+    """Columns p of ``Batch.context``; only hashed crosses need it."""
+    hashed_crosses: int
+    """Features into which the products of all context and all action columns are hashed; default 0, none."""
+
+
+class LinearOptions(FeatureOptions, total=False):
+    """What every policy on shared features is told, with the defaults of `policy_prior.begin`."""
+
     ridge: float
     """1 / (prior variance of a shared coefficient), above 0; the default 100 is a standard deviation of .1 and suits
     features of unit variance."""
@@ -36,17 +46,12 @@ class LinearOptions(TypedDict, total=False):
 class SharedFeatures:
     """The map from a batch to x.
 
-    Its ``plan``, shape (., 2), says what follows the actions: (context column, action column) of a product, or
-    (-1, state channel).
-
-    Args:
-        n_actions: number of variants m.
-        n_features: columns q of ``Batch.actions``.
-        interactions: pairs (context column, action column).
-        state_channels: channels of ``Batch.state``.
+    Its ``plan``, shape (., 4), says what is added up after the actions: (feature, context column, action column, sign) of
+    a product, or (feature, -1, state channel, 1). The arguments are `FeatureOptions`.
 
     Raises:
-        DataError: an interaction names no action column, or there are more than 256 shared features.
+        DataError: an interaction names no action column, hashed crosses have no columns to cross, or there are more than
+            256 shared features.
     """
 
     def __init__(
@@ -56,24 +61,26 @@ class SharedFeatures:
         n_features: int,
         interactions: tuple[tuple[int, int], ...] = (),
         state_channels: tuple[int, ...] = (),
+        n_context: int = 0,
+        hashed_crosses: int = 0,
     ) -> None:
-        if any(not 0 <= action < n_features for _, action in interactions):
+        _check_pairs(interactions, n_features)
+        _check_crosses(hashed_crosses, n_context, n_features)
+        named = 1 + n_features + len(interactions) + len(state_channels)
+        if named + hashed_crosses > 1 + MAX_FEATURES:
             raise DataError(
-                f"features: interactions must name action columns in [0, {n_features}), got {interactions}; "
-                "give (context column, action column)"
+                f"features: at most {MAX_FEATURES} shared features, got {named + hashed_crosses - 1}; "
+                "project the action features"
             )
-        width = n_features + len(interactions) + len(state_channels)
-        if width > MAX_FEATURES:
-            raise DataError(
-                f"features: at most {MAX_FEATURES} shared features, got {width}; project the action features"
-            )
-        self.n_actions = n_actions
-        self.n_features = n_features
-        self.interactions = interactions
-        self.state_channels = state_channels
-        self.width = 1 + width
-        plan = [*interactions, *((-1, channel) for channel in state_channels)]
-        self.plan: Ints = np.array(plan, dtype=np.int64).reshape(-1, 2)
+        self.n_actions, self.n_features, self.n_context = n_actions, n_features, n_context
+        self.interactions, self.state_channels = interactions, state_channels
+        self.width = named + hashed_crosses
+        self._hashed = HashedCrosses(n_context=n_context, n_features=n_features, buckets=hashed_crosses)
+        terms = [(p, a, 1) for p, a in interactions] + [(-1, channel, 1) for channel in state_channels]
+        plan = [(1 + n_features + i, *term) for i, term in enumerate(terms)]
+        self.plan: Ints = np.concatenate(
+            [np.array(plan, dtype=np.int64).reshape(-1, 4), self._hashed.plan(named)]
+        )
         self._columns = 1 + max((p for p, _ in interactions), default=-1)
         self._depth = 1 + max(state_channels, default=-1)
         self._from_zero = min((p for p, _ in interactions), default=0) >= 0 <= min(state_channels, default=0)
@@ -95,6 +102,9 @@ class SharedFeatures:
             x[..., 1 + q + i] = context[..., p] * x[..., 1 + a]
         for i, channel in enumerate(self.state_channels):
             x[..., 1 + q + pairs + i] = state[..., channel]
+        if h := self._hashed.buckets:
+            each = x if column is None else x[:, None, :]  # a view: what is put in is put into x
+            each[..., -h:] = self._hashed(batch.context, each[..., 1 : 1 + q])
         return x
 
     def names(self, given: FeatureNames) -> tuple[str, ...]:
@@ -103,6 +113,7 @@ class SharedFeatures:
             *given.actions,
             *(f"{given.actions[a]} for {given.context[p]}" for p, a in self.interactions),
             *(given.state[channel] for channel in self.state_channels),
+            *self._hashed.names(given.context, given.actions),
         )
 
     def check(self, batch: Batch) -> None:
@@ -114,6 +125,7 @@ class SharedFeatures:
         m, q = batch.actions.shape
         columns, depth = batch.context.shape[1], batch.state.shape[2]
         fits = q == self.n_features and m <= self.n_actions
+        fits = fits and (not self._hashed.buckets or columns == self.n_context)
         if fits and columns >= self._columns and depth >= self._depth and self._from_zero:
             return
         if q != self.n_features:
@@ -125,6 +137,11 @@ class SharedFeatures:
         if any(not 0 <= p < columns for p, _ in self.interactions):
             raise DataError(
                 f"features: interactions need context columns {self.interactions}, got {columns} columns; "
+                "give the context the policy was made for"
+            )
+        if self._hashed.buckets and columns != self.n_context:
+            raise DataError(
+                f"features: hashed crosses need {self.n_context} context columns, got {columns}; "
                 "give the context the policy was made for"
             )
         if any(not 0 <= channel < depth for channel in self.state_channels):
@@ -140,7 +157,25 @@ class SharedFeatures:
             "n_features": self.n_features,
             "interactions": self.interactions,
             "state_channels": self.state_channels,
+            "n_context": self.n_context,
+            "hashed_crosses": self._hashed.buckets,
         }
+
+
+def _check_pairs(interactions: tuple[tuple[int, int], ...], n_features: int) -> None:
+    if any(not 0 <= action < n_features for _, action in interactions):
+        raise DataError(
+            f"features: interactions must name action columns in [0, {n_features}), got {interactions}; "
+            "give (context column, action column)"
+        )
+
+
+def _check_crosses(hashed_crosses: int, n_context: int, n_features: int) -> None:
+    if hashed_crosses < 0 or n_context < 0 or (hashed_crosses and not n_context * n_features):
+        raise DataError(
+            f"features: hashed_crosses must be 0, or above 0 with n_context and n_features above 0, got {hashed_crosses}, "
+            f"{n_context} and {n_features}; give the number of context columns"
+        )
 
 
 def check_variants(batch: Batch, n_actions: int) -> None:

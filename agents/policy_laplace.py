@@ -5,13 +5,19 @@
 theta and rho start at 0, the warm start. A batch moves the mean to the mode of the posterior before it times the
 batch's likelihood, by Newton's method, and adds the curvature there to the precision. Chapelle & Li, NeurIPS 2011,
 algorithm 3, with the whole precision in place of its diagonal.
+
+The mode is sought from the mean before the batch, by moves of theta and of the rho of the batch's own variants. The others'
+follow, for their weighted mean odds, rho_v + c_v . theta with c_v the centre of `policy_arrow`, stay what they were. So
+what is kept is own_v = rho_v + c_v . moved, moved being how far theta has come, and a batch touches its own variants alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from copybandit.agents.batch import Batch
@@ -19,8 +25,8 @@ from copybandit.agents.explain_linear import LinearParts, linear_parts
 from copybandit.agents.explain_parts import FeatureNames, Record
 from copybandit.agents.forgetful import check_forget
 from copybandit.agents.policy_arrow import Arrow, Scores
-from copybandit.agents.policy_features import SharedFeatures
-from copybandit.agents.policy_linear import check_ridges
+from copybandit.agents.policy_features import LinearOptions
+from copybandit.agents.policy_prior import begin, settings_of
 from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import Floats, Ints
 
@@ -34,7 +40,7 @@ CONVERGED = 1e-12
 
 @dataclass(frozen=True, kw_only=True)
 class _Rows:
-    """What a batch tells: x (n, d), and the variant, log-odds of the warm start, reward and weight of each row, (n,)."""
+    """What a batch tells: x (n, d), and the variant, log-odds as yet, reward and weight of each row, (n,)."""
 
     x: Floats
     variant: Ints
@@ -43,7 +49,7 @@ class _Rows:
     weight: Floats
 
     def odds(self, theta: Floats, rho: Floats) -> Floats:
-        """Log-odds of each row."""
+        """Log-odds of each row after moves of theta (d,) and rho."""
         return np.asarray(self.start + self.x @ theta + rho[self.variant])
 
     def loss(self, theta: Floats, rho: Floats) -> float:
@@ -51,10 +57,48 @@ class _Rows:
         odds = self.odds(theta, rho)
         return float(self.weight @ (np.logaddexp(0, odds) - self.reward * odds))
 
-    def add_curvature(self, arrow: Arrow, theta: Floats, rho: Floats) -> None:
-        """Adds the second derivative to a precision."""
+    def curvature(self, theta: Floats, rho: Floats) -> Floats:
+        """Second derivative of each row's loss by its odds."""
         p = expit(self.odds(theta, rho))
-        arrow.add(self.x, self.variant, self.weight * p * (1 - p))
+        return np.asarray(self.weight * p * (1 - p))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Posterior:
+    """Negative log-posterior of moves from the mean of a Gaussian with this precision, after rows of its variants."""
+
+    arrow: Arrow
+    rows: _Rows
+
+    def loss(self, theta: Floats, rho: Floats) -> float:
+        """Up to a constant."""
+        shared, own = self.arrow.times(theta, rho)
+        return float(theta @ shared + rho @ own) / 2 + self.rows.loss(theta, rho)
+
+    def slope(self, theta: Floats, rho: Floats) -> tuple[Floats, Floats]:
+        """Its gradient by theta and by rho."""
+        shared, own = self.arrow.times(theta, rho)
+        miss = self.rows.weight * (expit(self.rows.odds(theta, rho)) - self.rows.reward)
+        return shared + miss @ self.rows.x, own + np.bincount(self.rows.variant, miss, len(rho))
+
+    @np.errstate(over="ignore", invalid="ignore")  # a step too long for float64 leads nowhere, and is halved
+    def mode(self) -> tuple[Floats, Floats]:
+        """Newton's method from 0; a step that does not lead down is halved."""
+        theta, rho = np.zeros(self.arrow.width), np.zeros(len(self.arrow.each))
+        for _ in range(STEPS):
+            shared, own = self.slope(theta, rho)
+            curved = self.arrow.copy()
+            curved.add(self.rows.x, self.rows.variant, self.rows.curvature(theta, rho))
+            step, own_step = curved.solve(shared, own)
+            if not shared @ step + own @ own_step > CONVERGED:
+                break
+            now, share = self.loss(theta, rho), 1.0
+            while share > SHORTEST and not self.loss(theta - share * step, rho - share * own_step) < now:
+                share /= 2
+            if share <= SHORTEST:
+                break
+            theta, rho = theta - share * step, rho - share * own_step
+        return theta, rho
 
 
 class LogisticModel:
@@ -64,33 +108,30 @@ class LogisticModel:
         DataError: a setting is out of range, or there are more than 256 shared features.
     """
 
-    def __init__(
-        self,
-        *,
-        n_actions: int,
-        n_features: int,
-        interactions: tuple[tuple[int, int], ...] = (),
-        state_channels: tuple[int, ...] = (),
-        ridge: float = 100.0,
-        residual_ridge: float = 44.0,
-    ) -> None:
-        check_ridges(ridge, residual_ridge)
-        self._features = SharedFeatures(
-            n_actions=n_actions,
-            n_features=n_features,
-            interactions=interactions,
-            state_channels=state_channels,
-        )
-        d = self._features.width
-        self._arrow = Arrow(n_actions=n_actions, width=d, ridge=ridge, residual_ridge=residual_ridge)
-        self.theta: Floats = np.zeros(d)
-        self.rho: Floats = np.zeros(n_actions)
+    def __init__(self, **options: Unpack[LinearOptions]) -> None:
+        self._features, self._arrow = begin(**options)
+        self.theta: Floats = np.zeros(self._features.width)
+        self._own: Floats = np.zeros(self._features.n_actions)
+
+    @property
+    def rho(self) -> Floats:
+        """Scalar of each variant, shape (m,)."""
+        return np.asarray(self._own - self._arrow.centre @ self._moved)
+
+    @property
+    def _moved(self) -> Floats:
+        """How far theta has come since what is kept of every variant was its rho, shape (d,), a view."""
+        return self._arrow.theta
+
+    def _rho(self, variants: NDArray[np.integer[Any]]) -> Floats:
+        """The scalars of some variants, of their shape."""
+        return np.asarray(self._own[variants] - self._arrow.centre[variants] @ self._moved)
 
     def scores(self, batch: Batch) -> Scores:
         """Posterior of each candidate's log-odds of a click."""
         x, c = self._features(batch), batch.candidates
         start = logit(np.where(batch.present, batch.prior, 0.5))
-        mean = start + x @ self.theta + self.rho[c]
+        mean = start + x @ self.theta + self._rho(c)
         return self._arrow.scores(x - self._arrow.centre[c], c, mean, np.ones(c.shape))
 
     def parts(self, batch: Batch, names: FeatureNames) -> LinearParts:
@@ -104,79 +145,55 @@ class LogisticModel:
             start=logit(np.where(batch.present, batch.prior, 0.5)),
             scale=np.ones(c.shape),
             theta=self.theta,
-            rho=self.rho[c],
+            rho=self._rho(c),
             record=Record(seen=seen, clicks=None, unit="information"),
         )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Moves to the mode and adds the curvature there; feedback is checked, reward in [0, 1]."""
+        x, told = self._features(batch, column), np.flatnonzero(weight > 0)
+        if not len(told):
+            return
+        variants, prior = batch.shown(column)[told], batch.prior[np.arange(len(batch)), column]
+        touched, place = np.unique(variants, return_inverse=True)
+        x, rho = x[told], self._rho(touched)
         rows = _Rows(
-            x=self._features(batch, column),
-            variant=batch.shown(column),
-            start=logit(batch.prior[np.arange(len(batch)), column]),
-            reward=reward,
-            weight=weight,
+            x=x,
+            variant=place,
+            start=logit(prior[told]) + x @ self.theta + rho[place],
+            reward=reward[told],
+            weight=weight[told],
         )
-        theta, rho = self._mode(rows)
-        rows.add_curvature(self._arrow, theta, rho)
-        self.theta, self.rho = theta, rho
+        theta, own = _Posterior(arrow=self._arrow.part(touched), rows=rows).mode()
+        self._arrow.add(x, variants, rows.curvature(theta, own))
+        self.theta += theta
+        self._moved[:] += theta
+        self._own[touched] = rho + own + self._arrow.centre[touched] @ self._moved
 
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Mixes precision and moments with those before data; see `forgetful`."""
-        check_forget(keep, variants, len(self.rho))
+        check_forget(keep, variants, len(self._own))
         if keep == 1:
             return
-        shared, own = self._arrow.times(self.theta, self.rho)
-        if variants is not None:
-            level = own / self._arrow.diagonal
-            before = self._arrow.diagonal[variants]
-            self._arrow.forget_own(keep, variants)
-            level[variants] *= keep * before / self._arrow.diagonal[variants]
-            self.rho = level - self._arrow.centre @ self.theta
+        if variants is None:
+            shared, own = self._arrow.times(self.theta, self.rho)
+            self._arrow.forget(keep)
+            self.theta[:], self._own[:] = self._arrow.solve(keep * shared, keep * own)
+            self._moved[:] = 0.0
             return
-        self._arrow.forget(keep)
-        self.theta, self.rho = self._arrow.solve(keep * shared, keep * own)
-
-    def _mode(self, rows: _Rows) -> tuple[Floats, Floats]:
-        """Newton's method from the mean before the batch; a step that does not lead down is halved."""
-        theta, rho = self.theta, self.rho
-        for _ in range(STEPS):
-            shared, own = self._slope(rows, theta, rho)
-            curved = self._arrow.copy()
-            rows.add_curvature(curved, theta, rho)
-            step, own_step = curved.solve(shared, own)
-            if not shared @ step + own @ own_step > CONVERGED:
-                break
-            now, share = self._loss(rows, theta, rho), 1.0
-            while share > SHORTEST and not (
-                self._loss(rows, theta - share * step, rho - share * own_step) < now
-            ):
-                share /= 2
-            if share <= SHORTEST:
-                break
-            theta, rho = theta - share * step, rho - share * own_step
-        return theta, rho
-
-    def _loss(self, rows: _Rows, theta: Floats, rho: Floats) -> float:
-        """Negative log-posterior."""
-        moved, own_moved = theta - self.theta, rho - self.rho
-        shared, own = self._arrow.times(moved, own_moved)
-        return float(moved @ shared + own_moved @ own) / 2 + rows.loss(theta, rho)
-
-    def _slope(self, rows: _Rows, theta: Floats, rho: Floats) -> tuple[Floats, Floats]:
-        """Its gradient by theta and by rho."""
-        shared, own = self._arrow.times(theta - self.theta, rho - self.rho)
-        miss = rows.weight * (expit(rows.odds(theta, rho)) - rows.reward)
-        return shared + miss @ rows.x, own + np.bincount(rows.variant, miss, len(rho))
+        before, centre = self._arrow.diagonal[variants], self._arrow.centre
+        level = self._rho(variants) + centre[variants] @ self.theta
+        self._arrow.forget_own(keep, variants)
+        level *= keep * before / self._arrow.diagonal[variants]
+        self._own[variants] = level - centre[variants] @ (self.theta - self._moved)
 
     def settings(self) -> Settings:
         """Arguments that make the like of it."""
-        ridges = {"ridge": self._arrow.ridge, "residual_ridge": self._arrow.residual_ridge}
-        return {**self._features.settings(), **ridges}
+        return settings_of(self._features, self._arrow)
 
     def get_state(self) -> Arrays:
         """What feedback changes; views."""
-        return {**self._arrow.get_state(), "theta": self.theta, "rho": self.rho}
+        return {**self._arrow.get_state(), "theta": self.theta, "rho": self._own}
 
     def set_state(self, state: Arrays) -> None:
         """Takes a state over, whole or not at all."""

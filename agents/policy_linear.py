@@ -1,6 +1,6 @@
 """The linear model around the warm start that LinUCB, LinTS, SquareCB and softmax share.
 
-    E[click] = prior * (x . theta + rho_v),   x = [1, actions[v], context x action columns, state columns]
+    E[click] = prior * (x . theta + rho_v),   x = [1, actions[v], context x action columns, state columns, hashed crosses]
 
 Before any feedback theta = e_0 and rho = 0, so the prediction is the warm start itself. Var(click) is close
 to prior, so least squares weighs a row by 1 / prior and the factors cancel: with phi = prior * x,
@@ -15,6 +15,7 @@ reward / prior that a variant was shown with, rho_v = l_v - c_v . theta, and the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +25,11 @@ from copybandit.agents.explain_linear import LinearParts, linear_parts
 from copybandit.agents.explain_parts import FeatureNames, Record
 from copybandit.agents.fast import kernel
 from copybandit.agents.forgetful import check_forget
-from copybandit.agents.policy_arrow import REFRESH, Arrow, Scores
-from copybandit.agents.policy_features import SharedFeatures
+from copybandit.agents.policy_arrow import REFRESH, Scores
+from copybandit.agents.policy_features import LinearOptions
+from copybandit.agents.policy_prior import begin, settings_of
 from copybandit.agents.stateful import Arrays, Settings
-from copybandit.sim.types import DataError, Floats, Ints
-
-RIDGES = (1e-12, 1e12)
-"""Least and largest precision before data; with features of at most 1e12 every square stays finite."""
+from copybandit.sim.types import Floats, Ints
 
 
 class LinearModel:
@@ -40,26 +39,9 @@ class LinearModel:
         DataError: a setting is out of range, or there are more than 256 shared features.
     """
 
-    def __init__(
-        self,
-        *,
-        n_actions: int,
-        n_features: int,
-        interactions: tuple[tuple[int, int], ...] = (),
-        state_channels: tuple[int, ...] = (),
-        ridge: float = 100.0,
-        residual_ridge: float = 44.0,
-    ) -> None:
-        check_ridges(ridge, residual_ridge)
-        self._features = SharedFeatures(
-            n_actions=n_actions,
-            n_features=n_features,
-            interactions=interactions,
-            state_channels=state_channels,
-        )
-        d = self._features.width
-        self._arrow = Arrow(n_actions=n_actions, width=d, ridge=ridge, residual_ridge=residual_ridge)
-        self._arrow.right[0], self._arrow.theta[0] = ridge, 1.0
+    def __init__(self, **options: Unpack[LinearOptions]) -> None:
+        self._features, self._arrow = begin(**options)
+        self._arrow.right[0], self._arrow.theta[0] = self._arrow.ridge, 1.0
 
     @property
     def width(self) -> int:
@@ -206,8 +188,7 @@ class LinearModel:
 
     def settings(self) -> Settings:
         """Arguments that make the like of it."""
-        ridges = {"ridge": self._arrow.ridge, "residual_ridge": self._arrow.residual_ridge}
-        return {**self._features.settings(), **ridges}
+        return settings_of(self._features, self._arrow)
 
     def get_state(self) -> Arrays:
         """What feedback changes; views."""
@@ -226,17 +207,3 @@ class _Rows:
     variant: Ints
     weight: Floats
     gain: Floats
-
-
-def check_ridges(ridge: float, residual_ridge: float) -> None:
-    """Refuses priors that are no precision.
-
-    Raises:
-        DataError: one is outside `RIDGES`.
-    """
-    low, high = RIDGES
-    if not (low <= ridge <= high and low <= residual_ridge <= high):
-        raise DataError(
-            f"linear model: ridge and residual_ridge must be in [{low:g}, {high:g}], got {ridge} and {residual_ridge}; "
-            "correct the settings"
-        )

@@ -8,25 +8,24 @@ enters it, so a replay finds the same vector. Thompson: Biometrika 1933; linear:
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Unpack
+from types import ModuleType
+from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch
-from copybandit.agents.desk_row import Answer, Request
 from copybandit.agents.explain_linear import best_given_scores
 from copybandit.agents.explain_parts import FeatureNames, Parts
-from copybandit.agents.fast import desk_kernel, kernel
+from copybandit.agents.fast import kernel
 from copybandit.agents.policy_best import best_of_normals, particles
 from copybandit.agents.policy_features import LinearOptions
-from copybandit.agents.policy_linear import LinearModel
-from copybandit.agents.policy_pmf import check_epsilon, check_points, with_floor
-from copybandit.agents.stateful import Arrays, Settings
-from copybandit.sim.types import Floats, Ints
+from copybandit.agents.policy_on_model import ServedOnLinearModel
+from copybandit.agents.policy_pmf import check_points, with_floor
+from copybandit.agents.stateful import Settings
+from copybandit.sim.types import Floats
 
 
-class LinTS:
+class LinTS(ServedOnLinearModel):
     """Chooses each candidate as often as the posterior thinks it the best.
 
     Args:
@@ -41,9 +40,8 @@ class LinTS:
     name = "lints"
 
     def __init__(self, *, points: int = 128, epsilon: float = 0.02, **options: Unpack[LinearOptions]) -> None:
+        super().__init__(epsilon, **options)
         self.points = check_points(self.name, points)
-        self.epsilon = check_epsilon(epsilon)
-        self._model = LinearModel(**options)
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), posterior probability of being the best, mixed with the floor; ``rng`` is not used."""
@@ -63,44 +61,11 @@ class LinTS:
         choose, even = best_given_scores(self._model.scores(batch), batch, self.points)
         return self._model.parts(batch, names).choice(batch, choose, self.epsilon, even=even)
 
-    def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
-        """Teaches the linear model."""
-        self._model.update(batch, column, reward, weight)
-
-    def forget(self, keep: float, variants: Ints | None = None) -> None:
-        """Shrinks what the model learned toward the warm start; see `forgetful`."""
-        self._model.forget(keep, variants)
-
-    def serve(self, request: Request, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> int:
-        """The compiled decision of a `desk`: its column, or -1 where it must go the long way."""
-        fast = desk_kernel()
-        if fast is None:
-            return -1
-        points = particles(self.points, self._model.width + indices.shape[1] - 1)
-        try:
-            column: int = fast.serve_thompson(
-                *request, numbers, indices, actions, *self._model.posterior, points, self.epsilon
-            )
-        except TypeError:  # arrays of another kind
-            return -1
+    def _serve(self, compiled: ModuleType, row: tuple[Any, ...], slots: int) -> int:
+        points = particles(self.points, self._model.width + slots)
+        column: int = compiled.serve_thompson(*row, points, self.epsilon)
         return column
-
-    def answer(self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> bool:
-        """The compiled update of a `desk`; False, and nothing is changed, where it must go the long way."""
-        fast = desk_kernel()
-        if fast is None or not fast.answer(*told, numbers, indices, actions, *self._model.posterior):
-            return False
-        self._model.count(1)
-        return True
 
     def settings(self) -> Settings:
         """Arguments that make the like of it."""
-        return {"points": self.points, "epsilon": self.epsilon, **self._model.settings()}
-
-    def get_state(self) -> Arrays:
-        """What feedback changes; views."""
-        return self._model.get_state()
-
-    def set_state(self, state: Arrays) -> None:
-        """Takes a state over, whole or not at all."""
-        self._model.set_state(state)
+        return {"points": self.points, **super().settings()}

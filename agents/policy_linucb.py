@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Unpack
+from types import ModuleType
+from typing import Any, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
 
 from copybandit.agents.batch import Batch
-from copybandit.agents.desk_row import Answer, Request
 from copybandit.agents.explain_parts import FeatureNames, Parts
-from copybandit.agents.fast import desk_kernel, kernel
+from copybandit.agents.fast import kernel
 from copybandit.agents.policy_features import LinearOptions
-from copybandit.agents.policy_linear import LinearModel
-from copybandit.agents.policy_pmf import check_epsilon, check_setting, greedy, greedy_probs
-from copybandit.agents.stateful import Arrays, Settings
-from copybandit.sim.types import Floats, Ints
+from copybandit.agents.policy_on_model import ServedOnLinearModel
+from copybandit.agents.policy_pmf import check_setting, greedy, greedy_probs
+from copybandit.agents.stateful import Settings
+from copybandit.sim.types import Floats
 
 
-class LinUCB:
+class LinUCB(ServedOnLinearModel):
     """Optimistic choice under `LinearModel`: epsilon-greedy on prediction plus alpha standard errors.
 
     Args:
@@ -36,9 +35,8 @@ class LinUCB:
     def __init__(
         self, *, alpha: float = 0.5, epsilon: float = 0.02, **options: Unpack[LinearOptions]
     ) -> None:
-        self.alpha = check_setting("linucb", "alpha", alpha, zero=True)
-        self.epsilon = check_epsilon(epsilon)
-        self._model = LinearModel(**options)
+        super().__init__(epsilon, **options)
+        self.alpha = check_setting(self.name, "alpha", alpha, zero=True)
 
     @property
     def theta(self) -> Floats:
@@ -74,43 +72,10 @@ class LinUCB:
             batch, lambda score: greedy(score, batch.present), self.epsilon, bonus=bonus
         )
 
-    def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
-        """Adds the shown rows to the normal equations and solves them once."""
-        self._model.update(batch, column, reward, weight)
-
-    def forget(self, keep: float, variants: Ints | None = None) -> None:
-        """Shrinks what the model learned toward the warm start; see `forgetful`."""
-        self._model.forget(keep, variants)
-
-    def serve(self, request: Request, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> int:
-        """The compiled decision of a `desk`: its column, or -1 where it must go the long way."""
-        fast = desk_kernel()
-        if fast is None:
-            return -1
-        try:
-            column: int = fast.serve_optimistic(
-                *request, numbers, indices, actions, *self._model.posterior, self.alpha, self.epsilon
-            )
-        except TypeError:  # arrays of another kind
-            return -1
+    def _serve(self, compiled: ModuleType, row: tuple[Any, ...], slots: int) -> int:
+        column: int = compiled.serve_optimistic(*row, self.alpha, self.epsilon)
         return column
-
-    def answer(self, told: Answer, numbers: Floats, indices: NDArray[np.int32], actions: Floats) -> bool:
-        """The compiled update of a `desk`; False, and nothing is changed, where it must go the long way."""
-        fast = desk_kernel()
-        if fast is None or not fast.answer(*told, numbers, indices, actions, *self._model.posterior):
-            return False
-        self._model.count(1)
-        return True
 
     def settings(self) -> Settings:
         """Arguments that make the like of it."""
-        return {"alpha": self.alpha, "epsilon": self.epsilon, **self._model.settings()}
-
-    def get_state(self) -> Arrays:
-        """What feedback changes; views."""
-        return self._model.get_state()
-
-    def set_state(self, state: Arrays) -> None:
-        """Takes a state over, whole or not at all."""
-        self._model.set_state(state)
+        return {"alpha": self.alpha, **super().settings()}

@@ -9,13 +9,13 @@ import numpy as np
 from copybandit.agents.batch import Batch
 from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.policy_features import LinearOptions
-from copybandit.agents.policy_linear import LinearModel
-from copybandit.agents.policy_pmf import check_epsilon, check_setting, with_floor
-from copybandit.agents.stateful import Arrays, Settings
-from copybandit.sim.types import Bools, Floats, Ints
+from copybandit.agents.policy_on_model import OnLinearModel
+from copybandit.agents.policy_pmf import check_setting, with_floor
+from copybandit.agents.stateful import Settings
+from copybandit.sim.types import Bools, Floats
 
 
-class Softmax:
+class Softmax(OnLinearModel):
     """Chooses the better the oftener; doubt plays no part.
 
     Args:
@@ -32,9 +32,8 @@ class Softmax:
     def __init__(
         self, *, temperature: float = 0.001, epsilon: float = 0.02, **options: Unpack[LinearOptions]
     ) -> None:
+        super().__init__(epsilon, **options)
         self.temperature = check_setting(self.name, "temperature", temperature)
-        self.epsilon = check_epsilon(epsilon)
-        self._model = LinearModel(**options)
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), softmax mixed with the floor."""
@@ -47,25 +46,9 @@ class Softmax:
             batch, lambda score: softmax(score, batch.present, self.temperature), self.epsilon
         )
 
-    def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
-        """Teaches the linear model."""
-        self._model.update(batch, column, reward, weight)
-
-    def forget(self, keep: float, variants: Ints | None = None) -> None:
-        """Shrinks what the model learned toward the warm start; see `forgetful`."""
-        self._model.forget(keep, variants)
-
     def settings(self) -> Settings:
         """Arguments that make the like of it."""
-        return {"temperature": self.temperature, "epsilon": self.epsilon, **self._model.settings()}
-
-    def get_state(self) -> Arrays:
-        """What feedback changes; views."""
-        return self._model.get_state()
-
-    def set_state(self, state: Arrays) -> None:
-        """Takes a state over, whole or not at all."""
-        self._model.set_state(state)
+        return {"temperature": self.temperature, **super().settings()}
 
 
 def softmax(score: Floats, present: Bools, temperature: float) -> Floats:

@@ -15,13 +15,13 @@ import numpy as np
 from copybandit.agents.batch import Batch
 from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.policy_features import LinearOptions
-from copybandit.agents.policy_linear import LinearModel
-from copybandit.agents.policy_pmf import best_of, check_epsilon, check_setting, with_floor
+from copybandit.agents.policy_on_model import OnLinearModel
+from copybandit.agents.policy_pmf import best_of, check_setting, with_floor
 from copybandit.agents.stateful import Arrays, Settings, check_state
 from copybandit.sim.types import Bools, Floats, Ints
 
 
-class SquareCB:
+class SquareCB(OnLinearModel):
     """Explores a candidate in inverse proportion to its predicted loss.
 
     Args:
@@ -44,10 +44,9 @@ class SquareCB:
         epsilon: float = 0.02,
         **options: Unpack[LinearOptions],
     ) -> None:
+        super().__init__(epsilon, **options)
         self.scale = check_setting(self.name, "scale", scale)
         self.exponent = check_setting(self.name, "exponent", exponent, zero=True)
-        self.epsilon = check_epsilon(epsilon)
-        self._model = LinearModel(**options)
         self._rows = 0.0
 
     @property
@@ -68,12 +67,12 @@ class SquareCB:
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Teaches the linear model and counts the rows by weight."""
-        self._model.update(batch, column, reward, weight)
+        super().update(batch, column, reward, weight)
         self._rows += float(weight.sum())
 
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Shrinks what the model learned toward the warm start, and the count of rows if everything fades."""
-        self._model.forget(keep, variants)
+        super().forget(keep, variants)
         if variants is None:
             self._rows *= keep
 
@@ -82,18 +81,17 @@ class SquareCB:
         return {
             "scale": self.scale,
             "exponent": self.exponent,
-            "epsilon": self.epsilon,
-            **self._model.settings(),
+            **super().settings(),
         }
 
     def get_state(self) -> Arrays:
         """What feedback changes; views."""
-        return {**self._model.get_state(), "rows": np.array(self._rows)}
+        return {**super().get_state(), "rows": np.array(self._rows)}
 
     def set_state(self, state: Arrays) -> None:
         """Takes a state over, whole or not at all."""
         check_state(self.get_state(), state)
-        self._model.set_state({name: array for name, array in state.items() if name != "rows"})
+        super().set_state({name: array for name, array in state.items() if name != "rows"})
         self._rows = float(state["rows"])
 
 

@@ -16,7 +16,7 @@ from scipy.special import digamma, polygamma
 
 from copybandit.agents.batch import Batch, check_feedback
 from copybandit.agents.explain_parts import FeatureNames, Parts, Record, evened, stacked
-from copybandit.agents.fast import rates_kernel
+from copybandit.agents.fast import kernel
 from copybandit.agents.forgetful import check_forget, fade
 from copybandit.agents.policy_features import check_variants
 from copybandit.agents.policy_pmf import check_epsilon, check_rate, with_floor
@@ -71,7 +71,7 @@ class BetaThompson:
         """Shape (n, k), probability that each candidate has the highest click probability, plus the floor."""
         check_variants(batch, len(self._a))
         c, present = batch.candidates, batch.present
-        fast = rates_kernel()
+        fast = kernel()
         if fast is not None:
             with suppress(TypeError):  # arrays of another kind
                 found: Floats = fast.best_of_betas(

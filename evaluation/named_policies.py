@@ -41,23 +41,33 @@ OWN, SHARED = UNEXPLAINED_SD**-2, SHARED_SD**-2
 """The same as precisions; a precision of log CTR is also how many clicks a prior is worth."""
 
 
-def policies(goods: Assortment, fitted: World, n_impressions: int) -> list[Lasting]:
+def policies(
+    goods: Assortment, fitted: World, n_impressions: int, *, hashed_crosses: int = 0
+) -> list[Lasting]:
     """Every policy that can be named, fresh, in the order of `PolicyName`; all but UCB1 start from what is believed.
 
     Args:
         goods: what is on show.
         fitted: what the shop believes before the season.
         n_impressions: of the whole season.
+        hashed_crosses: features into which interest x copy columns are hashed, for those on shared features.
     """
     everyone = np.arange(0, len(fitted.taste.shoppers), max(1, len(fitted.taste.shoppers) // 500))
     prior = np.clip(fitted.mean_click(everyone, goods.belief), 1e-6, 1 - 1e-6)
     m, q = goods.actions.shape
-    return [*_by_counts(prior, n_impressions / len(goods.products)), *_on_features(m, q), *_on_context(m)]
+    return [
+        *_by_counts(prior, n_impressions / len(goods.products)),
+        *_on_features(m, q, hashed_crosses),
+        *_on_context(m),
+    ]
 
 
-def named_policy(name: str, goods: Assortment, fitted: World, n_impressions: int) -> Lasting:
+def named_policy(
+    name: str, goods: Assortment, fitted: World, n_impressions: int, *, hashed_crosses: int = 0
+) -> Lasting:
     """The one of `policies` that has this name."""
-    return next(one for one in policies(goods, fitted, n_impressions) if one.name == name)
+    made = policies(goods, fitted, n_impressions, hashed_crosses=hashed_crosses)
+    return next(one for one in made if one.name == name)
 
 
 def _by_counts(prior: Floats, horizon: float) -> list[Lasting]:
@@ -74,10 +84,16 @@ def _by_counts(prior: Floats, horizon: float) -> list[Lasting]:
     ]
 
 
-def _on_features(m: int, q: int) -> list[Lasting]:
-    """What learns of m variants by q features of their copy."""
+def _on_features(m: int, q: int, hashed_crosses: int) -> list[Lasting]:
+    """What learns of m variants by q features of their copy; the one column of context is interest in the product."""
     model = LinearOptions(
-        n_actions=m, n_features=q, state_channels=(EXPOSURE, MATCH), ridge=SHARED, residual_ridge=OWN
+        n_actions=m,
+        n_features=q,
+        n_context=1,
+        hashed_crosses=hashed_crosses,
+        state_channels=(EXPOSURE, MATCH),
+        ridge=SHARED,
+        residual_ridge=OWN,
     )
     return [
         LinUCB(epsilon=EPSILON, **model),

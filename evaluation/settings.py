@@ -166,6 +166,8 @@ class BanditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Days of feedback that count at all, cut into seven blocks; null keeps everything."""
     false_alarm: Share | None = None
     """Most chance of a false alarm per look at a variant, which starts anew after an alarm; null looks for no change."""
+    hashed_crosses: Annotated[int, Meta(ge=0, le=226)] = 0
+    """Features into which interest x copy columns are hashed, for every policy on shared features; 0 crosses nothing."""
     horizon_days: NonNegative = 0.0
     """Days until the reward of an impression reaches the policy; 0 is after its batch."""
     holdout: Annotated[float, Meta(ge=0, lt=1)] = 0.0

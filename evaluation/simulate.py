@@ -96,7 +96,9 @@ def _season(pipeline: Pipeline, policy: str, form: str, out: Path, carried: Carr
     shown = on_show(shop, options)
     gold = pipeline.gold()
     goods = assortment(shown, gold, fitted.world)
-    learner = named_policy(policy, goods, fitted.world, options.n_impressions)
+    learner = named_policy(
+        policy, goods, fitted.world, options.n_impressions, hashed_crosses=options.hashed_crosses
+    )
     learner = carried.take_up(learner) if carried else learner
     done = play_season(learner, goods, gold, fitted.world, shop.products, options, settings.seed, on_step)
     if form == "parquet":

@@ -128,7 +128,9 @@ def play(
         return play_season(policy, shown, world, fitted, catalogue, options, seed, on_step)
 
     def named(shown: Assortment) -> Forgetful:
-        return named_policy(settings.policy, shown, fitted, settings.n_impressions)
+        return named_policy(
+            settings.policy, shown, fitted, settings.n_impressions, hashed_crosses=settings.hashed_crosses
+        )
 
     report: dict[str, Any] = {
         "policy": settings.policy,
@@ -136,7 +138,7 @@ def play(
         "policies": {},
     }
     ope_rows: list[dict[str, Any]] = []
-    for policy in policies(goods, fitted, settings.n_impressions):
+    for policy in policies(goods, fitted, settings.n_impressions, hashed_crosses=settings.hashed_crosses):
         if policy.name not in (*COMPARED, settings.policy):
             continue
         done = run(policy, goods)

@@ -154,7 +154,9 @@ def _show(scene: Scene, truth: World, believed: World, tuned: CausalLM, seed: in
     bandit = msgspec.structs.replace(scene.settings.bandit, n_impressions=scene.settings.weekly.n_impressions)
     approved = approve(scene.show, texts, believed, scene.editor, bandit)
     goods = assortment(approved, truth, believed)
-    policy = named_policy(bandit.policy, goods, believed, bandit.n_impressions)
+    policy = named_policy(
+        bandit.policy, goods, believed, bandit.n_impressions, hashed_crosses=bandit.hashed_crosses
+    )
     done = play_season(policy, goods, truth, believed, scene.shop.products, bandit, seed)
     return Rounds(feedback=done.log, texts=approved.texts, product=approved.product)
 

@@ -51,6 +51,7 @@ ACTIONS = np.random.default_rng(1).normal(size=(M, Q))
 LINEAR = LinearOptions(
     n_actions=M, n_features=Q, interactions=((0, 1), (2, 4)), state_channels=(1,), ridge=5.0
 )
+CROSSED = LinearOptions(**LINEAR, n_context=P, hashed_crosses=6)
 DISJOINT = DisjointOptions(n_actions=M, n_context=P, ridge=5.0, waves=4)
 
 
@@ -118,6 +119,8 @@ PLAIN: dict[str, Entry] = {
 }
 """Every policy by its name."""
 AROUND: dict[str, Entry] = {
+    "linucb_crossed": Entry(make=lambda: LinUCB(**CROSSED, epsilon=EPSILON), featured=True),
+    "lints_crossed": Entry(make=lambda: LinTS(**CROSSED, epsilon=EPSILON), featured=True),
     "discounted": Entry(
         make=lambda: Discounted(LinUCB(**LINEAR, epsilon=EPSILON), half_life_days=2.0), featured=True
     ),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from copybandit.agents.batch import ABSENT, Batch
 from copybandit.agents.decide import decide
 from copybandit.agents.desk import Desk
-from copybandit.agents.fast import SWITCH, desk_kernel, kernel, rates_kernel
+from copybandit.agents.fast import SWITCH, desk_kernel, kernel
 from copybandit.agents.policies import BetaThompson, LinTS, LinUCB, SquareCB
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.sim.types import DataError, Floats, Ints
@@ -28,6 +28,7 @@ ACTIONS = np.random.default_rng(1).normal(size=(M, Q))
 LINEAR = LinearOptions(
     n_actions=M, n_features=Q, interactions=((0, 1), (2, 4)), state_channels=(1,), ridge=5.0
 )
+CROSSED = LinearOptions(**LINEAR, n_context=P, hashed_crosses=6)
 some_seed = st.integers(0, 2**32 - 1)
 
 
@@ -38,12 +39,10 @@ def numpy_only() -> Iterator[None]:
         patch.setenv(SWITCH, "0")
         kernel.cache_clear()
         desk_kernel.cache_clear()
-        rates_kernel.cache_clear()
         assert kernel() is None
         yield
     kernel.cache_clear()
     desk_kernel.cache_clear()
-    rates_kernel.cache_clear()
 
 
 def make_batch(rng: np.random.Generator, n: int, k: int = 5) -> Batch:
@@ -68,6 +67,7 @@ def feedback(rng: np.random.Generator, n: int) -> tuple[Batch, Ints, Floats, Flo
 
 def trained(rng: np.random.Generator, *sizes: int) -> list[LinUCB | LinTS]:
     policies: list[LinUCB | LinTS] = [LinUCB(**LINEAR, alpha=0.7), LinTS(**LINEAR)]
+    policies += [LinUCB(**CROSSED), LinTS(**CROSSED)]
     for n in sizes:
         told = feedback(rng, n)
         for policy in policies:
@@ -155,6 +155,7 @@ def bad_requests() -> dict[str, tuple[list[float], list[int], list[list[float]],
         "got": (x, [*c, 9, 10, 11], [[0.1, 0.0]] * 6, 0.0),
         "list of variant indices": (x, [0.5, 1.5, 2.5], s, 0.0),  # type: ignore[list-item]
         "variant indices, got int64": (x, [2**32 + 1, 2, 3], s, 0.0),
+        "variant indices, got int64 of shape": (x, [-(2**63), 2, 3], s, 0.0),
         "state": (x, c, s[:2], 0.0),
     }
 
@@ -181,10 +182,13 @@ def serve(desk: Desk, rng: np.random.Generator, rows: int) -> None:
 
 
 @pytest.mark.parametrize("make", [LinUCB, LinTS])
-def test_a_desk_logs_and_learns_the_same_either_way(make: type[LinUCB] | type[LinTS]) -> None:
+@pytest.mark.parametrize("options", [LINEAR, CROSSED], ids=["named", "hashed"])
+def test_a_desk_logs_and_learns_the_same_either_way(
+    make: type[LinUCB] | type[LinTS], options: LinearOptions
+) -> None:
     logs, policies = [], []
     for compiled in (True, False):
-        policy, rng = make(**LINEAR), np.random.default_rng(3)
+        policy, rng = make(**options), np.random.default_rng(3)
         desk = open_desk(policy)
         if compiled:
             serve(desk, rng, 300)
@@ -259,6 +263,19 @@ def test_a_desk_refuses_answers_it_cannot_place(make: Callable[[], LinUCB | Beta
     with pytest.raises(DataError, match=r"answered with 1\.0, got 0\.0 as well"):
         desk.learn(choice.decision, 0.0)
     assert desk.log.reward[-1] == 1.0
+
+
+@pytest.mark.parametrize("make", [LinUCB, LinTS])
+def test_a_desk_refuses_variants_beyond_its_policy_after_requests_too(
+    make: type[LinUCB] | type[LinTS],
+) -> None:
+    """The desk knows 24 variants, the policy 10: what is known of the others lies beyond the end of its arrays."""
+    desk = open_desk(make(n_actions=10, n_features=Q))
+    state = np.full((2, S), 0.1)
+    desk.decide(np.zeros(P), np.array([1, 9], dtype=np.int32), state)
+    with pytest.raises(DataError, match="candidates must be below 10, got 23"):
+        desk.decide(np.zeros(P), np.array([1, 23], dtype=np.int32), state)
+    assert len(desk) == 1
 
 
 def test_a_desk_needs_sizes() -> None:

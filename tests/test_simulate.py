@@ -70,8 +70,10 @@ def test_every_policy_that_can_be_named_plays_a_season(fitted: Pipeline) -> None
     shop, world, gold = fitted.shop(), fitted.fitted().world, fitted.gold()
     options = msgspec.structs.replace(fitted.settings.bandit, n_impressions=1000)
     goods = assortment(on_show(shop, options), gold, world)
-    named = {policy.name: policy for policy in policies(goods, world, 1000)}
+    named = {policy.name: policy for policy in policies(goods, world, 1000, hashed_crosses=16)}
     assert tuple(named) == get_args(PolicyName) and set(COMPARED) <= set(named)
+    crossed = [name for name, policy in named.items() if policy.settings().get("hashed_crosses") == 16]
+    assert crossed == ["linucb", "softmax", "squarecb", "lints", "logistic_thompson"]
     for name, policy in named.items():
         run = play_season(policy, goods, gold, world, shop.products, options, seed=1)
         present = (run.log.candidates >= 0).sum(axis=1)

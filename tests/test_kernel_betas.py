@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copybandit.agents.batch import ABSENT, Batch
-from copybandit.agents.fast import rates_kernel
+from copybandit.agents.fast import kernel
 from copybandit.agents.policies import BetaThompson
 from copybandit.agents.policy_pmf import with_floor
 
@@ -56,7 +56,7 @@ def test_probabilities_are_those_of_numpy(seed: int, n: int, k: int, scale: floa
 
 
 def test_candidates_of_another_kind_take_the_long_way() -> None:
-    assert rates_kernel() is not None
+    assert kernel() is not None
     rng = np.random.default_rng(2)
     policy, batch = BetaThompson(np.full(M, 0.1)), make_batch(rng, 6, 5)
     other = Batch.unchecked(

@@ -1,8 +1,4 @@
-"""The compiled form of Thompson sampling with Beta posteriors: the quadrature of `policy_thompson`, request by request.
-
-A test holds it to the NumPy form. Needs numba; nothing imports this file but `agents.fast`. Arrays are float64 and
-contiguous, candidates int32; with others it raises TypeError and the caller takes the NumPy form.
-"""
+"""Compiled: the probabilities of `policy_thompson` by its quadrature, request by request."""
 
 from __future__ import annotations
 
@@ -11,9 +7,8 @@ from math import exp, log1p
 import numpy as np
 from numba import njit, types
 
-F1 = types.Array(types.float64, 1, "C", readonly=True)
-V2 = types.Array(types.int32, 2, "C", readonly=True)
-MATH = {"reassoc", "contract"}
+from copybandit.agents.kernel_features import MATH
+from copybandit.agents.kernel_request import F1, V2
 
 
 @njit(cache=True, nogil=True, fastmath=MATH)
