@@ -230,6 +230,10 @@ def check_feedback(batch: Batch, column: Ints, reward: Floats, weight: Floats) -
             f"feedback: column, reward and weight must be ({n},), got {column.shape}, {reward.shape}, "
             f"{weight.shape}; give one per request"
         )
+    if column.dtype.kind not in "iu":
+        raise DataError(
+            f"feedback: column must be whole numbers, got {column.dtype}; pass what decide() returned"
+        )
     if n == 0:
         return
     if column.min() < 0 or column.max() >= batch.candidates.shape[1] or (batch.shown(column) == ABSENT).any():

@@ -69,7 +69,8 @@ class Uniform:
         )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
-        """Has nothing to learn."""
+        """Has nothing to learn; feedback that no learner could use is refused all the same."""
+        check_feedback(batch, column, reward, weight)
 
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Has nothing to forget."""
@@ -116,7 +117,8 @@ class PriorGreedy:
         )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
-        """Has nothing to learn."""
+        """Has nothing to learn; feedback that no learner could use is refused all the same."""
+        check_feedback(batch, column, reward, weight)
 
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Has nothing to forget."""

@@ -27,7 +27,7 @@ from copybandit.agents.policies import (
     Uniform,
 )
 from copybandit.sim.types import DataError, Floats
-from tests.test_policy_conformance import PLAIN, make_batch, some_seed, state_of, trained
+from tests.policy_entries import PLAIN, make_batch, some_seed, state_of, trained
 
 NAMES = FeatureNames(
     actions=("urgency", "price", "warmth", "length", "question"),

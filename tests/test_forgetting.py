@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from copybandit.agents.batch import Batch
 from copybandit.agents.batch_rows import join, take
 from copybandit.agents.discounted import Discounted
-from copybandit.agents.forgetful import Forgetful
 from copybandit.agents.policies import EpsilonGreedy
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_laplace import LogisticModel
 from copybandit.agents.policy_linear import LinearModel
+from copybandit.agents.stateful import Lasting
 from copybandit.agents.windowed import Windowed
 from copybandit.sim.types import DataError, Floats, Ints
+from tests.policy_entries import ACTIONS, PLAIN, UNORDERED, M, Q, make_batch, small_neural_linear
 from tests.test_policies import dense_row
-from tests.test_policy_conformance import ACTIONS, PLAIN, UNORDERED, M, Q, make_batch, small_neural_linear
 
 LINEAR = LinearOptions(
     n_actions=M,
@@ -56,7 +56,7 @@ def part(one: Told, rows: Ints) -> Told:
     return take(batch, rows), column[rows], reward[rows], weight[rows]
 
 
-def probs(policy: Forgetful, seed: int = 0) -> Floats:
+def probs(policy: Lasting, seed: int = 0) -> Floats:
     return policy.action_probs(make_batch(np.random.default_rng(seed), 50), np.random.default_rng(0))
 
 
@@ -315,7 +315,7 @@ class Turning:
         self._rng = np.random.default_rng(seed)
         self._rate = np.tile([0.30, 0.10, 0.06, 0.03], M // 4)
 
-    def season(self, policy: Forgetful, steps: int = 120, size: int = 100) -> float:
+    def season(self, policy: Lasting, steps: int = 120, size: int = 100) -> float:
         """Expected clicks per request after the turn."""
         rng, earned = self._rng, []
         for step in range(steps):
@@ -340,7 +340,7 @@ class Turning:
 
 @pytest.mark.parametrize("kind", ["discounted", "windowed"])
 def test_where_the_world_turns_forgetting_pays(kind: str) -> None:
-    def make(plain: Forgetful) -> Forgetful:
+    def make(plain: Lasting) -> Lasting:
         if kind == "discounted":
             return Discounted(plain, half_life_days=1.0)
         return Windowed(plain, days=2.0, blocks=4)

@@ -24,7 +24,7 @@ from copybandit.agents.policy_files import KINDS, load_policy, read_manifest, sa
 from copybandit.agents.policy_migrations import MIGRATIONS, SCHEMA
 from copybandit.agents.stateful import Stateful
 from copybandit.sim.types import DataError, Floats
-from tests.test_policy_conformance import (
+from tests.policy_entries import (
     LINEAR,
     PLAIN,
     M,
