@@ -10,6 +10,7 @@ before, after that the new one.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from copybandit.agents.checkpoint_manifest import (
     write_manifest,
     write_whole,
 )
-from copybandit.agents.policy_migrations import SCHEMA
+from copybandit.agents.policy_migrations import MIGRATIONS, SCHEMA
 from copybandit.agents.stateful import Arrays, Settings
 from copybandit.sim.types import DataError
 
@@ -71,10 +72,10 @@ def write_checkpoint(
 
 
 def read_checkpoint(folder: Path) -> tuple[Manifest, dict[str, NDArray[Any]]]:
-    """Manifest and tensors, checked against each other.
+    """Manifest and tensors, checked against each other and brought to the present layout, version by version.
 
     Raises:
-        DataError: there is none, or it is damaged; the message names the remedy.
+        DataError: there is none, or it is damaged or of another build; the message names the remedy.
     """
     manifest = parse_manifest(folder)
     content = read_whole(folder / manifest.file)
@@ -84,8 +85,25 @@ def read_checkpoint(folder: Path) -> tuple[Manifest, dict[str, NDArray[Any]]]:
             "the file is damaged, take an earlier checkpoint"
         )
     try:
-        return manifest, load(content)
+        return _migrated(folder, manifest, load(content))
     except SafetensorError as error:
         raise DataError(
             f"{folder / manifest.file}: not safetensors ({error}); take an earlier checkpoint"
         ) from error
+
+
+def _migrated(
+    folder: Path, manifest: Manifest, tensors: dict[str, NDArray[Any]]
+) -> tuple[Manifest, dict[str, NDArray[Any]]]:
+    if manifest.schema > SCHEMA:
+        raise DataError(
+            f"{folder}: schema must be at most {SCHEMA}, got {manifest.schema}; load it with a newer copybandit"
+        )
+    for version in range(manifest.schema, SCHEMA):
+        if version not in MIGRATIONS:
+            raise DataError(
+                f"{folder}: schema must be {SCHEMA}, or one that can be migrated "
+                f"({', '.join(map(str, MIGRATIONS))}), got {manifest.schema}; learn the policy again from its log"
+            )
+        tensors = MIGRATIONS[version](manifest.policy, manifest.settings, tensors)
+    return replace(manifest, schema=SCHEMA), tensors

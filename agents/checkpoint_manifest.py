@@ -21,7 +21,7 @@ class Lineage:
     """Where a checkpoint comes from.
 
     Attributes:
-        rows: of feedback learned in all.
+        rows: of feedback learned in all; of a decision book, decisions that are open.
         created: when, ISO 8601.
         parent: sha256 of the tensors of the checkpoint that it went on from; None where it began anew.
     """

@@ -5,16 +5,11 @@ A policy that is loaded says and learns the same as the one that was saved, to t
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from copybandit.agents.checkpoint_files import read_checkpoint, write_checkpoint
 from copybandit.agents.checkpoint_manifest import Lineage, Manifest
-from copybandit.agents.policy_migrations import MIGRATIONS, SCHEMA
 from copybandit.agents.policy_recipe import parse_recipe, recipe_of
 from copybandit.agents.stateful import Lasting, Stateful, part, within
 from copybandit.sim.types import DataError
@@ -58,7 +53,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         DataError: there is none, or it cannot be read.
     """
-    manifest, _ = _read(folder)
+    manifest, _ = read_checkpoint(folder)
     return manifest
 
 
@@ -68,27 +63,10 @@ def load_policy(folder: Path) -> Lasting:
     Raises:
         DataError: there is none, or it is damaged, of another build, or not finite; the message names the remedy.
     """
-    manifest, tensors = _read(folder)
+    manifest, tensors = read_checkpoint(folder)
     try:
         policy = parse_recipe(manifest.policy, manifest.settings, part("setting", tensors)).make()
         policy.set_state(part("state", tensors))
     except DataError as error:
         raise DataError(f"{folder}: {error}") from error
     return policy
-
-
-def _read(folder: Path) -> tuple[Manifest, dict[str, NDArray[Any]]]:
-    """Manifest and tensors, brought to the present layout version by version."""
-    manifest, tensors = read_checkpoint(folder)
-    if manifest.schema > SCHEMA:
-        raise DataError(
-            f"{folder}: schema must be at most {SCHEMA}, got {manifest.schema}; load it with a newer copybandit"
-        )
-    for version in range(manifest.schema, SCHEMA):
-        if version not in MIGRATIONS:
-            raise DataError(
-                f"{folder}: schema must be {SCHEMA}, or one that can be migrated "
-                f"({', '.join(map(str, MIGRATIONS))}), got {manifest.schema}; learn the policy again from its log"
-            )
-        tensors = MIGRATIONS[version](manifest.policy, manifest.settings, tensors)
-    return replace(manifest, schema=SCHEMA), tensors

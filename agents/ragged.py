@@ -72,3 +72,18 @@ def array_of(state: Arrays, name: str) -> NDArray[Any]:
     if name not in state:
         raise DataError(f"state: array {name} must be there, got none; load a whole state")
     return state[name]
+
+
+def typed(state: Arrays, name: str, dtype: DTypeLike, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
+    """One array of a state, of this type and, where it is given, this shape; a copy.
+
+    Raises:
+        DataError: it is missing, or of another type or shape.
+    """
+    array = array_of(state, name)
+    if array.dtype != np.dtype(dtype) or shape not in (None, array.shape):
+        raise DataError(
+            f"state: array {name} must be {np.dtype(dtype)}{shape or ''}, got {array.dtype}{array.shape}; "
+            "load a whole state"
+        )
+    return array.copy()
