@@ -74,6 +74,7 @@ class Uniform:
 
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Has nothing to forget."""
+        check_forget(keep, None, 0)
 
     def settings(self) -> Settings:
         """Arguments that make the like of it."""
@@ -122,6 +123,7 @@ class PriorGreedy:
 
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Has nothing to forget."""
+        check_forget(keep, None, 0)
 
     def settings(self) -> Settings:
         """Arguments that make the like of it."""

@@ -174,7 +174,7 @@ def test_other_features_and_unequal_lengths_are_refused_and_change_nothing(tmp_p
     with pytest.raises(DataError, match="must be equally long, got 3, 2 and 3"):
         book.open(["x", "y", "z"], take(batch, np.array([0, 1])), column)
     with pytest.raises(DataError, match="must be whole numbers, got float64"):
-        book.open(["x", "y", "z"], batch, column.astype(float))  # type: ignore[arg-type]
+        book.open(["x", "y", "z"], batch, column.astype(float))
     names = [name for name in book._rows._names if name.startswith("d4")][:2]
     with pytest.raises(DataError, match="decision and shown must be equally long, got 2 and 1"):
         book.activate(names, np.array([True]))

@@ -21,7 +21,7 @@ from copybandit.agents.policy_linear import LinearModel
 from copybandit.agents.stateful import Lasting
 from copybandit.agents.windowed import Windowed
 from copybandit.sim.types import DataError, Floats, Ints
-from tests.policy_entries import ACTIONS, PLAIN, UNORDERED, M, Q, make_batch, small_neural_linear
+from tests.policy_entries import ACTIONS, PLAIN, UNORDERED, M, Q, make_batch, small_neural_linear, state_of
 from tests.test_policies import dense_row
 
 LINEAR = LinearOptions(
@@ -289,6 +289,37 @@ def test_a_window_does_not_drift_over_two_thousand_rebuilds() -> None:
     fresh.update(*part(rows, np.arange(1_996, 2_000)))
     np.testing.assert_allclose(probs(policy), probs(fresh), atol=1e-12)
     assert sum(len(one.block) for one in policy._kept) == 4
+
+
+@pytest.mark.parametrize("name", SUMS)
+@pytest.mark.parametrize("keep", [0.0, 0.3])
+def test_what_a_window_forgot_does_not_come_back_when_a_block_leaves(name: str, keep: float) -> None:
+    rng = np.random.default_rng(10)
+    policy, fresh = (Windowed(MAKE[name](), days=4.0, blocks=4) for _ in range(2))
+    old, held, last = (told(rng, 60, start=day, end=day + 0.9) for day in (0.0, 2.0, 4.0))
+    gone = np.array([0, 3, 8])
+    policy.update(*old)
+    policy.update(*held)
+    policy.forget(keep, gone)
+    policy.update(*last)  # the first block leaves, the others are learned again
+    batch, column, reward, weight = held
+    mine = np.isin(batch.shown(column), gone)
+    fresh.update(batch, column, reward, np.where(mine, keep * weight, weight))
+    fresh.update(*last)
+    np.testing.assert_allclose(probs(policy), probs(fresh), atol=1e-9)
+
+
+def test_numbers_of_half_the_size_are_kept_as_they_are_saved() -> None:
+    rng = np.random.default_rng(11)
+    policy = Windowed(MAKE["linucb"](), days=4.0)
+    batch, column, reward, weight = told(rng, 60)
+    small = replace(
+        batch, context=batch.context.astype(np.float32), candidates=batch.candidates.astype(np.int64)
+    )
+    policy.update(small, column.astype(np.int32), reward.astype(np.float32), weight.astype(np.float32))
+    again = Windowed(MAKE["linucb"](), days=4.0)
+    again.set_state(policy.get_state())
+    assert state_of(again) == state_of(policy)
 
 
 @pytest.mark.parametrize(
