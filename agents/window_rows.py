@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from copybandit.agents.batch import Batch, check_feedback
-from copybandit.agents.batch_rows import take
+from copybandit.agents.batch_rows import join, take
 from copybandit.agents.ragged import array_of, packed, unpacked
 from copybandit.agents.stateful import Arrays
 from copybandit.sim.types import Bools, DataError, Floats, Ints
@@ -130,3 +130,19 @@ def _piece(batch: Batch, answers: Arrays) -> Told:
             f"{answers['block'].shape}; load a whole state"
         )
     return Told(batch=batch, **answers)
+
+
+def joined_pieces(pieces: Sequence[Told]) -> list[Told]:
+    """The rows of pieces that have the same features, each as one piece."""
+    alike: dict[tuple[int, int, int], list[Told]] = {}
+    for piece in pieces:
+        batch = piece.batch
+        form = id(batch.actions), batch.context.shape[1], batch.state.shape[2]
+        alike.setdefault(form, []).append(piece)
+    return [
+        Told(
+            batch=join([one.batch for one in group]),
+            **{name: np.concatenate([getattr(one, name) for one in group]) for name in ANSWERS},
+        )
+        for group in alike.values()
+    ]

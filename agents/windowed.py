@@ -14,7 +14,7 @@ from copybandit.agents.batch import Batch, check_feedback
 from copybandit.agents.forgetful import check_forget, rehearse
 from copybandit.agents.ragged import array_of
 from copybandit.agents.stateful import Arrays, Lasting, Settings
-from copybandit.agents.window_rows import NAMES, Told, packed_pieces, unpacked_pieces
+from copybandit.agents.window_rows import NAMES, Told, joined_pieces, packed_pieces, unpacked_pieces
 from copybandit.sim.types import DataError, Floats, Ints
 
 
@@ -103,7 +103,7 @@ class Windowed(Around):
                 f"state: array counted must be one whole number from 0 on, got {counted.dtype}{counted.shape}; "
                 "load a whole state"
             )
-        for one in unpacked_pieces(own):
+        for one in joined_pieces(unpacked_pieces(own)):
             rehearse(self.policy, one.batch, one.column, one.reward)
 
     def _take_own(self, own: Arrays) -> None:
