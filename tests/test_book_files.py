@@ -30,25 +30,36 @@ from tests.test_decision_book import FORMULA, HORIZON, is_same
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def day(book: DecisionBook, rng: np.random.Generator, step: int, width: int) -> list[object]:
-    """A day of a shop: new decisions, some not shown yet, events of any open one, some told twice; what it answers."""
+def day(
+    book: DecisionBook, rng: np.random.Generator, step: int, width: int, known: dict[str, float]
+) -> list[object]:
+    """A day of a shop: decisions, some not shown yet, and events of these and of the day before, some told before.
+
+    ``known`` holds the times of the decisions of the day before, and afterwards of this day; what the book answers is
+    returned.
+    """
     n = int(rng.integers(0, 9))
     batch = make_batch(rng, n, width)
     batch = replace(batch, time=step + batch.time / 3)
     names = [f"d{step}-{place}-\u00e9\ud800" for place in range(n)]
     column = batch.present.argmax(axis=1)
     told: list[object] = [book.open(names, batch, column, shown=bool(rng.random() < 0.7)).tolist()]
-    if n:
-        told.append(book.activate(names[:3], rng.random(len(names[:3])) < 0.5).status.tolist())
-        of = rng.integers(n, size=6)
+    told.append(book.activate(names[:3], rng.random(len(names[:3])) < 0.5).status.tolist())
+    time = known | dict(zip(names, batch.time.tolist(), strict=True))
+    if time:
+        of = [list(time)[place] for place in rng.integers(len(time), size=12)]
         events = RewardEvents(
-            decision=[names[place] for place in of],
+            decision=of,
             event=[f"e{rng.integers(3)}" for _ in of],
             kind=[FORMULA.kinds[rng.integers(4)] for _ in of],
-            value=rng.random(6),
-            time=batch.time[of] + rng.random(6),
+            value=rng.random(12),
+            time=np.array([time[one] for one in of]) + rng.random(12),
         )
         told.append(book.tell(events).status.tolist())
+    for name in known:
+        del time[name]
+    known.clear()
+    known.update(time)
     return told
 
 
@@ -69,10 +80,11 @@ def test_a_book_goes_on_as_if_never_put_down(
     folder, formula = tmp_path_factory.mktemp("book"), replace(FORMULA, aggregation=aggregation)
     kept, book = (DecisionBook(formula, horizon_days=HORIZON) for _ in range(2))
     one, other = (np.random.default_rng(seed) for _ in range(2))
+    mine, theirs = dict[str, float](), dict[str, float]()
     for step in range(days):
         save_book(book, folder / "put-down", created=NOON)
         book = load_book(folder / "put-down")
-        assert day(kept, one, step, 2 + step % 3) == day(book, other, step, 2 + step % 3)
+        assert day(kept, one, step, 2 + step % 3, mine) == day(book, other, step, 2 + step % 3, theirs)
         if step % 2:
             assert is_same(kept.release(step + 0.5, size), book.release(step + 0.5, size))
         assert len(kept) == len(book) and kept.censored == book.censored
@@ -87,8 +99,9 @@ def test_a_book_goes_on_as_if_never_put_down(
 def busy(folder: Path) -> Path:
     """A folder with a book that has open and closed decisions, events and rows that wait."""
     book, rng = DecisionBook(FORMULA, horizon_days=HORIZON), np.random.default_rng(2)
+    known: dict[str, float] = {}
     for step in range(5):
-        day(book, rng, step, 4)
+        day(book, rng, step, 4, known)
         book.release(step + 0.5, size=500)
     save_book(book, folder, created=NOON)
     return folder
@@ -108,6 +121,7 @@ def test_what_was_tampered_with_is_refused_in_one_line(tmp_path: Path) -> None:
         "rows.context": (held["rows.context"][1:], "must have a row for each of"),
         "rows.candidates": (None, "array candidates must be there"),
         "events.row": (held["events.row"] + 999, "events must be of open decisions"),
+        "events.event": (held["events.event"][:2].repeat(len(held["events.row"])), "of kinds .*, each once"),
         "events.kind": (held["events.kind"] + 4, "events must be of open decisions"),
         "events.value": (held["events.value"] - 9, "events must be of open decisions"),
         "ready.reward": (held["ready.reward"] * np.inf, "reward must be finite"),
