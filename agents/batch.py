@@ -76,6 +76,10 @@ class Batch:
             raise DataError(
                 f"batch: candidates must be (n, k) with k >= 1, got {self.candidates.shape}; reshape it"
             )
+        if self.candidates.dtype.kind != "i":
+            raise DataError(
+                f"batch: candidates must be int32, got {self.candidates.dtype}; use variant indices"
+            )
         n, k = self.candidates.shape
         state = self.state.shape
         if len(state) != 3 or state[:2] != (n, k) or state[2] == 0:
@@ -116,13 +120,12 @@ class Batch:
         ranked = np.sort(self.candidates, axis=1)
         if (ranked[:, -1] == ABSENT).any():
             row = int(np.argmax(ranked[:, -1] == ABSENT))
-            raise DataError(f"batch row {row}: no candidate is present, got all -1; drop the request")
+            raise DataError(f"batch row {row}: candidates must name a variant, got all -1; drop the request")
         twice = ((ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] != ABSENT)).any(axis=1)
         if twice.any():
             row = int(np.argmax(twice))
             raise DataError(
-                f"batch row {row}: a variant stands twice in {self.candidates[row].tolist()}; "
-                "drop the repeats"
+                f"batch row {row}: candidates must be distinct, got {self.candidates[row].tolist()}; drop the repeats"
             )
 
     def _check_numbers(self) -> None:
@@ -229,6 +232,10 @@ def check_feedback(batch: Batch, column: Ints, reward: Floats, weight: Floats) -
         raise DataError(
             f"feedback: column, reward and weight must be ({n},), got {column.shape}, {reward.shape}, "
             f"{weight.shape}; give one per request"
+        )
+    if column.dtype.kind not in "iu":
+        raise DataError(
+            f"feedback: column must be whole numbers, got {column.dtype}; pass what decide() returned"
         )
     if n == 0:
         return

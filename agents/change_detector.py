@@ -21,6 +21,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from copybandit.agents.policy_pmf import check_setting
+from copybandit.agents.stateful import Arrays, Settings, fill
 from copybandit.sim.types import DataError, Floats, Ints
 
 SPLITS: Ints = np.array([1, 2, 4, 8, 16])
@@ -81,6 +82,24 @@ class ChangeDetector:
         for sums in (self._open, self._ring, self._older):
             sums[changed] = 0.0
         return changed
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it."""
+        return {"n_actions": len(self.looks), "false_alarm": self.false_alarm, "block": self.block}
+
+    def get_state(self) -> Arrays:
+        """All that is counted; views."""
+        return {
+            "open": self._open,
+            "ring": self._ring,
+            "older": self._older,
+            "looks": self.looks,
+            "alarms": self.alarms,
+        }
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes a state over, whole or not at all."""
+        fill(self.get_state(), state)
 
     def _divergence(self, rows: Ints) -> Floats:
         """D of each split, the open block being the newest, shape (rows, splits); 0 where nothing lies before it."""

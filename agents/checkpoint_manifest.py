@@ -1,4 +1,4 @@
-"""The manifest of a saved policy, and how files of a checkpoint come to be whole or not at all."""
+"""The manifest of what is saved, and how files of a checkpoint come to be whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import tempfile
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from copybandit.sim.types import DataError
 
@@ -19,7 +21,7 @@ class Lineage:
     """Where a checkpoint comes from.
 
     Attributes:
-        rows: of feedback learned in all.
+        rows: of feedback learned in all; of a decision book, decisions that are open.
         created: when, ISO 8601.
         parent: sha256 of the tensors of the checkpoint that it went on from; None where it began anew.
     """
@@ -35,7 +37,7 @@ class Manifest:
 
     Attributes:
         schema: version of the layout.
-        policy: name of the policy.
+        policy: kind of the policy, or "decision_book".
         settings: arguments of its constructor that are no arrays; lists are tuples.
         file: name of the tensors' file.
         sha256: of that file.
@@ -55,7 +57,8 @@ FIELDS = tuple(field.name for field in fields(Manifest))
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace the manifest of a folder in one step; errors as `write_whole`."""
-    text = json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1, sort_keys=True, allow_nan=False)
+    raw = {"format": FORMAT, **asdict(manifest)}
+    text = json.dumps(raw, indent=1, sort_keys=True, allow_nan=False, default=_number)
     write_whole(folder / MANIFEST, (text + "\n").encode())
 
 
@@ -144,4 +147,14 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def _frozen(value: Any) -> Any:
     """Lists of JSON as the tuples that they were."""
+    if isinstance(value, dict):
+        return {name: _frozen(one) for name, one in value.items()}
     return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
+
+
+def _number(value: object) -> int | float | bool:
+    """A number of NumPy as JSON has it."""
+    if not isinstance(value, np.generic):
+        raise TypeError(f"settings must be numbers or text, got {type(value).__name__}")
+    plain: int | float | bool = value.item()
+    return plain

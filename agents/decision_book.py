@@ -12,50 +12,20 @@ even the default (deferred activation). Rows leave in order of (time of the deci
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from copybandit.agents.batch import ABSENT, Batch
-from copybandit.agents.batch_rows import join, take
+from copybandit.agents.book_rows import EventRows, Released, events_of, joined
 from copybandit.agents.decision_rows import DecisionRows
+from copybandit.agents.ragged import array_of
 from copybandit.agents.reward_events import COUNTED, LATE, REPEATED, RewardEvents, Told, codes_of
 from copybandit.agents.reward_formula import RewardFormula
-from copybandit.sim.types import Bools, DataError, Floats, Ints
-
-
-@dataclass(frozen=True, kw_only=True)
-class Released:
-    """Rows for a learner, in order of (time, id); the arguments of `Learner.update` and the ids, all of n rows."""
-
-    decision: tuple[str, ...]
-    batch: Batch
-    column: Ints
-    reward: Floats
-    weight: Floats
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Events:
-    """Events that count, in the order they were told: row, kind, value and time of each, and its id."""
-
-    row: Ints
-    kind: Ints
-    value: Floats
-    time: Floats
-    event: tuple[str, ...]
-
-    def take(self, kept: Bools) -> _Events:
-        """Some of them."""
-        return _Events(
-            row=self.row[kept],
-            kind=self.kind[kept],
-            value=self.value[kept],
-            time=self.time[kept],
-            event=tuple(compress(self.event, kept.tolist())),
-        )
+from copybandit.agents.stateful import Arrays, part, within
+from copybandit.sim.types import Bools, DataError, Ints
 
 
 class DecisionBook:
@@ -82,7 +52,7 @@ class DecisionBook:
         self._within = np.minimum([term.within_days for term in formula.terms], horizon_days)
         self._rows = DecisionRows()
         self._seen: set[tuple[str, str]] = set()
-        self._events: list[_Events] = []
+        self._events: list[EventRows] = []
         self._ready: list[Released] = []
 
     def __len__(self) -> int:
@@ -109,6 +79,10 @@ class DecisionBook:
                 f"decision book: decision, batch and column must be equally long, got {len(decision)}, "
                 f"{len(batch)} and {len(column)}; give one of each per request"
             )
+        if column.dtype.kind not in "iu":
+            raise DataError(
+                f"decision book: column must be whole numbers, got {column.dtype}; pass what decide() returned"
+            )
         k = batch.candidates.shape[1]
         if len(batch) and not (
             column.min() >= 0 and column.max() < k and (batch.shown(column) != ABSENT).all()
@@ -123,8 +97,12 @@ class DecisionBook:
         """Tells whether decisions that were opened as not yet shown have been; the first word on each counts.
 
         Raises:
-            DataError: a decision is unknown; nothing is changed.
+            DataError: a decision is unknown, or the two are not equally long; nothing is changed.
         """
+        if len(decision) != len(shown):
+            raise DataError(
+                f"activation: decision and shown must be equally long, got {len(decision)} and {len(shown)}; give one each"
+            )
         row = self._known(decision, "activation")
         status = np.full(len(row), LATE, dtype=np.int8)
         for place in np.flatnonzero(self._rows.is_open(row)).tolist():
@@ -149,7 +127,7 @@ class DecisionBook:
         status = np.full(len(row), LATE, dtype=np.int8)
         on_time = self._rows.is_open(row) & (age <= self._within[code])
         status[on_time] = self._news(events, on_time)
-        told = _Events(row=row, kind=code, value=events.value, time=events.time, event=tuple(events.event))
+        told = EventRows(row=row, kind=code, value=events.value, time=events.time, event=tuple(events.event))
         counted = status == COUNTED
         if counted.any():
             self._events.append(told if counted.all() else told.take(counted))
@@ -175,11 +153,47 @@ class DecisionBook:
         waiting = sum(len(one.decision) for one in self._ready)
         if not waiting or (size is not None and waiting < size):
             return []
-        whole, size = _joined(self._ready), size or waiting
+        whole, size = joined(self._ready), size or waiting
         full = waiting - waiting % size
-        parts = [_part(whole, slice(start, start + size)) for start in range(0, full, size)]
-        self._ready = [_part(whole, slice(full, waiting))] if full < waiting else []
+        parts = [whole.part(slice(start, start + size)) for start in range(0, full, size)]
+        self._ready = [whole.part(slice(full, waiting))] if full < waiting else []
         return parts
+
+    def get_state(self) -> Arrays:
+        """All that it holds: rows, the events that count, what waits to be released; ready rows of unlike width as one."""
+        events = events_of(self._events)
+        ready = joined(self._ready).get_state() if self._ready else {}
+        return {
+            **within("rows", self._rows.get_state()),
+            **within("events", events.get_state()),
+            **within("ready", ready),
+            "censored": np.array(self.censored),
+        }
+
+    def set_state(self, state: Arrays) -> None:
+        """Takes over what a book with the same formula and horizon told, whole or not at all.
+
+        Raises:
+            DataError: it is not the state of a book, or its parts do not fit each other.
+        """
+        known = {
+            name for name in state if name.startswith(("rows.", "events.", "ready.")) or name == "censored"
+        }
+        if unknown := sorted(state.keys() - known):
+            raise DataError(f"state: array {unknown[0]} must not be there; load a state of a decision book")
+        rows, ready = DecisionRows.of(part("rows", state)), part("ready", state)
+        events = EventRows.of(part("events", state))
+        events.check(rows, self.formula)
+        waiting = [Released.of(ready)] if ready else []
+        censored = array_of(state, "censored")
+        if censored.dtype != np.int64 or censored.shape != () or censored < 0:
+            raise DataError(
+                f"state: array censored must be one whole number from 0 on, got {censored.dtype}{censored.shape}; "
+                "load a whole state"
+            )
+        self._rows, self._ready, self.censored = rows, waiting, int(censored)
+        self._events = [events] if len(events.row) else []
+        self._seen = set(zip(rows.ids(events.row), events.event, strict=True))
 
     def _news(self, events: RewardEvents, on_time: Bools) -> NDArray[np.int8]:
         """`COUNTED` or `REPEATED` for each event that is on time; all are known from now on."""
@@ -227,42 +241,10 @@ class DecisionBook:
         moved = self._rows.close(due, self.horizon_days)
         self._events = [replace(one, row=moved[one.row]) for one in self._events]
 
-    def _taken(self, place: Ints) -> _Events:
+    def _taken(self, place: Ints) -> EventRows:
         """Takes the events of closing rows out of the book; ``place`` is -1 for the others."""
-        whole = _events_of(self._events)
+        whole = events_of(self._events)
         closing = place[whole.row] >= 0
         left = whole.take(~closing)
         self._events = [left] if len(left.row) else []
         return whole.take(closing)
-
-
-def _events_of(parts: Sequence[_Events]) -> _Events:
-    """All of them as one."""
-    none = np.empty(0)
-    return _Events(
-        row=np.concatenate([none.astype(np.int64), *(one.row for one in parts)]),
-        kind=np.concatenate([none.astype(np.int64), *(one.kind for one in parts)]),
-        value=np.concatenate([none, *(one.value for one in parts)]),
-        time=np.concatenate([none, *(one.time for one in parts)]),
-        event=tuple(name for one in parts for name in one.event),
-    )
-
-
-def _joined(parts: Sequence[Released]) -> Released:
-    return Released(
-        decision=tuple(name for one in parts for name in one.decision),
-        batch=join([one.batch for one in parts]),
-        column=np.concatenate([one.column for one in parts]),
-        reward=np.concatenate([one.reward for one in parts]),
-        weight=np.concatenate([one.weight for one in parts]),
-    )
-
-
-def _part(whole: Released, rows: slice) -> Released:
-    return Released(
-        decision=whole.decision[rows],
-        batch=take(whole.batch, np.arange(len(whole.decision))[rows]),
-        column=whole.column[rows],
-        reward=whole.reward[rows],
-        weight=whole.weight[rows],
-    )

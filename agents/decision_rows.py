@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from copybandit.agents.batch import ABSENT, Batch
+from copybandit.agents.ragged import packed_names, typed, unpacked_names
+from copybandit.agents.stateful import Arrays
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 _ROW = np.dtype([("time", "f8"), ("column", "i8"), ("shown", "i1"), ("open", "?")])
@@ -31,11 +33,15 @@ class DecisionRows:
         self._candidates = np.empty((0, 0), dtype=np.int32)
         self._state: Floats = np.empty((0, 0, 0))
 
+    def __len__(self) -> int:
+        """Rows that are known, open or closed."""
+        return len(self._names)
+
     def add(self, decision: Sequence[str], batch: Batch, column: Ints, shown: bool) -> Bools:
         """Opens decisions that are not known yet; says which, shape (n,).
 
         Raises:
-            DataError: the batch has other context columns or state channels than those before it.
+            DataError: the batch has other context columns, state channels or action columns than those before it.
         """
         self._check(batch)
         new, first = np.zeros(len(decision), dtype=np.bool_), len(self._names)
@@ -128,6 +134,63 @@ class DecisionRows:
         )
         return moved
 
+    def get_state(self) -> Arrays:
+        """All rows, by name; spare room aside."""
+        rows = slice(len(self._names))
+        table = self._table[rows]
+        return {
+            **packed_names("name", self._names),
+            **{field: np.ascontiguousarray(table[field]) for field in _ROW.names or ()},
+            "context": self._context[rows],
+            "actions": self._actions,
+            "candidates": self._candidates[rows],
+            "state": self._state[rows],
+        }
+
+    @classmethod
+    def of(cls, state: Arrays) -> DecisionRows:
+        """What `get_state` told.
+
+        Raises:
+            DataError: an array is missing or damaged, or a row is no decision.
+        """
+        found, names = cls(), unpacked_names("name", state)
+        n, room = len(names), max(_LEAST, len(names))
+        found._names, found._number = names, {name: number for number, name in enumerate(names)}
+        found._table = np.zeros(room, dtype=_ROW)
+        for field in _ROW.names or ():
+            found._table[field][:n] = typed(state, field, _ROW[field], (n,))
+        found.open_count = int(found._table["open"].sum())
+        found._actions = typed(state, "actions", np.float64)
+        columns = [
+            typed(state, name, form)
+            for name, form in (("context", np.float64), ("candidates", np.int32), ("state", np.float64))
+        ]
+        if any(
+            len(column.shape) != axes or len(column) != n
+            for column, axes in zip(columns, (2, 2, 3), strict=True)
+        ):
+            raise DataError(
+                f"state: context, candidates and state must have a row for each of {n} decisions, got "
+                f"{', '.join(str(column.shape) for column in columns)}; load a whole state"
+            )
+        if columns[1].shape[1]:  # no batch was ever added, otherwise
+            found._context, found._candidates, found._state = (_resized(column, room) for column in columns)
+            found._check_whole()
+        return found
+
+    def _check_whole(self) -> None:
+        """Refuses rows that `DecisionBook.open` would not have made."""
+        batch, column = self.gather(np.arange(len(self)))
+        told = self._table["shown"][: len(self)]
+        fine = len(self._number) == len(self) and ((told >= _UNTOLD) & (told <= _SHOWN)).all()
+        k = batch.candidates.shape[1]
+        if not fine or not ((column >= 0) & (column < k)).all() or (batch.shown(column) == ABSENT).any():
+            raise DataError(
+                "state: rows must have distinct names, point at a present candidate and be shown, not shown or neither, "
+                "got others; load a whole state"
+            )
+
     def _reserve(self, batch: Batch) -> None:
         """Makes room for all names and for the batch's candidates; remembers the longest table of actions."""
         if len(batch.actions) >= len(self._actions):
@@ -146,12 +209,12 @@ class DecisionRows:
             self._state = _resized(np.pad(self._state, [*wide, (0, 0)]), room)
 
     def _check(self, batch: Batch) -> None:
-        want = self._context.shape[1], self._state.shape[2]
-        got = batch.context.shape[1], batch.state.shape[2]
+        want = self._context.shape[1], self._state.shape[2], self._actions.shape[1]
+        got = batch.context.shape[1], batch.state.shape[2], batch.actions.shape[1]
         if self._state.shape[0] and want != got:
             raise DataError(
-                f"decision book: batches must have {want[0]} context columns and {want[1]} state channels, got "
-                f"{got[0]} and {got[1]}; align them"
+                f"decision book: batches must have {want[0]} context columns, {want[1]} state channels and {want[2]} action "
+                f"columns, got {got[0]}, {got[1]} and {got[2]}; align them"
             )
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from copybandit.agents.around import Around
 from copybandit.agents.batch import Batch, check_feedback
-from copybandit.agents.forgetful import Forgetful, rehearse
+from copybandit.agents.forgetful import rehearse
+from copybandit.agents.stateful import Arrays, Lasting, Settings
 from copybandit.sim.types import DataError, Floats, Ints
 
 
-class Discounted:
+class Discounted(Around):
     """Any learner whose statistics are sums, with old feedback fading.
 
     A row's age counts from its own `Batch.time`, so rows that come late weigh what they would have weighed on time, and
@@ -29,8 +31,10 @@ class Discounted:
         DataError: not exactly one half-life, or one that is not above 0.
     """
 
+    kind = "discounted"
+
     def __init__(
-        self, policy: Forgetful, *, half_life_days: float | None = None, half_life_rows: float | None = None
+        self, policy: Lasting, *, half_life_days: float | None = None, half_life_rows: float | None = None
     ) -> None:
         given = [value for value in (half_life_days, half_life_rows) if value is not None]
         if len(given) != 1 or not 0 < given[0] < np.inf:
@@ -38,19 +42,10 @@ class Discounted:
                 f"discounted: one of half_life_days and half_life_rows must be above 0, got {half_life_days} "
                 f"and {half_life_rows}; give exactly one"
             )
-        self.policy = policy
+        super().__init__(policy)
         self.half_life = given[0]
         self.by_days = half_life_days is not None
         self._clock = -np.inf
-
-    @property
-    def name(self) -> str:
-        """The learner's, marked."""
-        return f"discounted_{self.policy.name}"
-
-    def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
-        """What the learner says as of the last feedback; shape (n, k)."""
-        return self.policy.action_probs(batch, rng)
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
         """Fades what is old and adds what is new, each row by its age."""
@@ -73,3 +68,14 @@ class Discounted:
         self.policy.forget(keep, variants)
         if variants is None and keep == 0:
             self._clock = -np.inf
+
+    def settings(self) -> Settings:
+        """Arguments that make the like of it, the policy inside aside."""
+        return {"half_life_days" if self.by_days else "half_life_rows": self.half_life}
+
+    def _own(self) -> Arrays:
+        started = np.isfinite(self._clock)
+        return {"clock": np.array(self._clock if started else 0.0), "started": np.array(started)}
+
+    def _take_own(self, own: Arrays) -> None:
+        self._clock = float(own["clock"]) if own["started"] else -np.inf

@@ -24,6 +24,7 @@ WORDS: dict[Kind, str] = {
     "record": "its own record",
     "doubt": "doubt",
     "exploration": "even exploration",
+    "guardrails": "the shop's rules",
 }
 
 

@@ -1,6 +1,6 @@
 """What a choice is made of: a score as a sum of named parts, and the rule that makes probabilities of scores.
 
-    score_i = sum_j part_ij,   p_i = (1 - epsilon) choose(score)_i + epsilon / (number present)
+    score_i = sum_j part_ij,   p_i = rule((1 - epsilon) choose(score)_i + epsilon / (number present))
 
 How far a part moved a probability is p less what p would be if the part told no candidate from another: if each had its
 mean over the candidates present. These moves need not add up to anything, for choosing is not linear; the parts do.
@@ -18,9 +18,9 @@ from copybandit.agents.batch import Batch, Policy
 from copybandit.agents.policy_pmf import with_floor
 from copybandit.sim.types import Bools, DataError, Floats
 
-Kind = Literal["warm start", "common", "feature", "record", "doubt", "exploration"]
+Kind = Literal["warm start", "common", "feature", "record", "doubt", "exploration", "guardrails"]
 """What a part comes from: the fitted world; what all candidates share; a feature; what the variant itself was seen to do;
-how little is known of it; the uniform share, which moves no score."""
+how little is known of it; the uniform share and the shop's rules, which move no score."""
 Unit = Literal["impressions", "expected clicks", "information"]
 """What a variant's record is counted in; information is the curvature of the log-likelihood."""
 
@@ -90,6 +90,7 @@ class Parts:
             parts or plays no role.
         epsilon: share of uniform exploration.
         record: what is remembered of each candidate; None where nothing is.
+        rule: what makes the last probabilities (n, k) of those with the floor, guardrails; None where they are the last.
     """
 
     kinds: tuple[Kind, ...]
@@ -100,6 +101,7 @@ class Parts:
     even: Floats | None = None
     epsilon: float
     record: Record | None = None
+    rule: Callable[[Floats], Floats] | None = None
 
     @property
     def score(self) -> Floats:
@@ -108,21 +110,31 @@ class Parts:
 
     def probs(self) -> Floats:
         """Shape (n, k): what the policy returns."""
-        return with_floor(self.choose(self.score), self.present, self.epsilon)
+        return self._ruled(self._floored(self.choose(self.score)))
 
     def moves(self) -> list[tuple[Kind, str, Floats, Floats]]:
-        """Kind, name, value (n, k) and move of the probability (n, k) of each part, doubt and exploration included."""
-        probs, told = self.probs(), []
+        """Kind, name, value (n, k) and move of the probability (n, k) of each part; doubt, exploration and rules last."""
+        chosen = self.choose(self.score)
+        free = self._floored(chosen)
+        probs, told = self._ruled(free), list[tuple[Kind, str, Floats, Floats]]()
         for j, (kind, name) in enumerate(zip(self.kinds, self.names, strict=True)):
             neutral = self.value.copy()
             neutral[..., j] = evened(self.value[..., j], self.present)
-            without = with_floor(self.choose(neutral.sum(axis=2)), self.present, self.epsilon)
+            without = self._ruled(self._floored(self.choose(neutral.sum(axis=2))))
             told.append((kind, name, self.value[..., j], probs - without))
-        nothing, kind = np.zeros(probs.shape), "doubt"
+        nothing = np.zeros(probs.shape)
         if self.even is not None:
-            told.append((kind, "", nothing, probs - with_floor(self.even, self.present, self.epsilon)))
-        kind = "exploration"
-        return [*told, (kind, "", nothing, probs - self.choose(self.score))]
+            told.append(("doubt", "", nothing, probs - self._ruled(self._floored(self.even))))
+        told.append(("exploration", "", nothing, probs - self._ruled(chosen)))
+        if self.rule is not None:
+            told.append(("guardrails", "", nothing, probs - free))
+        return told
+
+    def _floored(self, chosen: Floats) -> Floats:
+        return with_floor(chosen, self.present, self.epsilon)
+
+    def _ruled(self, probs: Floats) -> Floats:
+        return probs if self.rule is None else self.rule(probs)
 
 
 class Explainable(Policy, Protocol):

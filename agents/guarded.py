@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 import numpy as np
 
+from copybandit.agents.around import Around
 from copybandit.agents.batch import Batch
-from copybandit.agents.forgetful import Forgetful
+from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.guardrails import Guardrails
-from copybandit.sim.types import Floats, Ints
+from copybandit.agents.stateful import Lasting, Settings
+from copybandit.sim.types import Floats
 
 
-class Guarded:
-    """Any learner that can forget, its probabilities within `Guardrails`.
+class Guarded(Around):
+    """Any policy, its probabilities within `Guardrails`.
 
     The rules may be replaced at any time, e.g. to pause a variant; the next request keeps the new ones.
 
@@ -20,22 +24,27 @@ class Guarded:
         rules: what it must keep.
     """
 
-    def __init__(self, policy: Forgetful, rules: Guardrails) -> None:
-        self.policy, self.rules = policy, rules
+    kind = "guarded"
 
-    @property
-    def name(self) -> str:
-        """The learner's, marked."""
-        return f"guarded_{self.policy.name}"
+    def __init__(self, policy: Lasting, rules: Guardrails) -> None:
+        super().__init__(policy)
+        self.rules = rules
+
+    @classmethod
+    def of(cls, policy: Lasting, settings: Settings) -> Guarded:
+        """One with these rules around a policy."""
+        return cls(policy, Guardrails(**settings))
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), the closest to the learner's that keeps the rules."""
         return self.rules.project(self.policy.action_probs(batch, rng), batch)
 
-    def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
-        """Teaches the learner."""
-        self.policy.update(batch, column, reward, weight)
+    def parts(self, batch: Batch, names: FeatureNames) -> Parts:
+        """The learner's, and the projection as the last rule; guardrails within guardrails are one rule."""
+        parts, rules = self.policy.parts(batch, names), self.rules
+        inner = parts.rule or (lambda probs: probs)
+        return replace(parts, rule=lambda probs: rules.project(inner(probs), batch))
 
-    def forget(self, keep: float, variants: Ints | None = None) -> None:
-        """Passes on."""
-        self.policy.forget(keep, variants)
+    def settings(self) -> Settings:
+        """The rules as they are now."""
+        return asdict(self.rules)

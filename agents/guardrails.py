@@ -40,7 +40,8 @@ class Guardrails:
         control: variants shown, evenly, where every candidate of a request is paused, even if paused themselves.
 
     Raises:
-        DataError: a probability is out of range, a variant is named twice in a rule, or a least is above its most.
+        DataError: a probability is out of range, a variant is no index or named twice in a rule, or a least is above its
+            most.
     """
 
     floor: float = 0.0
@@ -56,9 +57,14 @@ class Guardrails:
                 f"guardrails: floor must be in [0, 1], cap in (0, 1] and no less, got {self.floor} and {self.cap}; "
                 "correct them"
             )
+        for name, named in (("paused", self.paused), ("control", self.control)):
+            if not all(_is_variant(variant) for variant in named):
+                raise DataError(
+                    f"guardrails: {name} must be variant indices from 0 on, got {named}; correct them"
+                )
         for name, rule in (("least", self.least), ("most", self.most)):
             variants = [variant for variant, _ in rule]
-            if len(set(variants)) < len(rule) or not all(v >= 0 and 0 <= p <= 1 for v, p in rule):
+            if len(set(variants)) < len(rule) or not all(_is_variant(v) and 0 <= p <= 1 for v, p in rule):
                 raise DataError(
                     f"guardrails: {name} must give each variant once a probability in [0, 1], got {rule}; correct it"
                 )
@@ -121,6 +127,10 @@ class Guardrails:
                     f"guardrails row {row}: {name} must add up to {rule} 1 over {_variants(batch, row)}, got "
                     f"{total[row]:.6g}; {remedy}"
                 )
+
+
+def _is_variant(value: object) -> bool:
+    return isinstance(value, int | np.integer) and bool(value >= 0)
 
 
 def _named(batch: Batch, variants: tuple[int, ...]) -> Bools:

@@ -69,10 +69,12 @@ class Uniform:
         )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
-        """Has nothing to learn."""
+        """Has nothing to learn; feedback that no learner could use is refused all the same."""
+        check_feedback(batch, column, reward, weight)
 
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Has nothing to forget."""
+        check_forget(keep, None, 0)
 
     def settings(self) -> Settings:
         """Arguments that make the like of it."""
@@ -116,10 +118,12 @@ class PriorGreedy:
         )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
-        """Has nothing to learn."""
+        """Has nothing to learn; feedback that no learner could use is refused all the same."""
+        check_feedback(batch, column, reward, weight)
 
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Has nothing to forget."""
+        check_forget(keep, None, 0)
 
     def settings(self) -> Settings:
         """Arguments that make the like of it."""

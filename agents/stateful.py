@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from copybandit.agents.batch import Learner
+from copybandit.agents.explain_parts import Explainable
 from copybandit.agents.forgetful import Forgetful
 from copybandit.sim.types import DataError
 
@@ -22,7 +23,10 @@ Settings = dict[str, Any]
 
 
 class Stateful(Learner, Protocol):
-    """A policy that can be saved. Its constructor takes what `settings` tells, as keywords."""
+    """A policy that can be saved. Its constructor takes what `settings` tells, as keywords.
+
+    What is put around a policy (`Around`) tells its own settings; those of the policy inside stand beside them.
+    """
 
     def settings(self) -> Settings:
         """Arguments that make a fresh one of its like."""
@@ -41,8 +45,8 @@ class Stateful(Learner, Protocol):
         ...
 
 
-class Lasting(Stateful, Forgetful, Protocol):
-    """A policy that can be saved and can forget: every one that settings can name."""
+class Lasting(Stateful, Forgetful, Explainable, Protocol):
+    """A policy that can be saved, can forget and can be explained: every one of `policy_kinds`."""
 
 
 def check_state(own: Arrays, state: Arrays) -> None:

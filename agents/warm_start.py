@@ -13,6 +13,7 @@ import numpy as np
 
 from copybandit.agents.batch import Batch, Learner
 from copybandit.agents.batch_rows import take
+from copybandit.agents.forgetful import rehearse
 from copybandit.sim.feedback import LoggedFeedback
 from copybandit.sim.types import DataError, Floats, Ints
 
@@ -42,7 +43,8 @@ def warm_start(
         The weights, shape (n,), in the log's order.
 
     Raises:
-        DataError: the requests are not those of the log, or a setting is out of range; nothing is learned.
+        DataError: the requests are not those of the log, a setting is out of range, or the learner refuses a row; nothing
+            is learned.
     """
     if batch_size < 1 or not most > 0 or weighting not in ("none", "inverse"):
         raise DataError(
@@ -58,8 +60,10 @@ def warm_start(
     if weighting == "inverse":
         weight = np.minimum(1 / (requests.present.sum(axis=1) * log.propensity), most)
     order = np.argsort(log.timestamp, kind="stable")
-    for start in range(0, len(order), batch_size):
-        rows: Ints = order[start : start + batch_size]
+    parts: list[Ints] = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    for rows in parts:
+        rehearse(policy, take(requests, rows), log.action[rows], log.reward[rows])
+    for rows in parts:
         policy.update(take(requests, rows), log.action[rows], log.reward[rows], weight[rows])
     return weight
 
@@ -82,10 +86,23 @@ def requests_of(
         context: shape (n, p), features of the requests; none by default.
         state: shape (n, k, s), channels of state after the prior, e.g. exposure stocks; none by default.
         since: time 0; the first row's by default.
+
+    Raises:
+        DataError: prior or state do not fit the log, or the batch cannot be used.
     """
     n, k = log.candidates.shape
+    most = int(log.candidates.max(initial=-1))
+    if prior.shape != (n, k) and not (prior.ndim == 1 and len(prior) > most):
+        raise DataError(
+            f"requests of a log: prior must be ({n}, {k}), or have a place for each variant up to {most}, got "
+            f"{prior.shape}; give one for each candidate or each variant"
+        )
+    if state is not None and (state.ndim != 3 or state.shape[:2] != (n, k)):
+        raise DataError(
+            f"requests of a log: state must be ({n}, {k}, s), got {state.shape}; give the channels of each candidate"
+        )
     each = prior if prior.ndim == 2 else np.where(log.candidates >= 0, prior[log.candidates], 0.0)
-    m = max(int(log.candidates.max(initial=-1)) + 1, len(prior) if prior.ndim == 1 else 0)
+    m = max(most + 1, len(prior) if prior.ndim == 1 else 0)
     start = since if since is not None else log.timestamp.min() if n else np.datetime64(0, "us")
     return Batch(
         context=np.empty((n, 0)) if context is None else context,

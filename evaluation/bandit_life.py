@@ -6,17 +6,17 @@ from msgspec import structs
 
 from copybandit.agents.bandit_rules import SeasonRules
 from copybandit.agents.discounted import Discounted
-from copybandit.agents.forgetful import Forgetful
 from copybandit.agents.guarded import Guarded
 from copybandit.agents.guardrails import Guardrails
 from copybandit.agents.holdout import Holdout
 from copybandit.agents.policies import Uniform
+from copybandit.agents.stateful import Lasting
 from copybandit.agents.watchful import Watchful
 from copybandit.agents.windowed import Windowed
 from copybandit.evaluation.settings import BanditSettings, GuardrailSettings
 
 
-def surround(policy: Forgetful, options: BanditSettings, n_actions: int) -> Forgetful:
+def surround(policy: Lasting, options: BanditSettings, n_actions: int) -> Lasting:
     """The policy as the settings want it, from the inside out; the policy itself where they want nothing."""
     if options.window_days is not None:
         policy = Windowed(policy, days=options.window_days)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from copybandit.agents.policy_files import load_policy, read_manifest, save_policy
+from copybandit.agents.policy_kinds import AROUND
 from copybandit.agents.stateful import Lasting, Stateful
 from copybandit.sim.types import DataError
 
@@ -29,11 +30,16 @@ class CarriedPolicy:
         """Name of the policy: the checkpoint's where there is one.
 
         Raises:
-            DataError: the checkpoint is another policy's than the one that was given.
+            DataError: the checkpoint is another policy's than the one that was given, or of what is put around one.
         """
         if self.start is None:
             return given
         found = read_manifest(self.start).policy
+        if found in AROUND:
+            raise DataError(
+                f"simulate: policy must be one that settings can name, got {found} of {self.start}; save the policy "
+                "inside, and let bandit.half_life_days, window_days, false_alarm and guardrails surround it"
+            )
         if given not in (None, found):
             raise DataError(
                 f"simulate: policy must be {found}, that of {self.start}, got {given}; drop --policy"

@@ -1,34 +1,13 @@
-"""The policies that settings can name, each with what is believed of a season before it begins.
-
-They come in three groups: by counts alone, on features that variants share, on coefficients of each variant's own.
-"""
+"""The policies that settings can name (`policy_kinds`), each with what is believed of a season before it begins."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from copybandit.agents.disjoint_model import DisjointOptions
-from copybandit.agents.policies import (
-    UCB1,
-    BetaThompson,
-    BootstrapBag,
-    DisjointLinTS,
-    DisjointLinUCB,
-    EpsilonGreedy,
-    ExploreThenCommit,
-    HorizonIndex,
-    LinTS,
-    LinUCB,
-    LogisticThompson,
-    NeuralLinear,
-    Softmax,
-    SquareCB,
-    Uniform,
-)
-from copybandit.agents.policy_features import LinearOptions
+from copybandit.agents.policy_kinds import KINDS, Believed
 from copybandit.agents.stateful import Lasting
 from copybandit.sim.shop import EXPOSURE, MATCH, Assortment
-from copybandit.sim.types import Floats
+from copybandit.sim.types import DataError, Floats
 from copybandit.sim.world import World
 
 EPSILON = 0.05
@@ -42,7 +21,12 @@ OWN, SHARED = UNEXPLAINED_SD**-2, SHARED_SD**-2
 
 
 def policies(
-    goods: Assortment, fitted: World, n_impressions: int, *, hashed_crosses: int = 0
+    goods: Assortment,
+    fitted: World,
+    n_impressions: int,
+    *,
+    worth: Floats | float = 1.0,
+    hashed_crosses: int = 0,
 ) -> list[Lasting]:
     """Every policy that can be named, fresh, in the order of `PolicyName`; all but UCB1 start from what is believed.
 
@@ -50,71 +34,47 @@ def policies(
         goods: what is on show.
         fitted: what the shop believes before the season.
         n_impressions: of the whole season.
+        worth: shape (m,), what policies are told of a click of each variant on average, in (0, 1]; see `season_worth`.
         hashed_crosses: features into which interest x copy columns are hashed, for those on shared features.
     """
-    everyone = np.arange(0, len(fitted.taste.shoppers), max(1, len(fitted.taste.shoppers) // 500))
-    prior = np.clip(fitted.mean_click(everyone, goods.belief), 1e-6, 1 - 1e-6)
-    m, q = goods.actions.shape
-    return [
-        *_by_counts(prior, n_impressions / len(goods.products)),
-        *_on_features(m, q, hashed_crosses),
-        *_on_context(m),
-    ]
+    known = _believed(goods, fitted, n_impressions, worth, hashed_crosses)
+    return [kind.start(known) for kind in KINDS.values() if kind.start is not None]
 
 
 def named_policy(
-    name: str, goods: Assortment, fitted: World, n_impressions: int, *, hashed_crosses: int = 0
+    name: str,
+    goods: Assortment,
+    fitted: World,
+    n_impressions: int,
+    *,
+    worth: Floats | float = 1.0,
+    hashed_crosses: int = 0,
 ) -> Lasting:
-    """The one of `policies` that has this name."""
-    made = policies(goods, fitted, n_impressions, hashed_crosses=hashed_crosses)
-    return next(one for one in made if one.name == name)
+    """The one of `policies` that has this name.
+
+    Raises:
+        DataError: there is none.
+    """
+    kind = KINDS.get(name)
+    if kind is None or kind.start is None:
+        named = [one for one in KINDS if KINDS[one].start is not None]
+        raise DataError(f"policy must be one of {', '.join(named)}, got {name!r}; choose one")
+    return kind.start(_believed(goods, fitted, n_impressions, worth, hashed_crosses))
 
 
-def _by_counts(prior: Floats, horizon: float) -> list[Lasting]:
-    """What looks at nothing but what each variant earned; prior (m,) is its click rate, horizon a product's impressions."""
-    m = len(prior)
-    return [
-        Uniform(),
-        ExploreThenCommit(n_actions=m, epsilon=EPSILON),
-        BetaThompson(prior, epsilon=EPSILON),
-        EpsilonGreedy(n_actions=m, strength=OWN, epsilon=EPSILON),
-        UCB1(n_actions=m, epsilon=EPSILON),
-        BootstrapBag(n_actions=m, strength=OWN, epsilon=EPSILON),
-        HorizonIndex(prior, horizon=horizon, strength=OWN, epsilon=EPSILON),
-    ]
-
-
-def _on_features(m: int, q: int, hashed_crosses: int) -> list[Lasting]:
-    """What learns of m variants by q features of their copy; the one column of context is interest in the product."""
-    model = LinearOptions(
-        n_actions=m,
-        n_features=q,
+def _believed(
+    goods: Assortment, fitted: World, n_impressions: int, worth: Floats | float, hashed_crosses: int
+) -> Believed:
+    """Click rates of the variants by some 500 shoppers, and the priors above; context is the interest in the product."""
+    everyone = np.arange(0, len(fitted.taste.shoppers), max(1, len(fitted.taste.shoppers) // 500))
+    return Believed(
+        prior=np.clip(worth * fitted.mean_click(everyone, goods.belief), 1e-6, 1 - 1e-6),
+        n_features=goods.actions.shape[1],
         n_context=1,
-        hashed_crosses=hashed_crosses,
         state_channels=(EXPOSURE, MATCH),
-        ridge=SHARED,
-        residual_ridge=OWN,
+        horizon=n_impressions / len(goods.products),
+        shared=SHARED,
+        own=OWN,
+        epsilon=EPSILON,
+        hashed_crosses=hashed_crosses,
     )
-    return [
-        LinUCB(epsilon=EPSILON, **model),
-        Softmax(epsilon=EPSILON, **model),
-        SquareCB(epsilon=EPSILON, **model),
-        LinTS(epsilon=EPSILON, **model),
-        LogisticThompson(epsilon=EPSILON, **model),
-        NeuralLinear(
-            n_actions=m,
-            n_features=q,
-            n_context=1,
-            n_linear=q,
-            state_channels=(EXPOSURE, MATCH),
-            ridge=SHARED,
-            residual_ridge=OWN,
-            epsilon=EPSILON,
-        ),
-    ]
-
-
-def _on_context(m: int) -> list[Lasting]:
-    """What learns of each of m variants whom it suits, by the one column of context, interest in the product."""
-    model = DisjointOptions(n_actions=m, n_context=1, ridge=OWN)
-    return [DisjointLinUCB(epsilon=EPSILON, **model), DisjointLinTS(epsilon=EPSILON, **model)]

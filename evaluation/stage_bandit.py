@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from copybandit.agents.bandit import BanditRun, run_bandit
-from copybandit.agents.forgetful import Forgetful
 from copybandit.agents.policies import PriorGreedy
+from copybandit.agents.stateful import Lasting
 from copybandit.evaluation.approve import Approved
 from copybandit.evaluation.bandit_life import plain, season_rules, surround
 from copybandit.evaluation.feedback_logs import write_items
@@ -74,7 +74,7 @@ def _principal(x: Floats, k: int) -> Floats:
 
 
 def play_season(
-    policy: Forgetful,
+    policy: Lasting,
     goods: Assortment,
     gold: World,
     fitted: World,
@@ -123,11 +123,11 @@ def play(
     goods = assortment(approved, gold, fitted)
     write_items(stage, approved.texts, approved.product, catalogue)
 
-    def run(policy: Forgetful, shown: Assortment, world: World = gold) -> BanditRun:
+    def run(policy: Lasting, shown: Assortment, world: World = gold) -> BanditRun:
         options = settings if policy.name == settings.policy else plain(settings)
         return play_season(policy, shown, world, fitted, catalogue, options, seed, on_step)
 
-    def named(shown: Assortment) -> Forgetful:
+    def named(shown: Assortment) -> Lasting:
         return named_policy(
             settings.policy, shown, fitted, settings.n_impressions, hashed_crosses=settings.hashed_crosses
         )

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copybandit.agents.batch_rows import take
-from copybandit.agents.decision_book import DecisionBook, Released
+from copybandit.agents.book_rows import Released
+from copybandit.agents.decision_book import DecisionBook
 from copybandit.agents.policies import LinUCB
 from copybandit.agents.reward_events import COUNTED, LATE, REPEATED, RewardEvents
 from copybandit.agents.reward_formula import CLICKS, SHOP, RewardFormula, RewardTerm

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from copybandit.agents.batch import Batch, Learner
 from copybandit.agents.explain import explain
 from copybandit.agents.explain_parts import FeatureNames
+from copybandit.agents.guarded import Guarded
+from copybandit.agents.guardrails import Guardrails
 from copybandit.agents.policies import (
     UCB1,
     BetaThompson,
@@ -27,7 +29,7 @@ from copybandit.agents.policies import (
     Uniform,
 )
 from copybandit.sim.types import DataError, Floats
-from tests.test_policy_conformance import PLAIN, make_batch, some_seed, state_of, trained
+from tests.policy_entries import ENTRIES, make_batch, some_seed, state_of, trained
 
 NAMES = FeatureNames(
     actions=("urgency", "price", "warmth", "length", "question"),
@@ -61,14 +63,14 @@ def teach(policy: Learner, batch: Batch, column: int, clicks: int, rows: int) ->
     policy.update(many, np.full(rows, column), reward, np.ones(rows))
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", ENTRIES)
 @settings(max_examples=20, deadline=None)
 @given(seed=some_seed, n=st.integers(1, 12), k=st.integers(1, 6), steps=st.integers(0, 5))
 def test_parts_add_up_and_their_rule_is_the_policy(name: str, seed: int, n: int, k: int, steps: int) -> None:
     rng = np.random.default_rng(seed)
     policy, batch = trained(name, rng, steps), make_batch(rng, n, k)
     before = state_of(policy)
-    told = explain(policy, batch, NAMES)  # type: ignore[arg-type]
+    told = explain(policy, batch, NAMES)
     probs = policy.action_probs(batch, np.random.default_rng(0))
     assert state_of(policy) == before
     for row, request in enumerate(told):
@@ -83,18 +85,37 @@ def test_parts_add_up_and_their_rule_is_the_policy(name: str, seed: int, n: int,
             assert all(-1 <= part.move <= 1 for part in one.contributions)
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", ENTRIES)
 @settings(max_examples=10, deadline=None)
 @given(seed=some_seed)
 def test_moves_of_a_part_cancel_over_the_candidates(name: str, seed: int) -> None:
     """What one candidate gains by a part, others lose: both vectors that are compared sum to 1."""
     rng = np.random.default_rng(seed)
-    for request in explain(trained(name, rng, 3), make_batch(rng, 5, 5)):  # type: ignore[arg-type]
+    for request in explain(trained(name, rng, 3), make_batch(rng, 5, 5)):
         moves: dict[tuple[str, str], float] = {}
         for one in request:
             for part in one.contributions:
                 moves[part.kind, part.name] = moves.get((part.kind, part.name), 0.0) + part.move
         assert max(abs(total) for total in moves.values()) < 1e-9
+
+
+def test_guardrails_tell_what_the_projection_did_to_each_probability() -> None:
+    rng = np.random.default_rng(8)
+    plain, batch = trained("lints", rng, 4), make_batch(rng, 12, 5)
+    rules = Guardrails(floor=0.05, cap=0.5, least=((3, 0.2),), paused=(0,), control=(0,))
+    inner, outer = Guarded(plain, Guardrails(floor=0.1)), Guarded(plain, rules)
+    free, ruled = (one.action_probs(batch, rng) for one in (plain, outer))
+    assert np.abs(ruled - free).max() > 0.1
+    for row, request in enumerate(explain(outer, batch)):
+        for one, column in zip(request, np.flatnonzero(batch.present[row]), strict=True):
+            (rule,) = (part for part in one.contributions if part.kind == "guardrails")
+            assert rule.move == pytest.approx(ruled[row, column] - free[row, column], abs=1e-12)
+            if abs(rule.move) > 0.2:
+                assert "the shop's rules" in one.sentence
+    assert not any("shop's rules" in one.sentence for row in explain(plain, batch) for one in row)
+    both = Guarded(inner, Guardrails(cap=0.5))
+    told = [one.probability for row in explain(both, batch) for one in row]
+    np.testing.assert_allclose(told, both.action_probs(batch, rng)[batch.present], atol=1e-9)
 
 
 def test_scores_are_what_the_policies_rank_by() -> None:

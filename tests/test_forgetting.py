@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from copybandit.agents.batch import Batch
 from copybandit.agents.batch_rows import join, take
 from copybandit.agents.discounted import Discounted
-from copybandit.agents.forgetful import Forgetful
 from copybandit.agents.policies import EpsilonGreedy
 from copybandit.agents.policy_features import LinearOptions
 from copybandit.agents.policy_laplace import LogisticModel
 from copybandit.agents.policy_linear import LinearModel
+from copybandit.agents.stateful import Lasting
 from copybandit.agents.windowed import Windowed
 from copybandit.sim.types import DataError, Floats, Ints
+from tests.policy_entries import ACTIONS, PLAIN, UNORDERED, M, Q, make_batch, small_neural_linear, state_of
 from tests.test_policies import dense_row
-from tests.test_policy_conformance import ACTIONS, PLAIN, UNORDERED, M, Q, make_batch, small_neural_linear
 
 LINEAR = LinearOptions(
     n_actions=M,
@@ -56,7 +56,7 @@ def part(one: Told, rows: Ints) -> Told:
     return take(batch, rows), column[rows], reward[rows], weight[rows]
 
 
-def probs(policy: Forgetful, seed: int = 0) -> Floats:
+def probs(policy: Lasting, seed: int = 0) -> Floats:
     return policy.action_probs(make_batch(np.random.default_rng(seed), 50), np.random.default_rng(0))
 
 
@@ -291,6 +291,37 @@ def test_a_window_does_not_drift_over_two_thousand_rebuilds() -> None:
     assert sum(len(one.block) for one in policy._kept) == 4
 
 
+@pytest.mark.parametrize("name", SUMS)
+@pytest.mark.parametrize("keep", [0.0, 0.3])
+def test_what_a_window_forgot_does_not_come_back_when_a_block_leaves(name: str, keep: float) -> None:
+    rng = np.random.default_rng(10)
+    policy, fresh = (Windowed(MAKE[name](), days=4.0, blocks=4) for _ in range(2))
+    old, held, last = (told(rng, 60, start=day, end=day + 0.9) for day in (0.0, 2.0, 4.0))
+    gone = np.array([0, 3, 8])
+    policy.update(*old)
+    policy.update(*held)
+    policy.forget(keep, gone)
+    policy.update(*last)  # the first block leaves, the others are learned again
+    batch, column, reward, weight = held
+    mine = np.isin(batch.shown(column), gone)
+    fresh.update(batch, column, reward, np.where(mine, keep * weight, weight))
+    fresh.update(*last)
+    np.testing.assert_allclose(probs(policy), probs(fresh), atol=1e-9)
+
+
+def test_numbers_of_half_the_size_are_kept_as_they_are_saved() -> None:
+    rng = np.random.default_rng(11)
+    policy = Windowed(MAKE["linucb"](), days=4.0)
+    batch, column, reward, weight = told(rng, 60)
+    small = replace(
+        batch, context=batch.context.astype(np.float32), candidates=batch.candidates.astype(np.int64)
+    )
+    policy.update(small, column.astype(np.int32), reward.astype(np.float32), weight.astype(np.float32))
+    again = Windowed(MAKE["linucb"](), days=4.0)
+    again.set_state(policy.get_state())
+    assert state_of(again) == state_of(policy)
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -315,7 +346,7 @@ class Turning:
         self._rng = np.random.default_rng(seed)
         self._rate = np.tile([0.30, 0.10, 0.06, 0.03], M // 4)
 
-    def season(self, policy: Forgetful, steps: int = 120, size: int = 100) -> float:
+    def season(self, policy: Lasting, steps: int = 120, size: int = 100) -> float:
         """Expected clicks per request after the turn."""
         rng, earned = self._rng, []
         for step in range(steps):
@@ -340,7 +371,7 @@ class Turning:
 
 @pytest.mark.parametrize("kind", ["discounted", "windowed"])
 def test_where_the_world_turns_forgetting_pays(kind: str) -> None:
-    def make(plain: Forgetful) -> Forgetful:
+    def make(plain: Lasting) -> Lasting:
         if kind == "discounted":
             return Discounted(plain, half_life_days=1.0)
         return Windowed(plain, days=2.0, blocks=4)

@@ -141,6 +141,9 @@ def test_rules_that_cannot_all_be_kept_are_named(rules: Guardrails, rule: str) -
         {"most": ((1, 1.2),)},
         {"least": ((1, 0.5),), "most": ((1, 0.4),)},
         {"floor": float("nan")},
+        {"paused": (1.5,)},
+        {"control": (-1,)},
+        {"least": ((0.5, 0.2),)},
     ],
 )
 def test_rules_that_are_no_probabilities_are_refused(setting: dict[str, object]) -> None:

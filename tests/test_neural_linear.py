@@ -20,7 +20,7 @@ from copybandit.agents.neural_network import Network, Widths, last_layer, new_ne
 from copybandit.agents.policies import LinTS
 from copybandit.agents.policy_neural_linear import NeuralLinear
 from copybandit.sim.types import DataError, Floats
-from tests.test_policy_conformance import state_of
+from tests.policy_entries import state_of
 
 M, Q, P, K = 40, 4, 2, 5
 BASE = 0.1

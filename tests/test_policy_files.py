@@ -19,14 +19,15 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from copybandit.agents.checkpoint_manifest import MANIFEST
-from copybandit.agents.policies import UCB1, LinTS, LinUCB
-from copybandit.agents.policy_files import KINDS, load_policy, read_manifest, save_policy
-from copybandit.agents.policy_migrations import MIGRATIONS, SCHEMA
-from copybandit.agents.stateful import Stateful
+from copybandit.agents.policies import UCB1
+from copybandit.agents.policy_files import load_policy, read_manifest, save_policy
+from copybandit.agents.policy_migrations import SCHEMA
+from copybandit.agents.policy_recipe import recipe_of
+from copybandit.agents.stateful import Lasting
 from copybandit.sim.types import DataError, Floats
-from tests.test_policy_conformance import (
-    LINEAR,
-    PLAIN,
+from tests.policy_entries import (
+    ENTRIES,
+    LEARNERS,
     M,
     feedback,
     make_batch,
@@ -38,17 +39,16 @@ from tests.test_policy_conformance import (
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def stateful(name: str, seed: int, steps: int) -> Stateful:
-    policy = trained(name, np.random.default_rng(seed), steps)
-    return policy  # type: ignore[return-value]
+def stateful(name: str, seed: int, steps: int) -> Lasting:
+    return trained(name, np.random.default_rng(seed), steps)
 
 
-def save(policy: Stateful, folder: Path, **more: Any) -> Path:
+def save(policy: Lasting, folder: Path, **more: Any) -> Path:
     save_policy(policy, folder, **{"rows": 300, "created": NOON, **more})
     return folder
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", ENTRIES)
 @settings(max_examples=6, deadline=None)
 @given(seed=some_seed, before=st.integers(0, 5), after=st.integers(0, 4), size=st.integers(1, 60))
 def test_it_says_and_learns_the_same_to_the_last_bit(
@@ -67,11 +67,7 @@ def test_it_says_and_learns_the_same_to_the_last_bit(
     assert first.tobytes() == second.tobytes() and state_of(other) == state_of(policy)
 
 
-def test_every_policy_can_be_saved() -> None:
-    assert set(KINDS) == set(PLAIN)
-
-
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", ENTRIES)
 def test_equal_policies_are_equal_files_and_saving_changes_nothing(name: str, tmp_path: Path) -> None:
     policy, twin = stateful(name, 1, 3), stateful(name, 1, 3)
     before = state_of(policy)
@@ -152,6 +148,12 @@ def test_what_is_foreign_is_refused_in_one_line(tmp_path: Path) -> None:
     refused(changed(fresh("other"), policy="epsilon_greedy"), "settings must be those of epsilon_greedy")
     refused(changed(fresh("wide"), settings={"n_actions": M, "width": -1.0}), "width must be finite")
     refused(changed(fresh("size"), settings={"n_actions": M + 1}), r"impressions must be float64\(25,\)")
+    inside = save(stateful("guarded", 5, 2), tmp_path / "around")
+    own = json.loads((inside / MANIFEST).read_text())["settings"]
+    refused(changed(inside, settings={**own, "policy": "lints"}), "must name the policy inside")
+    refused(changed(inside, settings={**own, "policy": {"policy": "oracle", "settings": {}}}), "'oracle'")
+    refused(changed(inside, settings={**own, "floor": 2}), "floor must be in")
+    refused(changed(inside, settings={**own, "code": "print()"}), "must be those of guarded")
     refused(with_tensors(fresh("missing"), **{"state.clicks": None}), "array clicks must be there")
     refused(with_tensors(fresh("more"), **{"state.ghost": np.ones(2)}), "got ghost too")
     refused(with_tensors(fresh("nan"), **{"state.clicks": np.full(M, np.nan)}), "clicks must be finite")
@@ -159,7 +161,7 @@ def test_what_is_foreign_is_refused_in_one_line(tmp_path: Path) -> None:
     refused(with_tensors(fresh("dtype"), **narrow), r"clicks must be float64\(24,\), got float32")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", [name for name in PLAIN if PLAIN[name].learns])
+@pytest.mark.parametrize("name", LEARNERS)
 def test_a_state_that_is_refused_changes_nothing(name: str) -> None:
     policy = stateful(name, 6, 3)
     before = state_of(policy)
@@ -226,81 +228,17 @@ def test_a_manifest_that_was_not_replaced_is_the_checkpoint_before(tmp_path: Pat
     assert len(list(folder.iterdir())) == 2
 
 
-def former(policy: LinUCB | LinTS, folder: Path, batches: list[Any]) -> Path:
-    """A checkpoint as schema 1 wrote it: the normal equations as sums over the same rows."""
-    d, own = 1 + 5 + 2 + 1, policy.settings()
-    gram, cross = own["ridge"] * np.eye(d), np.zeros((M, d))
-    diagonal, residual = np.full(M, own["residual_ridge"]), np.zeros(M)
-    moment = own["ridge"] * np.eye(d)[0]
-    for batch, column, reward, weight in batches:
-        row, v = np.arange(len(batch)), batch.shown(column)
-        a, c, state = batch.actions[v], batch.context, batch.state[row, column]
-        x = np.column_stack([np.ones(len(batch)), a, c[:, 0] * a[:, 1], c[:, 2] * a[:, 4], state[:, 1]])
-        w = weight * state[:, 0]
-        gram += (w[:, None] * x).T @ x
-        np.add.at(cross, v, w[:, None] * x)
-        np.add.at(diagonal, v, w)
-        moment += (weight * reward) @ x
-        np.add.at(residual, v, weight * reward)
-    folder.mkdir()
-    tensors = {
-        "state.gram": gram,
-        "state.cross": cross,
-        "state.diagonal": diagonal,
-        "state.moment": moment,
-        "state.residual_moment": residual,
-    }
-    save_file(tensors, folder / "state-1.safetensors")
-    raw = {
-        "format": "copybandit-policy",
-        "schema": 1,
-        "policy": policy.name,
-        "settings": own,
-        "file": "state-1.safetensors",
-        "sha256": hashlib.sha256((folder / "state-1.safetensors").read_bytes()).hexdigest(),
-        "lineage": {"rows": 250, "created": "2025-11-01T00:00:00+00:00", "parent": None},
-    }
-    (folder / MANIFEST).write_text(json.dumps(raw))
-    return folder
-
-
-@pytest.mark.parametrize("kind", [LinUCB, LinTS])
-def test_a_checkpoint_of_the_former_layout_is_migrated(
-    kind: type[LinUCB] | type[LinTS], tmp_path: Path
-) -> None:
-    rng, policy = np.random.default_rng(12), kind(**LINEAR)
-    batches = [feedback(policy, rng) for _ in range(5)]
-    for told in batches:
-        policy.update(*told)
-    loaded = load_policy(former(policy, tmp_path / "old", batches))
-    assert read_manifest(tmp_path / "old").schema == SCHEMA
-    mine, theirs = policy.get_state(), loaded.get_state()
-    for name in ("shared", "each"):
-        np.testing.assert_allclose(theirs[name], mine[name], atol=1e-9)
-    for told in [feedback(policy, rng)]:
-        policy.update(*told)
-        loaded.update(*told)
-    asked = make_batch(rng)
-    np.testing.assert_allclose(loaded.action_probs(asked, rng), policy.action_probs(asked, rng), atol=1e-7)
-    again = load_policy(save(loaded, tmp_path / "new"))
-    assert state_of(again) == state_of(loaded)
-
-
-def test_schemas_that_cannot_be_migrated_are_refused_with_a_remedy(tmp_path: Path) -> None:
-    assert set(MIGRATIONS) == set(range(1, SCHEMA))
-    folder = save(stateful("linucb", 13, 1), tmp_path / "p")
-    refused(changed(folder, schema=SCHEMA + 1), "load it with a newer copybandit")
-    refused(changed(folder, schema=0), "learn the policy again from its log")
-    refused(changed(folder, schema=1), "tensor state.gram must be there")
-
-
 def test_settings_come_back_as_they_were(tmp_path: Path) -> None:
-    for name in PLAIN:
+    for name, entry in ENTRIES.items():
         policy = stateful(name, 14, 1)
         loaded = load_policy(save(policy, tmp_path / name))
-        assert state_of(loaded.settings()) == state_of(policy.settings()), name
-        fresh = type(policy)(**policy.settings())
-        assert state_of(fresh) == state_of(PLAIN[name].make())
+        assert state_of(recipe_of(loaded)) == state_of(recipe_of(policy)), name
+        assert state_of(recipe_of(policy).make()) == state_of(entry.make())
+
+
+def test_settings_that_numpy_counted_are_saved(tmp_path: Path) -> None:
+    policy = UCB1(n_actions=np.int64(M), width=np.float64(0.1))  # type: ignore[arg-type]
+    assert load_policy(save(policy, tmp_path / "p")).settings() == policy.settings()
 
 
 def test_a_loaded_policy_is_its_own(tmp_path: Path) -> None:

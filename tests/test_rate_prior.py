@@ -11,7 +11,7 @@ from scipy.stats import nbinom
 from copybandit.agents.policies import HorizonIndex
 from copybandit.agents.rate_prior import RatePrior, believe, fit_rate_prior, log_evidence
 from copybandit.sim.types import DataError, Floats
-from tests.test_policy_conformance import PRIOR, feedback, make_batch
+from tests.policy_entries import PRIOR, feedback, make_batch
 
 TRUTH = RatePrior(log_base=-4.4, spread=0.5, strength=12.0, slope=0.8)
 SHOWN = 3000.0

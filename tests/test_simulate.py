@@ -12,7 +12,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from copybandit.agents.policy_files import load_policy, read_manifest
+from copybandit.agents.policies import Uniform
+from copybandit.agents.policy_files import load_policy, read_manifest, save_policy
+from copybandit.agents.windowed import Windowed
 from copybandit.cli.run_command import Request
 from copybandit.cli.simulate_command import simulate as command
 from copybandit.evaluation.carried_policy import CarriedPolicy
@@ -143,6 +145,15 @@ def test_a_policy_goes_on_from_where_it_was_kept(fitted: Pipeline, tmp_path: Pat
     assert (learned["each"][:, -2] >= fresh["each"][:, -2]).all()
     with pytest.raises(DataError, match="policy must be lints, that of"):
         simulate(fitted.folder, "linucb", "parquet", Silent(), second)
+
+
+def test_a_checkpoint_of_what_is_around_a_policy_is_not_taken_up(tmp_path: Path) -> None:
+    around, now = Windowed(Uniform(), days=2.0), datetime(2026, 1, 8, tzinfo=UTC)
+    save_policy(around, tmp_path, rows=0, created=now)
+    with pytest.raises(
+        DataError, match=r"policy must be one that settings can name, got windowed of .*; save"
+    ):
+        CarriedPolicy(start=tmp_path, now=now).name(None)
 
 
 def test_the_readme_names_every_policy_that_can_be_named() -> None:

@@ -21,7 +21,7 @@ from copybandit.agents.slate_log import log_slates
 from copybandit.sim.schema import read_feedback, write_feedback
 from copybandit.sim.types import DataError, Floats, Ints
 from copybandit.sim.visits import Visits
-from tests.test_policy_conformance import ENTRIES, make_batch, some_seed, trained
+from tests.policy_entries import ENTRIES, make_batch, some_seed, trained
 
 MODES: tuple[Mode, ...] = ("renormalise", "ask again")
 EXAMINE = (1.0, 0.55, 0.25)

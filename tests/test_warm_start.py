@@ -17,6 +17,7 @@ from copybandit.agents.warm_start import requests_of, warm_start
 from copybandit.sim.feedback import LoggedFeedback
 from copybandit.sim.schema import read_feedback, write_feedback
 from copybandit.sim.types import DataError, Floats, Ints
+from tests.policy_entries import state_of
 from tests.test_policies import ACTIONS, PRIOR, M, Q, make_batch
 
 EPOCH = np.datetime64("2026-01-01T00:00:00", "us")
@@ -82,7 +83,9 @@ def test_a_log_is_taught_in_order_of_time() -> None:
             self.batches: list[Batch] = []
 
         def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
-            self.batches.append(batch)
+            self.batches += (
+                [batch] if weight.any() else []
+            )  # all rows of weight 0 are only asked whether they can be learned
             super().update(batch, column, reward, weight)
 
     log, batch = season()
@@ -147,3 +150,25 @@ def test_requests_of_another_log_are_refused() -> None:
         with pytest.raises(DataError, match=rule):
             warm_start(policy, log, requests, **options)
     assert (policy._clicks == 44.0).all()
+
+
+def test_a_log_with_one_row_that_the_learner_refuses_is_not_learned_at_all() -> None:
+    log, batch = season()
+    last = int(np.argmax(log.timestamp))
+    policy, reward = BetaThompson(PRIOR, strength=60), log.reward.copy()
+    reward[last] = 2.0
+    before = state_of(policy)
+    with pytest.raises(DataError, match=r"thompson: reward must be in \[0, 1\], got 0.0 to 2.0"):
+        warm_start(policy, replace(log, reward=reward), batch, batch_size=50)
+    assert state_of(policy) == before
+
+
+def test_priors_and_states_that_do_not_fit_a_log_are_refused() -> None:
+    log, batch = season()
+    for prior, state, rule in (
+        (PRIOR[:5], None, r"prior must be \(400, 4\), or have a place for each variant up to 23, got \(5,\)"),
+        (batch.prior[:, :3], None, r"prior must be \(400, 4\), .* got \(400, 3\)"),
+        (batch.prior, batch.state[:3], r"state must be \(400, 4, s\), got \(3, 4, 2\)"),
+    ):
+        with pytest.raises(DataError, match=rule):
+            requests_of(log, prior, state=state)
