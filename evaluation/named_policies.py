@@ -41,27 +41,32 @@ OWN, SHARED = UNEXPLAINED_SD**-2, SHARED_SD**-2
 """The same as precisions; a precision of log CTR is also how many clicks a prior is worth."""
 
 
-def policies(goods: Assortment, fitted: World, n_impressions: int) -> list[Lasting]:
+def policies(
+    goods: Assortment, fitted: World, n_impressions: int, worth: Floats | float = 1.0
+) -> list[Lasting]:
     """Every policy that can be named, fresh, in the order of `PolicyName`; all but UCB1 start from what is believed.
 
     Args:
         goods: what is on show.
         fitted: what the shop believes before the season.
         n_impressions: of the whole season.
+        worth: shape (m,), what policies are told of a click of each variant on average, in (0, 1]; see `season_worth`.
     """
     everyone = np.arange(0, len(fitted.taste.shoppers), max(1, len(fitted.taste.shoppers) // 500))
-    prior = np.clip(fitted.mean_click(everyone, goods.belief), 1e-6, 1 - 1e-6)
+    prior = np.clip(worth * fitted.mean_click(everyone, goods.belief), 1e-6, 1 - 1e-6)
     m, q = goods.actions.shape
     return [*_by_counts(prior, n_impressions / len(goods.products)), *_on_features(m, q), *_on_context(m)]
 
 
-def named_policy(name: str, goods: Assortment, fitted: World, n_impressions: int) -> Lasting:
+def named_policy(
+    name: str, goods: Assortment, fitted: World, n_impressions: int, worth: Floats | float = 1.0
+) -> Lasting:
     """The one of `policies` that has this name."""
-    return next(one for one in policies(goods, fitted, n_impressions) if one.name == name)
+    return next(one for one in policies(goods, fitted, n_impressions, worth) if one.name == name)
 
 
 def _by_counts(prior: Floats, horizon: float) -> list[Lasting]:
-    """What looks at nothing but what each variant earned; prior (m,) is its click rate, horizon a product's impressions."""
+    """What looks at nothing but what each variant earned; prior (m,) is of that, horizon a product's impressions."""
     m = len(prior)
     return [
         Uniform(),

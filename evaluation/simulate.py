@@ -16,13 +16,12 @@ from copybandit.agents.bandit import BanditRun
 from copybandit.evaluation.approve import Approved
 from copybandit.evaluation.carried_policy import CarriedPolicy
 from copybandit.evaluation.feedback_logs import LOG, write_items
-from copybandit.evaluation.named_policies import named_policy
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder
 from copybandit.evaluation.settings import BanditSettings, PolicyName, RunSettings
 from copybandit.evaluation.shop_data import ShopData
-from copybandit.evaluation.stage_bandit import assortment, play_season
+from copybandit.evaluation.stage_bandit import assortment, play_season, season_policy
 from copybandit.evaluation.stage_fit import FittedShop
 from copybandit.sim.open_bandit_export import ExportItems, Truth, write_open_bandit
 from copybandit.sim.schema import write_feedback, write_table
@@ -96,7 +95,7 @@ def _season(pipeline: Pipeline, policy: str, form: str, out: Path, carried: Carr
     shown = on_show(shop, options)
     gold = pipeline.gold()
     goods = assortment(shown, gold, fitted.world)
-    learner = named_policy(policy, goods, fitted.world, options.n_impressions)
+    learner = season_policy(policy, goods, fitted.world, shop.products, options)
     learner = carried.take_up(learner) if carried else learner
     done = play_season(learner, goods, gold, fitted.world, shop.products, options, settings.seed, on_step)
     if form == "parquet":
