@@ -32,13 +32,9 @@ def log_slates(
     Raises:
         DataError: shapes do not fit.
     """
-    if click.shape != slates.column.shape or len(visits.time) != len(slates):
-        raise DataError(
-            f"slate log: visits, click and slates must be {slates.column.shape}, got {len(visits.time)} and "
-            f"{click.shape}; give one click per place"
-        )
+    _check(visits, slates, click)
     request, place = np.nonzero(slates.filled)
-    told = click[request, place]
+    told, none = click[request, place], np.zeros(len(request))
     day = np.rint(visits.time[request] * MICROSECONDS_PER_DAY).astype("timedelta64[us]")
     return LoggedFeedback(
         timestamp=epoch + day,
@@ -49,11 +45,19 @@ def log_slates(
         action_probs=slates.action_probs[request, place],
         action=slates.column[request, place],
         click=told,
-        conversion=np.zeros(len(told)),
-        value=np.zeros(len(told)),
+        conversion=none,
+        value=none,
         reward=told,
         policy=policy,
     )
+
+
+def _check(visits: Visits, slates: Slates, click: Floats) -> None:
+    if click.shape != slates.column.shape or len(visits.time) != len(slates):
+        raise DataError(
+            f"slate log: visits, click and slates must be {slates.column.shape}, got {len(visits.time)} and "
+            f"{click.shape}; give one click per place"
+        )
 
 
 def _left(visits: Visits, slates: Slates) -> NDArray[np.int32]:

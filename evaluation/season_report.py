@@ -67,7 +67,9 @@ def compared(values: Floats, log: LoggedFeedback) -> dict[str, float]:
         ends = (float(np.expm1(np.log1p(lift) - spread)), float(np.expm1(np.log1p(lift) + spread)))
     return {
         "others": ours,
+        "others_half": Z95 * float(np.sqrt(variance)),
         "held": theirs,
+        "held_half": Z95 * float(np.sqrt(variance_held)),
         "difference": ours - theirs,
         "ci_low": ours - theirs - half,
         "ci_high": ours - theirs + half,
