@@ -22,12 +22,8 @@ def log_slates(
 ) -> LoggedFeedback:
     """Rows in the order of requests, then places; ``position`` is the place, 1 the first.
 
-    Args:
-        visits: the n requests.
-        slates: what they were shown in L places.
-        click: shape (n, L), 0 or 1; what stands in places without a candidate is ignored.
-        epoch: day 0 of ``visits.time``.
-        policy: name of the behavior policy.
+    Of n requests with L places, ``click`` is (n, L), 0 or 1, and ignored where no candidate stands; ``epoch`` is day 0 of
+    ``visits.time``.
 
     Raises:
         DataError: shapes do not fit.
