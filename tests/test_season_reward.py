@@ -58,7 +58,7 @@ def test_the_truth_is_what_impressions_earn_on_average(weights: dict[str, float]
 def test_who_goes_after_purchases_gets_more_of_them_where_clicks_mislead() -> None:
     runs = season(CLICKS), season(CLICKS, uniform=True), season(formula(purchase=1.0))
     shop = LogOddsShop(3)
-    shown = [replace(shop.visits(0, 1), candidates=run.log.item_id[:, None]) for run in runs]
+    shown = [replace(shop.visits(0, 1), candidates=run.log.item_id[:, None].astype(np.int32)) for run in runs]
     bought = [
         float((run.expected_click * shop.purchase(visits)[:, 0]).mean())
         for run, visits in zip(runs, shown, strict=True)
