@@ -176,7 +176,7 @@ class BanditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     batch_size: Count = 500
     """Impressions between two updates of the policy."""
     reward: RewardSettings = RewardSettings(click=1.0)
-    """What an impression earns, and so what policies learn to raise; a group given whole leaves out what it does not name."""
+    """What an impression earns, and so what policies learn to raise; what a whole group does not name counts nothing."""
     half_life_days: Positive | None = None
     """Days in which feedback loses half of its weight; null forgets nothing."""
     window_days: Positive | None = None
