@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,10 @@ def value_others(done: BanditRun, path: Path) -> list[dict[str, Any]]:
     log = log if log.held is None else some(log, ~log.held)
     probs = target.action_probs(own.batch(), np.random.default_rng(0))
     truth = own.policy_value(probs)
-    q = cross_fit_scale(own.prior * own.most[:, None], log)
+    unit = float(
+        own.most.mean()
+    )  # so that the pseudo-click of the calibration weighs the same whatever the reward's unit
+    q = unit * cross_fit_scale(own.prior * own.most[:, None] / unit, replace(log, reward=log.reward / unit))
     return [_row(done.policy, target.name, found, truth) for found in evaluate_policy_on_log(log, probs, q)]
 
 

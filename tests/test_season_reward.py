@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from copybandit.agents.policies import LinUCB, PriorGreedy, Uniform
 from copybandit.agents.reward_formula import CLICKS, RewardFormula, RewardTerm
 from copybandit.agents.season_reward import SeasonReward
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
+from copybandit.evaluation.season_report import value_others
+from copybandit.sim.schema import write_feedback
 from copybandit.sim.types import DataError
 from tests.test_bandit import LogOddsShop
 
@@ -85,6 +88,15 @@ def test_another_policys_revenue_is_told_from_the_log() -> None:
     found = evaluate_policy_on_log(run.log, target, cross_fit_scale(run.prior * run.most[:, None], run.log))
     for estimate in (found[0], found[1], found[3]):
         assert abs(estimate.value - truth) < 3 * estimate.std_err, estimate
+
+
+def test_estimates_know_no_unit(tmp_path: Path) -> None:
+    def values(weight: float) -> list[float]:
+        run = season(formula(purchase=weight), n=3_000)
+        write_feedback(run.log, tmp_path / "log.parquet")
+        return [row["value"] / weight for row in value_others(run, tmp_path / "log.parquet")]
+
+    np.testing.assert_allclose(values(2.0**-20), values(1.0), rtol=1e-9)
 
 
 @pytest.mark.parametrize(
