@@ -1,8 +1,8 @@
-"""The online stage: a policy chooses among approved variants, batch by batch, and learns from clicks.
+"""The online stage: a policy chooses among approved variants, batch by batch, and learns from clicks, or what they earn.
 
 Feedback of a batch reaches the policy after the batch. What the policy is worth is read from the true
-expected clicks of the shop (`Shop.expected_click`), which no policy sees; the oracle is myopic: it picks the
-best candidate now and does not plan for fatigue.
+expected reward (`Shop.expected_click`, `SeasonReward.expected`), which no policy sees; the oracle is myopic: it picks
+the best candidate now and does not plan for fatigue.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from copybandit.agents.bandit_run import EPOCH, MICROSECONDS_PER_DAY, BanditRun,
 from copybandit.agents.batch import Batch, Learner
 from copybandit.agents.decide import decide
 from copybandit.agents.holdout import held_probs
+from copybandit.agents.season_reward import SeasonReward
 from copybandit.sim.feedback import LoggedFeedback
 from copybandit.sim.types import Bools, DataError, Floats, Ints
-from copybandit.sim.visits import Response, Reward, Visits
+from copybandit.sim.visits import Response, Visits
 
 __all__ = [
     "EPOCH",
@@ -27,7 +28,6 @@ __all__ = [
     "Daily",
     "RegretCurve",
     "Response",
-    "Reward",
     "SeasonRules",
     "Shop",
     "Visits",
@@ -64,7 +64,7 @@ def run_bandit(
     n_impressions: int,
     batch_size: int = 500,
     rng: np.random.Generator,
-    reward: Reward = "click",
+    reward: SeasonReward | None = None,
     rules: SeasonRules | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> BanditRun:
@@ -76,7 +76,7 @@ def run_bandit(
         n_impressions: requests in all.
         batch_size: requests between two updates.
         rng: draws the actions.
-        reward: which response the policy is told.
+        reward: what is optimised; clicks by default.
         rules: holdout and horizon; none by default.
         on_step: called with impressions done and in all after each batch.
 
@@ -91,11 +91,10 @@ def run_bandit(
             f"bandit: n_impressions and batch_size must be at least 1, got {n_impressions} and {batch_size}; "
             "raise them"
         )
-    rules = SeasonRules() if rules is None else rules
-    teacher, steps = Teacher(rules.horizon_days), list[BanditRun]()
+    play = _Play(policy, shop, rng, reward or SeasonReward(), rules or SeasonRules())
+    steps = list[BanditRun]()
     for step, start in enumerate(range(0, n_impressions, batch_size)):
-        visits = shop.visits(step, min(batch_size, n_impressions - start))
-        steps.append(_step(policy, shop, visits, rng, reward, rules, teacher))
+        steps.append(play.step(shop.visits(step, min(batch_size, n_impressions - start))))
         if on_step is not None:
             on_step(min(start + batch_size, n_impressions), n_impressions)
     return concat(steps)
@@ -112,36 +111,44 @@ def batch_of(visits: Visits, actions: Floats) -> Batch:
     )
 
 
-def _step(
-    policy: Learner,
-    shop: Shop,
-    visits: Visits,
-    rng: np.random.Generator,
-    reward: Reward,
-    rules: SeasonRules,
-    teacher: Teacher,
-) -> BanditRun:
-    """Decides, shows, and teaches one batch."""
-    batch = batch_of(visits, shop.actions)
-    held = rules.held(visits.shopper)
-    if held is None or rules.control is None:
-        probs = policy.action_probs(batch, rng)
-    else:
-        probs = held_probs(policy, rules.control, batch, held, rng)
-    column = decide(probs, rng)
-    truth = np.where(batch.present, shop.expected_click(visits), 0.0)
-    response = shop.respond(visits, column)
-    told = response.reward(reward)
-    teacher.teach(policy, batch, column, told, held)
-    return BanditRun(
-        policy=policy.name,
-        log=_logged(policy.name, visits, probs, column, response, told, held),
-        expected=truth[np.arange(len(batch)), column],
-        oracle=truth.max(axis=1),
-        uniform=truth.sum(axis=1) / batch.present.sum(axis=1),
-        truth=truth,
-        prior=batch.prior,
-    )
+class _Play:
+    """One policy's way through one season."""
+
+    def __init__(
+        self, policy: Learner, shop: Shop, rng: np.random.Generator, reward: SeasonReward, rules: SeasonRules
+    ) -> None:
+        self.policy, self.shop, self.rng, self.reward, self.rules = policy, shop, rng, reward, rules
+        self.teacher = Teacher(rules.horizon_days)
+
+    def step(self, visits: Visits) -> BanditRun:
+        """Decides, shows, and teaches one batch."""
+        batch = batch_of(self.reward.warm_start(visits), self.shop.actions)
+        held = self.rules.held(visits.shopper)
+        probs = self._probs(batch, held)
+        column = decide(probs, self.rng)
+        click = np.where(batch.present, self.shop.expected_click(visits), 0.0)
+        truth = self.reward.expected(visits, click)
+        response, most = self.shop.respond(visits, column), self.reward.most(visits)
+        earned = self.reward.earned(response)
+        self.teacher.teach(self.policy, batch, column, earned / most, held)
+        rows = np.arange(len(batch))
+        return BanditRun(
+            policy=self.policy.name,
+            log=_logged(self.policy.name, visits, probs, column, response, earned, held),
+            expected=truth[rows, column],
+            expected_click=click[rows, column],
+            oracle=truth.max(axis=1),
+            uniform=truth.sum(axis=1) / batch.present.sum(axis=1),
+            truth=truth,
+            prior=batch.prior,
+            most=most,
+        )
+
+    def _probs(self, batch: Batch, held: Bools | None) -> Floats:
+        """Of each request by the policy that its shopper gets, shape (n, k)."""
+        if held is None or self.rules.control is None:
+            return self.policy.action_probs(batch, self.rng)
+        return held_probs(self.policy, self.rules.control, batch, held, self.rng)
 
 
 def _logged(
@@ -150,7 +157,7 @@ def _logged(
     probs: Floats,
     column: Ints,
     response: Response,
-    told: Floats,
+    earned: Floats,
     held: Bools | None,
 ) -> LoggedFeedback:
     """What happened, with the probabilities of the policy that each shopper got."""
@@ -165,7 +172,7 @@ def _logged(
         click=response.click,
         conversion=response.conversion,
         value=response.value,
-        reward=told,
+        reward=earned,
         policy=policy,
         held=held,
     )

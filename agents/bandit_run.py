@@ -1,19 +1,20 @@
 """What came of one policy's run: its log with the truth beside it, and the curves reports draw.
 
-Gap closed is (expected - uniform) / (oracle - uniform) in true expected clicks, so it carries no click noise.
+Gap closed is (expected - uniform) / (oracle - uniform) in true expected reward, so it carries no click noise. The reward is
+that of the season (`season_reward`): a click is 1 unless something else was asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from copybandit.agents.batch import Batch
 from copybandit.sim.feedback import LoggedFeedback
-from copybandit.sim.types import DataError, Floats, Ints
+from copybandit.sim.types import Bools, DataError, Floats, Ints
 
 EPOCH = np.datetime64("2026-01-01T00:00:00", "us")
 """Day 0 of every simulated campaign; fixed, so that logs do not depend on the clock."""
@@ -28,7 +29,7 @@ class Daily:
         day: 1 is the first day.
         impressions: requests of the day.
         ctr: clicks per impression that happened.
-        expected: true expected click of what was shown.
+        expected: true expected reward of what was shown.
         uniform: of a uniform choice.
         oracle: of the best candidate.
         gap_closed: (expected - uniform) / (oracle - uniform).
@@ -45,7 +46,7 @@ class Daily:
 
 @dataclass(frozen=True, kw_only=True)
 class RegretCurve:
-    """Cumulative pseudo-regret in clicks against the myopic oracle; both arrays have shape (points,)."""
+    """Cumulative pseudo-regret, in rewards, against the myopic oracle; both arrays have shape (points,)."""
 
     impressions: Ints
     regret: Floats
@@ -58,20 +59,39 @@ class BanditRun:
     Attributes:
         policy: name of the policy.
         log: what happened, with propensities.
-        expected: shape (n,), true click probability of what was shown.
+        expected: shape (n,), true expected reward of what was shown.
+        expected_click: shape (n,), its true click probability.
         oracle: shape (n,), of the best candidate.
         uniform: shape (n,), mean over present candidates.
         truth: shape (n, k), of each candidate, 0 where absent.
-        prior: shape (n, k), warm-start probability the policy saw.
+        prior: shape (n, k), warm start the policy saw, as a share of ``most``.
+        most: shape (n,), largest reward of each request; policies are told shares of it.
     """
 
     policy: str
     log: LoggedFeedback
     expected: Floats
+    expected_click: Floats
     oracle: Floats
     uniform: Floats
     truth: Floats
     prior: Floats
+    most: Floats
+
+    def online(self) -> BanditRun:
+        """The rows that the policy itself decided: without the held out, whom estimates of policies may not count.
+
+        Raises:
+            DataError: everybody was held out.
+        """
+        if self.log.held is None:
+            return self
+        if self.log.held.all():
+            raise DataError(
+                "bandit: a policy needs rows of its own, got only held-out ones; lower the holdout"
+            )
+        own = some(self, ~self.log.held)
+        return replace(own, log=replace(own.log, held=None))
 
     @property
     def day(self) -> Ints:
@@ -84,7 +104,7 @@ class BanditRun:
         return float(self.log.click.mean())
 
     def gap_closed(self) -> float:
-        """Share of the gap between uniform and oracle closed over the whole run, by expected clicks."""
+        """Share of the gap between uniform and oracle closed over the whole run, by expected reward."""
         return _gap_closed(self.expected.sum(), self.uniform.sum(), self.oracle.sum())
 
     def gap_closed_day(self, day: int) -> float:
@@ -136,7 +156,7 @@ class BanditRun:
         )
 
     def policy_value(self, target_probs: Floats) -> float:
-        """True expected click on the logged requests of a target policy with probabilities (n, k)."""
+        """True expected reward on the logged requests of a target policy with probabilities (n, k)."""
         return float((target_probs * self.truth).sum(axis=1).mean())
 
 
@@ -159,6 +179,18 @@ def concat(parts: Sequence[Record]) -> Record:
         else:
             joined[field.name] = concat(values) if isinstance(values[0], LoggedFeedback) else values[0]
     return type(parts[0])(**joined)
+
+
+def some(record: Record, rows: Bools) -> Record:
+    """The rows of a mask, shape (n,)."""
+    kept: dict[str, Any] = {}
+    for field in fields(record):
+        value: Any = getattr(record, field.name)
+        if isinstance(value, np.ndarray):
+            kept[field.name] = value[rows]
+        else:
+            kept[field.name] = some(value, rows) if isinstance(value, LoggedFeedback) else value
+    return type(record)(**kept)
 
 
 def _gap_closed(expected: float, uniform: float, oracle: float) -> float:

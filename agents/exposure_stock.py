@@ -48,9 +48,9 @@ class ExposureStock:
             time: shape (n,), days.
 
         Raises:
-            DataError: there is no such shopper or copy.
+            DataError: there is no such shopper or copy, or the shapes do not fit.
         """
-        self._check(shopper, candidates, -1)
+        self._check(shopper, candidates, time, -1)
         seen, age = self._ring.seen[shopper], time[:, None] - self._time[shopper]
         weight = np.where((seen >= 0) & (age >= 0), np.exp(-np.maximum(age, 0.0) / self.tau_days), 0.0)
         same = seen[:, None, :] == candidates[:, :, None]
@@ -63,9 +63,9 @@ class ExposureStock:
         """Exposures in order of time, shape (n,) each; a shopper may stand in several rows.
 
         Raises:
-            DataError: there is no such shopper or copy, or a time is not finite.
+            DataError: there is no such shopper or copy, a time is not finite, or the shapes do not fit; nothing is changed.
         """
-        self._check(shopper, variant, 0)
+        self._check(shopper, variant, time, 0)
         if not np.isfinite(time).all():
             raise DataError("exposure stock: time must be finite days, got NaN or infinity; repair the rows")
         order = np.argsort(shopper, kind="stable")
@@ -77,7 +77,13 @@ class ExposureStock:
             slot = self._ring.remember(shopper[rows], variant[rows])
             self._time[shopper[rows], slot] = time[rows]
 
-    def _check(self, shopper: Ints, variant: Ints, least: int) -> None:
+    def _check(self, shopper: Ints, variant: Ints, time: Floats, least: int) -> None:
+        n = len(shopper)
+        if shopper.shape != (n,) or time.shape != (n,) or variant.shape[0] != n:
+            raise DataError(
+                f"exposure stock: shopper and time must be ({n},) and so many copies, got {shopper.shape}, {time.shape} and "
+                f"{variant.shape}; give one row per exposure"
+            )
         for name, values, low, high in (
             ("shopper", shopper, 0, len(self._time)),
             ("variant", variant, least, len(self._cluster)),

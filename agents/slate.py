@@ -5,7 +5,7 @@
 ``renormalise`` takes the policy's probabilities once and spreads what is left over what is left (Plackett-Luce; Plackett,
 Appl. Statist. 1975); ``ask again`` asks the policy each time with the chosen variants absent. Either way the probabilities
 of every place are logged whole, so the probability of the slate and of any other choice at any place is known exactly.
-With fewer candidates than places the slate is shorter.
+With fewer candidates than places, or where all that are left have probability 0 (paused, say), the slate is shorter.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from copybandit.agents.batch import ABSENT, Batch, Policy
+from copybandit.agents.batch_rows import take
 from copybandit.agents.decide import decide
 from copybandit.sim.types import Bools, DataError, Floats, Ints
 
@@ -33,8 +34,8 @@ class Slates:
             had ended.
 
     Raises:
-        DataError: shapes differ, a variant stands twice, a place is filled after an empty one, or what was shown has
-            probability 0.
+        DataError: shapes differ, there is no such column, one stands twice, a place is filled after an empty one, or what
+            was shown has no probability in (0, 1].
     """
 
     column: Ints
@@ -46,17 +47,26 @@ class Slates:
                 f"slates: action_probs must be (n, L, k) with column (n, L), got {self.action_probs.shape} and "
                 f"{self.column.shape}; log one distribution per place"
             )
+        low, high = int(self.column.min(initial=0)), int(self.column.max(initial=ABSENT))
+        if low < ABSENT or high >= self.action_probs.shape[2]:
+            raise DataError(
+                f"slates: column must be in [-1, {self.action_probs.shape[2]}), got {low} to {high}; use candidate columns"
+            )
+        self._check_places()
+        if not ((self.conditional > 0) & (self.conditional <= 1 + 1e-9)).all():
+            raise DataError(
+                "slates: what was shown must have a probability in (0, 1], got "
+                f"{self.conditional.min()} to {self.conditional.max()}; "
+                "log the distributions that the slate was drawn from"
+            )
+
+    def _check_places(self) -> None:
         filled = self.filled
         if (filled[:, 1:] & ~filled[:, :-1]).any():
             raise DataError("slates: places must be filled from the first on, got a gap; close it")
         ranked = np.sort(self.column, axis=1)
         if ((ranked[:, 1:] == ranked[:, :-1]) & (ranked[:, 1:] != ABSENT)).any():
             raise DataError("slates: a column may stand once in a slate, got it twice; drop the repeats")
-        if not (self.conditional > 0).all():
-            raise DataError(
-                f"slates: what was shown must have a probability in (0, 1], got {self.conditional.min()}; "
-                "log the distributions that the slate was drawn from"
-            )
 
     def __len__(self) -> int:
         return len(self.column)
@@ -148,13 +158,8 @@ class SlatePolicy:
     def _ask_again(self, batch: Batch, left: Bools, rng: np.random.Generator) -> Floats:
         """The policy's probabilities where the others are absent, 0 in rows where none is left."""
         open_ = np.flatnonzero(left.any(axis=1))
-        rest = replace(
-            batch,
-            context=batch.context[open_],
-            candidates=np.where(left, batch.candidates, np.int32(ABSENT))[open_],
-            state=batch.state[open_],
-            time=batch.time[open_],
-        )
+        candidates = np.where(left, batch.candidates, np.int32(ABSENT))[open_]
+        rest = replace(take(batch, open_), candidates=candidates)
         probs: Floats = np.zeros(left.shape)
         probs[open_] = self.policy.action_probs(rest, rng)
         return probs

@@ -74,17 +74,8 @@ def rows_of(
     Raises:
         DataError: shapes do not fit, there are more places than the examination knows, or a reward is outside [0, 1].
     """
-    n, places = slates.column.shape
-    ones = np.ones(n) if weight is None else weight
-    if len(batch) != n or reward.shape != (n, places) or ones.shape != (n,):
-        raise DataError(
-            f"slate feedback: batch, reward and weight must be ({n},), ({n}, {places}) and ({n},), got {len(batch)}, "
-            f"{reward.shape} and {ones.shape}; give one reward per place"
-        )
-    if examination.by != "cascade" and places > len(examination.examine):
-        raise DataError(
-            f"slate feedback: examine must know {places} places, got {len(examination.examine)}; add the others"
-        )
+    ones = np.ones(len(slates)) if weight is None else weight
+    _check(batch, slates, reward, examination, ones)
     request, place = np.nonzero(slates.filled)
     told = reward[request, place]
     if not ((told >= 0) & (told <= 1)).all():
@@ -93,6 +84,19 @@ def rows_of(
         )
     rows = take(batch, request)
     return _corrected(rows, slates.column[request, place], told, ones[request], request, place, examination)
+
+
+def _check(batch: Batch, slates: Slates, reward: Floats, examination: Examination, weight: Floats) -> None:
+    n, places = slates.column.shape
+    if len(batch) != n or reward.shape != (n, places) or weight.shape != (n,):
+        raise DataError(
+            f"slate feedback: batch, reward and weight must be ({n},), ({n}, {places}) and ({n},), got {len(batch)}, "
+            f"{reward.shape} and {weight.shape}; give one reward per place"
+        )
+    if examination.by != "cascade" and places > len(examination.examine):
+        raise DataError(
+            f"slate feedback: examine must know {places} places, got {len(examination.examine)}; add the others"
+        )
 
 
 def _corrected(

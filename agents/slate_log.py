@@ -22,23 +22,15 @@ def log_slates(
 ) -> LoggedFeedback:
     """Rows in the order of requests, then places; ``position`` is the place, 1 the first.
 
-    Args:
-        visits: the n requests.
-        slates: what they were shown in L places.
-        click: shape (n, L), 0 or 1; what stands in places without a candidate is ignored.
-        epoch: day 0 of ``visits.time``.
-        policy: name of the behavior policy.
+    Of n requests with L places, ``click`` is (n, L), 0 or 1, and ignored where no candidate stands; ``epoch`` is day 0 of
+    ``visits.time``.
 
     Raises:
         DataError: shapes do not fit.
     """
-    if click.shape != slates.column.shape or len(visits.time) != len(slates):
-        raise DataError(
-            f"slate log: visits, click and slates must be {slates.column.shape}, got {len(visits.time)} and "
-            f"{click.shape}; give one click per place"
-        )
+    _check(visits, slates, click)
     request, place = np.nonzero(slates.filled)
-    told = click[request, place]
+    told, none = click[request, place], np.zeros(len(request))
     day = np.rint(visits.time[request] * MICROSECONDS_PER_DAY).astype("timedelta64[us]")
     return LoggedFeedback(
         timestamp=epoch + day,
@@ -49,11 +41,19 @@ def log_slates(
         action_probs=slates.action_probs[request, place],
         action=slates.column[request, place],
         click=told,
-        conversion=np.zeros(len(told)),
-        value=np.zeros(len(told)),
+        conversion=none,
+        value=none,
         reward=told,
         policy=policy,
     )
+
+
+def _check(visits: Visits, slates: Slates, click: Floats) -> None:
+    if click.shape != slates.column.shape or len(visits.time) != len(slates):
+        raise DataError(
+            f"slate log: visits, click and slates must be {slates.column.shape}, got {len(visits.time)} and "
+            f"{click.shape}; give one click per place"
+        )
 
 
 def _left(visits: Visits, slates: Slates) -> NDArray[np.int32]:

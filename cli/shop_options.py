@@ -9,6 +9,12 @@ import typer
 
 from copybandit.cli.given import given
 
+Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace one setting; may be repeated."),
+]
+
 
 def run(
     folder: Annotated[
@@ -23,16 +29,13 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Run folder to make; runs/CONFIG-SEED if not given.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    seed: Seed = None,
     retail: Annotated[
         Path | None, typer.Option(help="Online Retail purchase log: csv, xlsx or parquet.")
     ] = None,
     ab_tests: Annotated[Path | None, typer.Option(help="Upworthy headline tests: csv or csv.gz.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished stage.")] = False,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace one setting; may be repeated."),
-    ] = None,
+    set_: Sets = None,
 ) -> None:
     """Close the loop once: data, fit, sft, tune, judge, bandit, ope, report."""
     from copybandit.cli.run_command import Request, execute
@@ -63,14 +66,11 @@ def simulate(
     policy_from: Annotated[
         Path | None, typer.Option(help="Folder of a kept policy to go on with.", show_default=False)
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    seed: Seed = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Use the stages that are done in the folder.")
     ] = False,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Replace one setting; may be repeated."),
-    ] = None,
+    set_: Sets = None,
 ) -> None:
     """Log a policy's season in the shop of a config, with exact propensities and the true expected clicks."""
     from copybandit.cli.run_command import Request

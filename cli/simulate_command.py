@@ -5,12 +5,16 @@ from __future__ import annotations
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from copybandit.cli.errors import one_line
 from copybandit.cli.progress import progress
 from copybandit.cli.run_command import Request, open_folder
+
+if TYPE_CHECKING:
+    from copybandit.evaluation.carried_policy import CarriedPolicy
 
 
 def simulate(
@@ -23,12 +27,8 @@ def simulate(
 ) -> None:
     """Make or open the run folder, log the season, print where the log lies.
 
-    Args:
-        request: options shared with `copybandit run`.
-        policy: who chooses; the config's own where None.
-        form: of the log.
-        save_policy: folder to keep the policy in after the season.
-        policy_from: folder of a policy to go on with.
+    ``request`` are the options shared with `copybandit run`, ``policy`` is who chooses (the config's own where None),
+    ``form`` that of the log; ``save_policy`` is a folder to keep the policy in, ``policy_from`` one to go on with.
 
     Raises:
         SystemExit: bad input (2), an interrupt (130) or a full disk (1); a line on stderr says which.
@@ -36,16 +36,21 @@ def simulate(
     with one_line("copybandit simulate"):
         from copybandit.evaluation.carried_policy import CarriedPolicy
         from copybandit.evaluation.simulate import check_choice
-        from copybandit.evaluation.simulate import simulate as run
 
         check_choice(policy, form)
         carried = CarriedPolicy(start=policy_from, save=save_policy, now=datetime.now(UTC))
         carried.name(policy)
         path = request.path()
     with one_line(f"copybandit simulate --resume --out {shlex.quote(str(path))}"):
-        folder = open_folder(request, path)
-        with folder, progress(Console(stderr=True)) as display:
-            log = run(folder, policy, form, display, carried)
-        print(f"log: {log}")
-        if save_policy:
-            print(f"policy: {save_policy}")
+        _play(request, path, policy, form, carried)
+
+
+def _play(request: Request, path: Path, policy: str | None, form: str, carried: CarriedPolicy) -> None:
+    from copybandit.evaluation.simulate import simulate as run
+
+    folder = open_folder(request, path)
+    with folder, progress(Console(stderr=True)) as display:
+        log = run(folder, policy, form, display, carried)
+    print(f"log: {log}")
+    if carried.save:
+        print(f"policy: {carried.save}")

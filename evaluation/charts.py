@@ -108,8 +108,8 @@ def writers_chart(writers: Mapping[str, Mapping[str, Any]]) -> Html:
         )
 
 
-def regret_chart(policies: Mapping[str, Mapping[str, Any]], named: str) -> Html:
-    """Clicks lost so far against choosing perfectly, one line a policy."""
+def regret_chart(policies: Mapping[str, Mapping[str, Any]], named: str, unit: str = "clicks") -> Html:
+    """Clicks, or another unit of reward, lost so far against choosing perfectly, one line a policy."""
     with chart_style():
         chart = Figure(figsize=(6, 3.8), layout="constrained")
         axes = chart.subplots()
@@ -120,14 +120,16 @@ def regret_chart(policies: Mapping[str, Mapping[str, Any]], named: str) -> Html:
                 axes.plot(x, policy["regret"], color=COLOURS[i % 7], ls=DASHES[i % 4], label=label,
                           lw=2.4 if name == named else 1.4)  # fmt: skip
         axes.set_xlabel("impressions")
-        axes.set_ylabel("clicks lost so far")
+        axes.set_ylabel(f"{unit} lost so far")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
         axes.legend(loc="upper left", fontsize=9)
         return svg_of(
-            chart, "regret", "Clicks lost against perfect choice as impressions go by, for each policy"
+            chart,
+            "regret",
+            f"{unit.capitalize()} lost against perfect choice as impressions go by, for each policy",
         )
 
 
@@ -155,6 +157,23 @@ def daily_chart(bandit: Mapping[str, Any]) -> Html:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
         chart.legend(loc="outside upper center", ncols=2, fontsize=9)
         return svg_of(chart, "daily", "Share of the gap that each policy closed on each day of the week")
+
+
+def holdout_chart(found: Mapping[str, float], unit: str) -> Html:
+    """What 1,000 impressions bring in the group with the policy's choice and in the held-out one, with 95% intervals."""
+    with chart_style():
+        chart = Figure(figsize=(6, 1.9), layout="constrained")
+        axes = chart.subplots()
+        for place, (key, colour) in enumerate((("others", COLOURS[0]), ("held", COLOURS[5]))):
+            middle, half = 1000 * found[key], 1000 * found[f"{key}_half"]
+            axes.plot([middle - half, middle + half], [place, place], color=colour, lw=2)
+            axes.plot([middle], [place], "o", color=colour, ms=7)
+        axes.set_yticks([0, 1], ["policy chooses", "held out (by chance)"])
+        axes.set_ylim(1.6, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.set_xlabel(f"{unit} per 1,000 impressions, with 95% interval")
+        return svg_of(chart, "holdout", f"{unit} per 1,000 impressions with and without the policy")
 
 
 def _runs(rows: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:

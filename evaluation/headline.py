@@ -54,7 +54,8 @@ def headline(report: Mapping[str, Any]) -> list[Number]:
         numbers.append(_lift(generator["ppo_gold_lift"]))
     policy = bandit.get("policies", {}).get(bandit.get("policy"))
     if policy and _known(policy.get("gap_closed")):
-        numbers.append(_share(str(bandit["policy"]), float(policy["gap_closed"])))
+        goal = "reward" if reward_words(bandit.get("reward")) else "clicks"
+        numbers.append(_share(str(bandit["policy"]), float(policy["gap_closed"]), goal))
     if _has_interval(generator.get("swap")):
         numbers.append(_swap(generator["swap"]))
     return numbers
@@ -105,12 +106,25 @@ def _lift(lift: Mapping[str, Any]) -> Number:
     )
 
 
-def _share(policy: str, share: float) -> Number:
+def reward_words(weights: Mapping[str, float] | None) -> str:
+    """What an impression earns, in words; empty where it is the click.
+
+    >>> reward_words({"click": 0, "purchase": 1, "revenue": 0.5}), reward_words({"click": 1})
+    ('1 per purchase and 0.5 per unit of revenue', '')
+    """
+    counted = {kind: weight for kind, weight in (weights or {}).items() if weight}
+    units = {"click": "click", "purchase": "purchase", "revenue": "unit of revenue"}
+    if counted in ({}, {"click": 1}):
+        return ""
+    return " and ".join(f"{weight:g} per {units.get(kind, kind)}" for kind, weight in counted.items())
+
+
+def _share(policy: str, share: float, goal: str) -> Number:
     return Number(
         label=f"Share of the best choice won by {policy}",
         figure=percent(share, digits=0),
         interval="",
-        words="Of the clicks that choosing perfectly would win over choosing at random, "
+        words=f"Of the {goal} that choosing perfectly would win over choosing at random, "
         "this much was won over the week by the policy named in advance.",
         verdict="good" if share >= TARGET_SHARE else "bad" if share < 0 else "open",
     )

@@ -17,7 +17,7 @@ import yaml
 
 from copybandit.configs import read_shipped, shipped
 from copybandit.evaluation.editing_settings import editor_of
-from copybandit.evaluation.settings import RunSettings
+from copybandit.evaluation.settings import BanditSettings, RunSettings, TuneSettings
 from copybandit.sim.segments import MIN_CELL
 from copybandit.sim.types import DataError
 
@@ -228,13 +228,21 @@ def _type_at(kind: Any, keys: list[str]) -> Any:
 
 def _check_together(settings: RunSettings, source: str) -> None:
     """Rules that involve more than one key, and the files a real world is read from."""
-    data, tune, bandit = settings.data, settings.tune, settings.bandit
+    data = settings.data
     least = MIN_CELL * settings.n_segments
     if data.n_shoppers < least:
         rule = f"at least {MIN_CELL} per segment, {least} in all"
         _refuse(source, "data.n_shoppers", rule, data.n_shoppers, "raise it or lower n_segments")
-    if bandit.n_products > data.n_products:
-        rule = f"at most data.n_products = {data.n_products}"
+    _check_bandit(settings.bandit, data.n_products, source)
+    _check_tune(settings.tune, source)
+    editor_of(settings.editor)
+    _check_file(settings.world, source, "retail", "--retail", data.retail)
+    _check_file(settings.world, source, "ab_tests", "--ab-tests", data.ab_tests)
+
+
+def _check_bandit(bandit: BanditSettings, n_products: int, source: str) -> None:
+    if bandit.n_products > n_products:
+        rule = f"at most data.n_products = {n_products}"
         _refuse(source, "bandit.n_products", rule, bandit.n_products, "lower it")
     if bandit.n_impressions < bandit.days * bandit.batch_size:
         rule = f"at least days x batch_size = {bandit.days * bandit.batch_size}"
@@ -242,15 +250,21 @@ def _check_together(settings: RunSettings, source: str) -> None:
     if bandit.guardrails.floor * bandit.n_variants > 1:
         rule = f"at most 1 / bandit.n_variants = {1 / bandit.n_variants:.4g}"
         _refuse(source, "bandit.guardrails.floor", rule, bandit.guardrails.floor, "lower it")
+    if bandit.horizon_days >= bandit.days:
+        rule = f"below bandit.days = {bandit.days}, or nothing is learned"
+        _refuse(source, "bandit.horizon_days", rule, bandit.horizon_days, "lower it")
+    if not any(msgspec.structs.astuple(bandit.reward)):
+        rule = "above 0 for click, purchase or revenue"
+        _refuse(source, "bandit.reward", rule, "0 for all", "give --set bandit.reward='{purchase: 1}'")
+
+
+def _check_tune(tune: TuneSettings, source: str) -> None:
     if tune.batch_size % tune.minibatches:
         rule = f"a multiple of tune.minibatches = {tune.minibatches}"
         _refuse(source, "tune.batch_size", rule, tune.batch_size, "change either")
     if tune.episodes < tune.batch_size:
         rule = f"at least tune.batch_size = {tune.batch_size}"
         _refuse(source, "tune.episodes", rule, tune.episodes, "raise it")
-    editor_of(settings.editor)
-    _check_file(settings.world, source, "retail", "--retail", data.retail)
-    _check_file(settings.world, source, "ab_tests", "--ab-tests", data.ab_tests)
 
 
 def _refuse(source: str, key: str, rule: str, actual: object, remedy: str) -> NoReturn:

@@ -15,6 +15,7 @@ from typing import Any
 
 from copybandit.evaluation import report_background as background
 from copybandit.evaluation import report_bandit as bandit
+from copybandit.evaluation import report_holdout as holdout
 from copybandit.evaluation import report_weekly as weekly
 from copybandit.evaluation import report_writers as writers
 from copybandit.evaluation.markup import Html
@@ -26,6 +27,7 @@ PARTS: tuple[Callable[[Mapping[str, Any]], Html], ...] = (
     writers.writers,
     writers.copies,
     bandit.bandit,
+    holdout.holdout,
     bandit.ope,
     weekly.weekly,
     writers.tuning,

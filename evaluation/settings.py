@@ -142,6 +142,21 @@ class GuardrailSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Most of each, where a request has more than one; 1 sets none."""
 
 
+Weight = Annotated[float, Meta(ge=0, le=1e6)]
+"""What one event is worth; a loss has no warm start, so none is below 0."""
+
+
+class RewardSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the season's policies are after: so much for each event of an impression; what is left out counts nothing."""
+
+    click: Weight = 0.0
+    """Reward of a click."""
+    purchase: Weight = 0.0
+    """Reward of a purchase, on top of its click."""
+    revenue: Weight = 0.0
+    """Reward of a unit of money of a purchase."""
+
+
 class BanditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The simulated week in which a policy chooses among approved variants."""
 
@@ -160,6 +175,8 @@ class BanditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Simulated days."""
     batch_size: Count = 500
     """Impressions between two updates of the policy."""
+    reward: RewardSettings = RewardSettings(click=1.0)
+    """What an impression earns, and so what policies learn to raise; what a whole group does not name counts nothing."""
     half_life_days: Positive | None = None
     """Days in which feedback loses half of its weight; null forgets nothing."""
     window_days: Positive | None = None

@@ -11,18 +11,20 @@ from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
+from msgspec import structs
 
 from copybandit.agents.bandit import BanditRun
 from copybandit.evaluation.approve import Approved
 from copybandit.evaluation.carried_policy import CarriedPolicy
 from copybandit.evaluation.feedback_logs import LOG, write_items
-from copybandit.evaluation.named_policies import named_policy
+from copybandit.evaluation.headline import reward_words
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder
+from copybandit.evaluation.season_worth import counts_clicks
 from copybandit.evaluation.settings import BanditSettings, PolicyName, RunSettings
 from copybandit.evaluation.shop_data import ShopData
-from copybandit.evaluation.stage_bandit import assortment, play_season
+from copybandit.evaluation.stage_bandit import assortment, play_season, season_policy
 from copybandit.evaluation.stage_fit import FittedShop
 from copybandit.sim.open_bandit_export import ExportItems, Truth, write_open_bandit
 from copybandit.sim.schema import write_feedback, write_table
@@ -42,31 +44,25 @@ def simulate(
 ) -> Path:
     """Run a policy over the season of a run folder's config and write its log; finished stages are not done again.
 
-    Args:
-        folder: run folder; the log's stage is named after policy and form, so that several fit in it.
-        policy: name; the config's own where None.
-        form: "parquet" or "open-bandit".
-        progress: told where the work stands.
-        carried: checkpoints that the policy comes from and goes to; none where None.
-
-    Returns:
-        The folder with the log.
+    Returns the folder with the log: a stage named after policy (the config's own where None) and form, so that
+    several fit in a run folder. ``carried`` are the checkpoints that the policy comes from and goes to.
 
     Raises:
-        DataError: policy or form is unknown, or the season whose policy is to be kept was played before.
+        DataError: policy or form is unknown, the form cannot hold the reward, or the season whose policy is to be kept was
+            played before.
     """
     check_choice(policy, form)
     policy = carried.name(policy) if carried else policy
-    name = policy or folder.settings.bandit.policy
-    pipeline = Pipeline(folder.settings, folder, progress)
+    _check_form(form, folder.settings.bandit)
+    name, pipeline = policy or folder.settings.bandit.policy, Pipeline(folder.settings, folder, progress)
     for stage in ("data", "fit"):
         folder.run_stage(stage, getattr(pipeline, stage))
     stage = f"simulate-{name}-{form}{carried.mark if carried else ''}"
     ran = folder.run_stage(stage, lambda out: _season(pipeline, name, form, out, carried))
     if carried and carried.save and not ran:
         raise DataError(
-            f"simulate: a policy can be kept when its season ends, got one played before, {folder.output(stage)}; "
-            "simulate into another folder"
+            "simulate: a policy can be kept when its season ends, got one played before, "
+            f"{folder.output(stage)}; simulate into another folder"
         )
     return folder.output(stage)
 
@@ -80,6 +76,14 @@ def check_choice(policy: str | None, form: str) -> None:
     for name, value, known in (("format", form, get_args(Form)), ("policy", policy, get_args(PolicyName))):
         if value is not None and value not in known:
             raise DataError(f"simulate: {name} must be one of {', '.join(known)}, got {value!r}; choose one")
+
+
+def _check_form(form: str, options: BanditSettings) -> None:
+    if form == "open-bandit" and not counts_clicks(options.reward):
+        raise DataError(
+            "simulate: format open-bandit holds clicks alone, so bandit.reward must be {click: 1}, got "
+            f"{reward_words(structs.asdict(options.reward))}; use --format parquet"
+        )
 
 
 def _season(pipeline: Pipeline, policy: str, form: str, out: Path, carried: CarriedPolicy | None) -> None:
@@ -96,17 +100,15 @@ def _season(pipeline: Pipeline, policy: str, form: str, out: Path, carried: Carr
     shown = on_show(shop, options)
     gold = pipeline.gold()
     goods = assortment(shown, gold, fitted.world)
-    learner = named_policy(
-        policy, goods, fitted.world, options.n_impressions, hashed_crosses=options.hashed_crosses
-    )
+    learner = season_policy(policy, goods, fitted.world, shop.products, options)
     learner = carried.take_up(learner) if carried else learner
     done = play_season(learner, goods, gold, fitted.world, shop.products, options, settings.seed, on_step)
     if form == "parquet":
         write_parquet(done, shown, shop, out)
     else:
-        write_campaign(done, shown, shop, fitted, out)
+        write_campaign(done.online(), shown, shop, fitted, out)
     if carried:
-        carried.keep(learner, len(done.log))
+        carried.keep(learner, len(done.online().log))
 
 
 def on_show(shop: ShopData, settings: BanditSettings) -> Approved:
@@ -142,7 +144,7 @@ def write_parquet(run: BanditRun, shown: Approved, shop: ShopData, out: Path) ->
 
 
 def write_campaign(run: BanditRun, shown: Approved, shop: ShopData, fitted: FittedShop, out: Path) -> Path:
-    """Write the log in the Open Bandit layout; its folder is returned.
+    """Write the log in the Open Bandit layout, which cannot tell the held out apart; its folder is returned.
 
     User features are the shopper's segment, the product of the visit, the quartile of the interest that the shop believes
     in, and visits so far. Item features are the price, then product, category and the copy's own number.

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+from msgspec import structs
 
 from copybandit.agents.bandit import BanditRun, run_bandit
-from copybandit.agents.policies import PriorGreedy
 from copybandit.agents.stateful import Lasting
 from copybandit.evaluation.approve import Approved
 from copybandit.evaluation.bandit_life import plain, season_rules, surround
 from copybandit.evaluation.feedback_logs import write_items
-from copybandit.evaluation.named_policies import EPSILON, SHARED_SD, named_policy, policies
-from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
+from copybandit.evaluation.named_policies import SHARED_SD, named_policy
+from copybandit.evaluation.season_report import summary, value_others
+from copybandit.evaluation.season_worth import click_worth, counts_clicks, season_reward
 from copybandit.evaluation.sensitivity import season_sensitivity
-from copybandit.evaluation.settings import BanditSettings
+from copybandit.evaluation.settings import BanditSettings, PolicyName
 from copybandit.sim.encoders import Style
-from copybandit.sim.schema import read_feedback, write_feedback
+from copybandit.sim.schema import write_feedback
 from copybandit.sim.shop import Assortment, Shop
 from copybandit.sim.types import Floats, Product
 from copybandit.sim.world import World
@@ -73,6 +74,16 @@ def _principal(x: Floats, k: int) -> Floats:
     return np.asarray(centred @ (right * signs[:, None]).T)
 
 
+def season_policy(
+    name: str, goods: Assortment, fitted: World, catalogue: tuple[Product, ...], options: BanditSettings
+) -> Lasting:
+    """The policy of a name, before a season of these options."""
+    worth = click_worth(options.reward, goods, fitted, catalogue)
+    return named_policy(
+        name, goods, fitted, options.n_impressions, worth=worth, hashed_crosses=options.hashed_crosses
+    )
+
+
 def play_season(
     policy: Lasting,
     goods: Assortment,
@@ -83,27 +94,20 @@ def play_season(
     seed: int,
     on_step: Callable[[int, int], None] | None = None,
 ) -> BanditRun:
-    """One policy's season, with the forgetting, guardrails, holdout and horizon of the options.
+    """One policy's season, with the reward, forgetting, guardrails, holdout and horizon of the options.
 
-    Args:
-        policy: chooses and learns; it is changed.
-        goods: what is on show.
-        gold: the truth.
-        fitted: the belief.
-        catalogue: gives the prices.
-        options: impressions, days and batch size, and what surrounds the policy.
-        seed: of visits, responses and choices.
-        on_step: called with impressions done and in all after each batch.
+    The policy is changed; its truth is ``gold``, its belief ``fitted``. ``seed`` is that of visits, responses and choices;
+    ``on_step`` is called with impressions done and in all after each batch.
     """
-    season = Shop(
-        gold, fitted, goods, catalogue, seed=seed, n_impressions=options.n_impressions, days=options.days
-    )
+    n = options.n_impressions
+    season = Shop(gold, fitted, goods, catalogue, seed=seed, n_impressions=n, days=options.days)
     return run_bandit(
         surround(policy, options, len(goods.actions)),
         season,
-        n_impressions=options.n_impressions,
+        n_impressions=n,
         batch_size=min(options.batch_size, len(gold.taste.shoppers)),
         rng=np.random.default_rng([seed, 6]),
+        reward=season_reward(options.reward, season),
         rules=season_rules(options, seed),
         on_step=on_step,
     )
@@ -123,41 +127,48 @@ def play(
     goods = assortment(approved, gold, fitted)
     write_items(stage, approved.texts, approved.product, catalogue)
 
-    def run(policy: Lasting, shown: Assortment, world: World = gold) -> BanditRun:
-        options = settings if policy.name == settings.policy else plain(settings)
+    def run(name: str, shown: Assortment, world: World = gold) -> BanditRun:
+        options = settings if name == settings.policy else plain(settings)
+        policy = season_policy(name, shown, fitted, catalogue, options)
         return play_season(policy, shown, world, fitted, catalogue, options, seed, on_step)
 
-    def named(shown: Assortment) -> Lasting:
-        return named_policy(
-            settings.policy, shown, fitted, settings.n_impressions, hashed_crosses=settings.hashed_crosses
-        )
-
-    report: dict[str, Any] = {
-        "policy": settings.policy,
-        "impressions": settings.n_impressions,
-        "policies": {},
-    }
-    ope_rows: list[dict[str, Any]] = []
-    for policy in policies(goods, fitted, settings.n_impressions, hashed_crosses=settings.hashed_crosses):
-        if policy.name not in (*COMPARED, settings.policy):
-            continue
-        done = run(policy, goods)
-        report["policies"][policy.name] = summary(done)
-        if policy.name in ("uniform", settings.policy):
-            path = stage / f"log-{policy.name}.parquet"
-            write_feedback(done.log, path)
-            ope_rows += value_others(done, path)
-        if policy.name == "uniform":
-            report["uniform_ctr"] = float(done.uniform.mean())
-            report["oracle_ctr"] = float(done.oracle.mean())
-    bare = _without_template(goods, approved)
-    report["without_template"] = {"policies": {settings.policy: summary(run(named(bare), bare))}}
+    report, ope_rows = _compare(settings, lambda name: run(name, goods), stage)
+    bare = run(settings.policy, _without_template(goods, approved))
+    report["without_template"] = {"policies": {settings.policy: summary(bare)}}
     report["variants"] = len(approved.texts)
     report["likeness"] = approved.likeness()
     report["near_duplicates"] = approved.near_duplicates
     reached = report["policies"][settings.policy]["gap_closed"]
-    tried = season_sensitivity(gold, lambda world: run(named(goods), goods, world).gap_closed(), reached)
+    tried = season_sensitivity(
+        gold, lambda world: run(settings.policy, goods, world).online().gap_closed(), reached
+    )
     return {"bandit": report, "ope": {"rows": ope_rows}, "sensitivity": [asdict(row) for row in tried]}
+
+
+def _compare(
+    settings: BanditSettings, run: Callable[[str], BanditRun], stage: Path
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The season of each policy that is compared, and what the logs of two of them say of another policy."""
+    clicks, rows = counts_clicks(settings.reward), list[dict[str, Any]]()
+    report: dict[str, Any] = {
+        "policy": settings.policy,
+        "impressions": settings.n_impressions,
+        "reward": structs.asdict(settings.reward),
+        "policies": {},
+    }
+    for name in get_args(PolicyName):
+        if name not in (*COMPARED, settings.policy):
+            continue
+        done = run(name)
+        report["policies"][name] = summary(done)
+        if name in ("uniform", settings.policy):
+            path = stage / f"log-{name}.parquet"
+            write_feedback(done.log, path)
+            rows += value_others(done, path)
+        if name == "uniform":
+            ends = {"uniform": float(done.uniform.mean()), "oracle": float(done.oracle.mean())}
+            report |= {f"{end}_{'ctr' if clicks else 'reward'}": mean for end, mean in ends.items()}
+    return report, rows
 
 
 def _without_template(goods: Assortment, approved: Approved) -> Assortment:
@@ -166,64 +177,3 @@ def _without_template(goods: Assortment, approved: Approved) -> Assortment:
     others = np.where(template, -1, goods.variants)
     left = (others >= 0).any(axis=1)
     return replace(goods, products=goods.products[left], variants=others[left])
-
-
-def summary(done: BanditRun) -> dict[str, Any]:
-    """What the report shows of one policy's season."""
-    daily, curve = done.daily(), done.regret_curve(60)
-    report = {
-        "ctr": float(done.expected.mean()),
-        "clicked": float(done.log.click.mean()),
-        "gap_closed": done.gap_closed(),
-        "gap_closed_day7": done.gap_closed_day(int(daily.day.max())),
-        "gap_closed_by_day": daily.gap_closed.tolist(),
-        "regret": curve.regret.tolist(),
-        "regret_at": curve.impressions.tolist(),
-    }
-    return report if done.log.held is None else report | {"holdout": held_out(done)}
-
-
-def held_out(done: BanditRun) -> dict[str, float]:
-    """Clicks of the held out against the others', by assignment and without weights; 95% interval of the difference.
-
-    Impressions of one shopper are taken together: the variance is that of the shoppers' mean residuals.
-    """
-    held, click = done.log.held, done.log.click
-    assert held is not None
-    rate = [float(click[rows].mean()) if rows.any() else float("nan") for rows in (~held, held)]
-    variance = 0.0
-    for rows, mean in zip((~held, held), rate, strict=True):
-        residual = np.bincount(done.log.shopper[rows], click[rows] - mean)
-        variance += float(np.square(residual).sum()) / max(int(rows.sum()), 1) ** 2
-    lift, half = rate[0] - rate[1], 1.96 * float(np.sqrt(variance))
-    return {
-        "share": float(held.mean()),
-        "clicked": rate[0],
-        "clicked_held": rate[1],
-        "difference": lift,
-        "ci_low": lift - half,
-        "ci_high": lift + half,
-    }
-
-
-def value_others(done: BanditRun, path: Path) -> list[dict[str, Any]]:
-    """Reread a log and value another policy from it; the simulator's truth stands beside each estimate."""
-    log = read_feedback(path)
-    target = PriorGreedy(epsilon=EPSILON)
-    probs = target.action_probs(done.batch(), np.random.default_rng(0))
-    truth = done.policy_value(probs)
-    return [
-        {
-            "log": done.policy,
-            "policy": target.name,
-            "estimator": row.estimator,
-            "value": row.value,
-            "ci_low": row.ci_low,
-            "ci_high": row.ci_high,
-            "ess": row.ess,
-            "truth": truth,
-            "covered": row.ci_low <= truth <= row.ci_high,
-            "warnings": list(row.warnings),
-        }
-        for row in evaluate_policy_on_log(log, probs, cross_fit_scale(done.prior, log))
-    ]

@@ -20,10 +20,9 @@ from copybandit.agents.tune import tune
 from copybandit.evaluation.approve import SLOTS, approve
 from copybandit.evaluation.cells import CellReward, Cells, write_cells
 from copybandit.evaluation.feedback_refit import FeedbackFit, refit_rounds
-from copybandit.evaluation.named_policies import named_policy
 from copybandit.evaluation.settings import RunSettings
 from copybandit.evaluation.shop_data import ShopData
-from copybandit.evaluation.stage_bandit import assortment, play_season
+from copybandit.evaluation.stage_bandit import assortment, play_season, season_policy
 from copybandit.evaluation.stage_fit import FittedShop
 from copybandit.evaluation.stage_tune import distinct_task
 from copybandit.evaluation.tune_job import with_costs
@@ -154,9 +153,7 @@ def _show(scene: Scene, truth: World, believed: World, tuned: CausalLM, seed: in
     bandit = msgspec.structs.replace(scene.settings.bandit, n_impressions=scene.settings.weekly.n_impressions)
     approved = approve(scene.show, texts, believed, scene.editor, bandit)
     goods = assortment(approved, truth, believed)
-    policy = named_policy(
-        bandit.policy, goods, believed, bandit.n_impressions, hashed_crosses=bandit.hashed_crosses
-    )
+    policy = season_policy(bandit.policy, goods, believed, scene.shop.products, bandit)
     done = play_season(policy, goods, truth, believed, scene.shop.products, bandit, seed)
     return Rounds(feedback=done.log, texts=approved.texts, product=approved.product)
 

@@ -25,7 +25,7 @@ class LoggedFeedback:
         click: shape (n,), 0 or 1.
         conversion: shape (n,), 0 or 1.
         value: shape (n,), money.
-        reward: shape (n,), what the learner was told.
+        reward: shape (n,), what the decision earned: its click, unless something else was optimised.
         policy: name of the behavior policy.
         held: shape (n,), whether the shopper is held out and got the control; None where nobody is.
     """

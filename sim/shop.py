@@ -14,6 +14,7 @@ import numpy as np
 
 from copybandit.sim.exposures import SLOTS, Exposures
 from copybandit.sim.philox import uniforms
+from copybandit.sim.purchase import purchase_prob, relative_price
 from copybandit.sim.types import DataError, Floats, Ints, Product
 from copybandit.sim.visits import Response, Visits
 from copybandit.sim.world import Copy, World
@@ -122,7 +123,7 @@ class Shop:
         self.n_impressions = n_impressions
         self._truth, self._belief = _averaged(goods.truth), _averaged(goods.belief)
         self.price = np.array([product.price for product in catalogue])
-        self.relative_price = np.log(self.price / _category_median(catalogue))
+        self.relative_price = relative_price(catalogue)
         self._appeal = _appeal(gold, goods.products)
         self.sensitivity = np.exp(0.5 * _normal(uniforms(seed, _ORDER, np.arange(n), 0)))
         self._served = 0
@@ -210,9 +211,7 @@ class Shop:
         shopper, variant = visits.shopper, _chosen(visits, column)
         u = uniforms(self.seed, _RESPONSE, shopper, self._exposures.count[shopper])
         click = u[:, 0] < self._click_prob(visits, variant[:, None])[:, 0]
-        buy = np.zeros(len(variant), dtype=np.bool_)
-        rows = np.flatnonzero(click)
-        buy[rows] = u[rows, 1] < self._conversion(shopper[rows], visits.product[rows], variant[rows])
+        buy = click & (u[:, 1] < self.purchase(visits)[np.arange(len(variant)), column])
         self._exposures.remember(shopper, variant)
         self._served += len(variant)
         return Response(
@@ -226,13 +225,23 @@ class Shop:
         probability, _ = self._each(self.gold, self._truth, visits, variants, exposure)
         return np.where(variants >= 0, probability, 0.0)
 
-    def _conversion(self, shopper: Ints, product: Ints, variant: Ints) -> Floats:
-        """P(buy | click): interest, price against the category's median, and a penalty for promising too much."""
-        c = self.gold.coefficients
-        promise = np.maximum(self._truth.wording[0, variant], 0.0)
-        odds = c.conversion_base + c.conversion_interest * self.gold.taste.interest(shopper, product)
-        odds -= c.price_sensitivity * self.sensitivity[shopper] * self.relative_price[product]
-        return np.asarray(1 / (1 + np.exp(-(odds - c.overpromise * promise))))
+    def purchase(self, visits: Visits) -> Floats:
+        """True P(purchase | click) of each candidate, shape (n, k); what stands where absent means nothing."""
+        return self._purchase(self.gold, self._truth, self.sensitivity, visits)
+
+    def believed_purchase(self, visits: Visits) -> Floats:
+        """The same as the shop believes: by the fitted world, as if all minded the price as the median shopper does."""
+        plain = np.ones(len(self.sensitivity))
+        return self._purchase(self.fitted, self._belief, plain, visits)
+
+    def _purchase(self, world: World, copies: Copy, sensitivity: Floats, visits: Visits) -> Floats:
+        return purchase_prob(
+            world.coefficients,
+            interest=world.taste.interest(visits.shopper, visits.product)[:, None],
+            sensitivity=sensitivity[visits.shopper][:, None],
+            relative_price=self.relative_price[visits.product][:, None],
+            wording=copies.wording[0, visits.candidates],
+        )
 
     def _each(
         self, world: World, copies: Copy, visits: Visits, variants: Ints, exposure: Floats
@@ -281,14 +290,6 @@ def _appeal(world: World, products: Ints) -> Floats:
     z = (taste.shoppers @ taste.products[products].T + taste.quality[products] - taste.centre) / taste.scale
     odds = np.exp(0.5 * z)
     return np.asarray(np.cumsum(odds / odds.sum(axis=1, keepdims=True), axis=1))
-
-
-def _category_median(catalogue: tuple[Product, ...]) -> Floats:
-    """Median price of each product's category, shape (m,)."""
-    prices = np.array([product.price for product in catalogue])
-    _, code = np.unique([product.category for product in catalogue], return_inverse=True)
-    medians = np.array([np.median(prices[code == index]) for index in range(code.max() + 1)])
-    return np.asarray(medians[code], dtype=np.float64)
 
 
 def _normal(u: Floats) -> Floats:

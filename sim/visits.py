@@ -43,7 +43,3 @@ class Response:
     click: Floats
     conversion: Floats
     value: Floats
-
-    def reward(self, kind: Reward) -> Floats:
-        """What a policy is told, shape (n,)."""
-        return {"click": self.click, "conversion": self.conversion, "value": self.value}[kind]

@@ -8,10 +8,12 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from copybandit.agents.bandit import EPOCH, BanditRun, Response, Reward, Visits, batch_of, run_bandit
+from copybandit.agents.bandit import EPOCH, BanditRun, Response, Visits, batch_of, run_bandit
 from copybandit.agents.bandit_run import concat
 from copybandit.agents.batch import ABSENT, Batch, Learner
 from copybandit.agents.policies import BetaThompson, ExploreThenCommit, LinUCB, PriorGreedy, Uniform
+from copybandit.agents.reward_formula import RewardFormula, RewardTerm
+from copybandit.agents.season_reward import EVENTS, SeasonReward
 from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
 from copybandit.sim.feedback import LoggedFeedback
 from copybandit.sim.types import DataError, Floats, Ints
@@ -26,7 +28,7 @@ class LogOddsShop:
     4 features plus noise; the warm start has the wrong coefficients on two of them.
     """
 
-    products, width, n_features, n_shoppers = 40, 5, 4, 800
+    products, width, n_features, n_shoppers, promise = 40, 5, 4, 800, 2.0
 
     def __init__(self, seed: int, *, fatigue: float = 0.0, spread: float = 0.5) -> None:
         world = np.random.default_rng([seed, 0])
@@ -75,12 +77,23 @@ class LogOddsShop:
         wording = self._wording[visits.candidates]
         return sigmoid(-2.6 + self._taste[visits.shopper][:, None] + wording - self._fatigue * stock)
 
+    @property
+    def price(self) -> Floats:
+        return 1.0 + np.arange(self.products, dtype=np.float64)
+
+    def purchase(self, visits: Visits) -> Floats:
+        """Copy that is clicked disappoints."""
+        return np.asarray(sigmoid(-1.0 - self.promise * self._wording[visits.candidates]))
+
+    def believed_purchase(self, visits: Visits) -> Floats:
+        return np.full(visits.candidates.shape, 0.25)
+
     def respond(self, visits: Visits, column: Ints) -> Response:
         rows = np.arange(len(column))
         click = (self._clicks.random(len(column)) < self.expected_click(visits)[rows, column]).astype(float)
         np.add.at(self._exposures, (visits.shopper, visits.candidates[rows, column]), 1.0)
-        conversion = click * (self._clicks.random(len(column)) < 0.3)
-        return Response(click=click, conversion=conversion, value=9.9 * conversion)
+        conversion = click * (self._clicks.random(len(column)) < self.purchase(visits)[rows, column])
+        return Response(click=click, conversion=conversion, value=self.price[visits.product] * conversion)
 
 
 def sigmoid(x: Floats) -> Floats:
@@ -236,25 +249,28 @@ class Diary:
         self.told.append(reward)
 
 
-@pytest.mark.parametrize("reward", ["click", "conversion", "value"])
-def test_feedback_comes_after_each_batch_and_is_the_reward_asked_for(reward: Reward) -> None:
+@pytest.mark.parametrize("kind", EVENTS)
+def test_feedback_comes_after_each_batch_and_is_the_reward_asked_for(kind: str) -> None:
     diary, shop = Diary(), LogOddsShop(2)
     steps: list[tuple[int, int]] = []
+    formula = RewardFormula(terms=(RewardTerm(kind=kind, weight=1.0),))
     run = run_bandit(
         diary,
         shop,
         n_impressions=600,
         batch_size=250,
         rng=np.random.default_rng(0),
-        reward=reward,
+        reward=SeasonReward(formula=formula, till=shop),
         on_step=lambda done, total: steps.append((done, total)),
     )
     assert diary.asked == [0, 1, 2]
     assert [len(told) for told in diary.told] == [250, 250, 100]
     assert steps == [(250, 600), (500, 600), (600, 600)]
-    told = np.concatenate(diary.told)
-    np.testing.assert_array_equal(told, run.log.reward)
-    np.testing.assert_array_equal(told, getattr(run.log, reward))
+    told, log = np.concatenate(diary.told), run.log
+    happened = {"click": log.click, "purchase": log.conversion, "revenue": log.value}[kind]
+    np.testing.assert_array_equal(log.reward, happened)
+    np.testing.assert_array_equal(told, log.click if kind == "click" else log.conversion)
+    np.testing.assert_array_equal(run.most, shop.price[log.product] if kind == "revenue" else np.ones(600))
 
 
 def test_gap_is_undefined_where_all_variants_are_equal() -> None:

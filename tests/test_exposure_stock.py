@@ -54,6 +54,18 @@ def test_rows_may_be_remembered_in_any_batches() -> None:
     np.testing.assert_array_equal(whole.stock(np.arange(5), asked, at), single.stock(np.arange(5), asked, at))
 
 
+def test_rows_that_do_not_fit_change_nothing() -> None:
+    memory = ExposureStock(n_shoppers=3, cluster=CLUSTER, tau_days=1.0)
+    two, one = np.array([0, 1]), np.array([0.5])
+    for shopper, variant, time in ((two, two, one), (two, two[:1], np.ones(2)), (two[:1], two, one)):
+        with pytest.raises(DataError, match="give one row per exposure"):
+            memory.remember(shopper, variant, time)
+    asked = np.tile(np.arange(6), (3, 1))
+    assert not memory.stock(np.arange(3), asked, np.ones(3)).any()
+    with pytest.raises(DataError, match="give one row per exposure"):
+        memory.stock(np.arange(3), asked, one)
+
+
 def test_stocks_recover() -> None:
     memory = ExposureStock(n_shoppers=1, cluster=CLUSTER, tau_days=2.0, kin=0.25)
     memory.remember(np.array([0]), np.array([2]), np.array([1.0]))

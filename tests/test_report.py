@@ -75,7 +75,7 @@ def test_every_part_of_the_report_is_on_the_page() -> None:
     wanted = (
         "+4.8%|+2.1% to +7.4%|71%|SEMI-SYNTHETIC|linucb|best non-personal|holds zero|SNIPS|ceramic mug|"
         "slow mornings|garden lovers|Joachims|tried 0, 0.6|143.9|1,320|CC BY 4.0|0.734|397,924|"
-        "without the template"
+        "without the template|304 of 3,000 shoppers were held out|purchases per click"
     )
     assert [part for part in wanted.split("|") if part not in text] == []
 
@@ -143,6 +143,43 @@ def test_a_lift_too_good_to_be_true_is_flagged() -> None:
     report["generator"]["ppo_gold_lift"]["value"] = 0.16
     assert "SUSPECT" in render(report)
     assert "SUSPECT" not in render({**report, "generator": {}})
+
+
+def _told(low: float, high: float) -> str:
+    report = sample()
+    found = report["bandit"]["policies"]["linucb"]["holdout"]["click"]
+    found |= {"ci_low": low, "ci_high": high}
+    return Page(render(report)).text
+
+
+def test_the_holdout_tells_what_choosing_is_worth_in_words() -> None:
+    text = _told(-0.0001, 0.0031)
+    assert "it got 16.7 clicks; of 1,000 that were held out, 15.2" in text
+    assert "a lift of +9.9% (95% interval −0.4% to +21.2%). The interval holds zero" in text
+    assert "Choosing pays" in _told(0.0001, 0.0029) and "Choosing does harm" in _told(-0.003, -0.001)
+    assert "too small to compare" in _told(math.nan, math.nan)
+    report = sample()
+    del report["bandit"]["policies"]["linucb"]["holdout"]
+    assert "against a holdout" not in Page(render(report)).text
+
+
+def test_a_reward_that_is_not_the_click_is_named_and_counted_in() -> None:
+    report = sample()
+    bandit = report["bandit"]
+    bandit["reward"] = {"click": 0.0, "purchase": 1.0, "revenue": 0.05}
+    bandit |= {"uniform_reward": 0.00123, "oracle_reward": 0.00456}
+    bandit["policies"]["linucb"]["holdout"]["reward"] |= {"others": 0.0021, "held": 0.0017}
+    text = Page(render(report)).text
+    for part in (
+        "An impression earns 1 per purchase and 0.05 per unit of revenue",
+        "random earns 1.23 per 1,000 impressions, choosing perfectly 4.56",
+        "it got 2.1 reward; of 1,000 that were held out, 1.7",
+        "reward lost so far",
+        "estimates of the reward per 1,000 impressions",
+        "Of the reward that choosing perfectly",
+    ):
+        assert part in text, part
+    assert "An impression earns" not in Page(render(sample())).text
 
 
 def test_a_synthetic_shop_is_not_called_semi_synthetic() -> None:

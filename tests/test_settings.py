@@ -17,7 +17,7 @@ from copybandit.evaluation.load_settings import (
     read_settings,
     to_yaml,
 )
-from copybandit.evaluation.settings import RunSettings
+from copybandit.evaluation.settings import RewardSettings, RunSettings
 from copybandit.sim.types import DataError
 
 
@@ -115,6 +115,10 @@ def test_every_setting_is_documented() -> None:
         ({"data.n_shoppers": 100}, ["data.n_shoppers", "120 in all", "got 100", "n_segments"]),
         ({"bandit.half_life_days": 0}, ["bandit.half_life_days must be", "> 0", "got 0"]),
         ({"bandit.holdout": 1.0}, ["bandit.holdout must be float < 1.0", "got 1.0"]),
+        ({"bandit.horizon_days": 7}, ["bandit.horizon_days must be below bandit.days = 7", "got 7"]),
+        ({"bandit.reward": {"purchase": -1}}, ["bandit.reward.purchase must be float >= 0.0", "got -1"]),
+        ({"bandit.reward": {"return": 1}}, ["unknown key bandit.reward.return", "click, purchase, revenue"]),
+        ({"bandit.reward.click": 0}, ["bandit.reward must be above 0 for click, purchase or revenue"]),
         ({"bandit.horizon_days": -1}, ["bandit.horizon_days must be", ">= 0", "got -1"]),
         ({"bandit.guardrails.cap": 0.2}, ["bandit.guardrails.cap must be float >= 0.5", "got 0.2"]),
         (
@@ -129,6 +133,14 @@ def test_every_setting_is_documented() -> None:
 def test_bad_values_are_named(overrides: dict[str, object], parts: list[str]) -> None:
     text = message("quickstart", overrides)
     assert all(part in text for part in parts), text
+
+
+def test_a_reward_that_is_named_is_all_there_is() -> None:
+    assert load_settings("quickstart", {"bandit.reward": {"purchase": 1}}).bandit.reward == RewardSettings(
+        purchase=1.0
+    )
+    both = load_settings("quickstart", {"bandit.reward.purchase": 5}).bandit.reward
+    assert both == RewardSettings(click=1.0, purchase=5.0)
 
 
 def test_missing_data_files_are_named(tmp_path: Path) -> None:

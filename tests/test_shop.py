@@ -77,11 +77,13 @@ def test_clicks_and_purchases_come_as_often_as_expected() -> None:
     gold = replace(world.gold, coefficients=replace(world.gold.coefficients, base=0.0, conversion_base=0.0))
     goods = small_assortment(world)
     lively = Shop(gold, world.fitted, goods, world.products, seed=1, n_impressions=12_000)
-    expected = clicks = variance = buys = 0.0
+    expected = clicks = variance = buys = sold = doubt = 0.0
     for step in range(60):
         now = lively.visits(step, 200)
         column = np.full(200, step % 6)
         p = lively.expected_click(now)[np.arange(200), column]
+        bought = p * lively.purchase(now)[np.arange(200), column]
+        sold, doubt = sold + bought.sum(), doubt + (bought * (1 - bought)).sum()
         answer = lively.respond(now, column)
         expected, variance = expected + p.sum(), variance + (p * (1 - p)).sum()
         clicks, buys = clicks + answer.click.sum(), buys + answer.conversion.sum()
@@ -89,7 +91,21 @@ def test_clicks_and_purchases_come_as_often_as_expected() -> None:
         price = np.array([product.price for product in world.products])[now.product]
         assert (answer.value == np.where(answer.conversion > 0, price, 0.0)).all()
     assert abs(clicks - expected) < 4 * np.sqrt(variance)
-    assert 0.3 < buys / clicks < 0.7
+    assert abs(buys - sold) < 4 * np.sqrt(doubt) and buys > 1_000
+
+
+def test_a_shop_believes_of_purchases_what_its_fitted_world_says() -> None:
+    """Which minds prices as the median shopper does, and knows wording as well as it does."""
+    one = shop()
+    now = one.visits(0, 100)
+    c, world = one.fitted.coefficients, small_world()
+    wording = one.goods.belief.wording.mean(axis=0)[now.candidates]
+    odds = c.conversion_base + c.conversion_interest * one.fitted.taste.interest(now.shopper, now.product)
+    category = np.array([product.category for product in world.products])
+    median = np.array([np.median(one.price[category == name]) for name in category])[now.product]
+    odds = odds - c.price_sensitivity * np.log(one.price[now.product] / median)
+    odds = odds[:, None] - c.overpromise * np.maximum(wording, 0)
+    np.testing.assert_allclose(one.believed_purchase(now), 1 / (1 + np.exp(-odds)))
 
 
 def test_expected_clicks_are_the_gold_worlds_terms() -> None:

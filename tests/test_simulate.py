@@ -21,13 +21,14 @@ from copybandit.evaluation.carried_policy import CarriedPolicy
 from copybandit.evaluation.named_policies import policies
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Silent
-from copybandit.evaluation.settings import PolicyName
+from copybandit.evaluation.season_worth import click_worth
+from copybandit.evaluation.settings import PolicyName, RewardSettings
 from copybandit.evaluation.simulate import CAMPAIGN, on_show, simulate
-from copybandit.evaluation.stage_bandit import COMPARED, assortment, play_season
+from copybandit.evaluation.stage_bandit import COMPARED, assortment, play_season, season_policy
 from copybandit.sim.open_bandit import load_open_bandit
 from copybandit.sim.schema import read_feedback
 from copybandit.sim.types import DataError
-from tests.small_run import SMALL
+from tests.small_run import SMALL, small_pipeline
 
 
 def season(fitted: Pipeline, policy: str | None, form: str) -> Path:
@@ -81,6 +82,61 @@ def test_every_policy_that_can_be_named_plays_a_season(fitted: Pipeline) -> None
         present = (run.log.candidates >= 0).sum(axis=1)
         assert run.policy == name and len(run.log) == 1000
         assert (run.log.propensity >= 0.05 / present - 1e-12).all()
+
+
+@pytest.mark.parametrize("weights", [{"purchase": 1.0}, {"revenue": 1.0}, {"click": 1.0, "purchase": 20.0}])
+def test_every_policy_takes_every_reward(fitted: Pipeline, weights: dict[str, float]) -> None:
+    shop, world, gold = fitted.shop(), fitted.fitted().world, fitted.gold()
+    options = msgspec.structs.replace(
+        fitted.settings.bandit, n_impressions=600, reward=RewardSettings(**weights)
+    )
+    goods = assortment(on_show(shop, options), gold, world)
+    worth = click_worth(options.reward, goods, world, shop.products)
+    assert worth.shape == (len(goods.actions),) and ((worth > 0) & (worth < 1)).all()
+    for name in get_args(PolicyName):
+        policy = season_policy(name, goods, world, shop.products, options)
+        run = play_season(policy, goods, gold, world, shop.products, options, seed=1)
+        log, zero = run.log, RewardSettings()
+        weight = msgspec.structs.replace(zero, **weights)
+        earned = weight.click * log.click + weight.purchase * log.conversion + weight.revenue * log.value
+        np.testing.assert_allclose(log.reward, earned)
+        believed = (run.prior[run.truth > 0]).mean()
+        assert run.policy == name and believed < 0.014, "a purchase is rarer than a click"
+
+
+def test_a_click_is_worth_one_where_clicks_count(fitted: Pipeline) -> None:
+    shop, world = fitted.shop(), fitted.fitted().world
+    goods = assortment(on_show(shop, fitted.settings.bandit), fitted.gold(), world)
+    assert (click_worth(RewardSettings(click=1.0), goods, world, shop.products) == 1).all()
+    # An impression believed to sell as it clicks: E[R] / most of the requests, averaged, is near what counting starts from.
+    weights = RewardSettings(purchase=1.0)
+    options = msgspec.structs.replace(fitted.settings.bandit, reward=weights)
+    policy = season_policy("uniform", goods, world, shop.products, options)
+    run = play_season(policy, goods, fitted.gold(), world, shop.products, options, seed=1)
+    told = run.prior[np.arange(len(run.log)), run.log.action].mean()
+    started = (
+        world.mean_click(np.arange(0, 600, 2), goods.belief)
+        * click_worth(weights, goods, world, shop.products)
+    )[run.log.item_id].mean()
+    assert 0.5 < told / started < 2
+
+
+def test_a_campaign_holds_the_policys_own_rows_and_clicks_alone(tmp_path: Path) -> None:
+    pipeline = small_pipeline(tmp_path / "held", **{"bandit.holdout": 0.3, "bandit.n_impressions": 1_400})
+    for name in ("data", "fit"):
+        pipeline.folder.run_stage(name, getattr(pipeline, name))
+    log = read_feedback(season(pipeline, "linucb", "parquet") / "log.parquet")
+    assert log.held is not None and 0 < log.held.sum() < 1_400
+    loaded = load_open_bandit(season(pipeline, "linucb", "open-bandit") / "linucb" / CAMPAIGN)
+    np.testing.assert_array_equal(loaded.propensity, log.propensity[~log.held])
+    np.testing.assert_array_equal(loaded.click, log.click[~log.held])
+    with pytest.raises(DataError, match=r"bandit.reward must be \{click: 1\}, got 1 per purchase"):
+        simulate(
+            small_pipeline(tmp_path / "a", **{"bandit.reward": {"purchase": 1}}).folder,
+            None,
+            "open-bandit",
+            Silent(),
+        )
 
 
 def test_a_learning_policy_has_propensities_of_its_own_and_is_repeatable(

@@ -267,6 +267,9 @@ def test_what_is_no_slate_is_refused() -> None:
         (np.array([[-1, 0], [1, 2]]), whole, "from the first on"),
         (np.array([[0, 1], [1, 2]]), whole[:, :1], "one distribution per place"),
         (np.array([[0, 1], [1, 2]]), whole * 0, "must have a probability"),
+        (np.array([[0, 1], [1, 2]]), whole * 8, "must have a probability"),
+        (np.array([[-2, 0], [1, 2]]), whole, r"column must be in \[-1, 4\), got -2 to 2"),
+        (np.array([[0, 4], [1, 2]]), whole, r"column must be in \[-1, 4\), got 0 to 4"),
     ):
         with pytest.raises(DataError, match=rule):
             Slates(column=column, action_probs=probs)
