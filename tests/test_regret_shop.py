@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from copybandit.agents.bandit import run_bandit
+from copybandit.agents.bandit import batch_of, run_bandit
 from copybandit.agents.policies import Uniform
 from copybandit.evaluation.bench_peers import LISTS, Runner, install
 from copybandit.evaluation.regret_chart import Curve, regret_chart
+from copybandit.evaluation.regret_policies import EPSILON, GRIDS, NAMES, TUNED, USUAL, our_policy, rows_of
 from copybandit.evaluation.regret_shop import SCENARIOS, VARIANTS, Ground, Scenario, Season, make_ground
 from copybandit.evaluation.remote_policy import RemotePolicy
 from copybandit.sim.types import DataError
@@ -96,6 +97,38 @@ def test_fatigue_lowers_what_was_seen(ground: Ground) -> None:
         ).expected[-400:].mean())  # fmt: skip
 
     assert expected("fatigue") < expected("stationary")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_policy_plays_with_every_row_of_its_grid(ground: Ground, name: str) -> None:
+    visits = season(ground, "stationary").visits(0, SIZE)
+    batch, ones = batch_of(visits, ground.goods.actions), np.ones(SIZE)
+    assert len(rows_of(name)) == (8 if name.endswith(TUNED) else 1)
+    for row in rows_of(name):
+        policy = our_policy(name, ground, row, IMPRESSIONS)
+        assert {key: policy.settings()[key] for key in row} == row
+        assert (
+            policy.settings().get("epsilon", 1.0) == row.get("epsilon", EPSILON if row else 0.05)
+            or name == "uniform"
+        )
+        probs = policy.action_probs(batch, np.random.default_rng(0))
+        policy.update(batch, probs.argmax(axis=1), ones, ones)
+        np.testing.assert_allclose(probs.sum(axis=1), 1.0)
+
+
+def test_a_tuned_policy_is_the_shipped_one_but_for_its_row(ground: Ground) -> None:
+    for name, rows in GRIDS.items():
+        tuned, shipped = (
+            our_policy(one, ground, rows[-1], IMPRESSIONS).settings() for one in (name + TUNED, name)
+        )
+        changed = {key for key in tuned if not np.array_equal(tuned[key], shipped[key])}
+        assert changed <= {*rows[-1], "epsilon"} and "epsilon" in changed, name
+
+
+def test_contenders_are_known_by_name() -> None:
+    assert set(USUAL) < set(NAMES)
+    with pytest.raises(DataError, match=r"must be among linucb tuned, .*, got gittins; correct the name"):
+        rows_of("gittins")
 
 
 @pytest.fixture
