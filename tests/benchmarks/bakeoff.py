@@ -51,7 +51,7 @@ def grid(**choices: tuple[Any, ...]) -> list[Settings]:
 
 
 BOTH = ("unit", "row")
-LINEAR = grid(scale=BOTH, ridge=(0.03, 0.3), alpha=(0.05, 0.1, 0.2))
+LINEAR = grid(scale=BOTH, ridge=(0.03, 0.1, 0.3), alpha=(0.1, 0.2))
 """For every LinUCB without waves, ours and theirs."""
 
 
@@ -69,24 +69,27 @@ OURS = {
     "disjoint_lints": waved(spread=(0.1, 0.3)),
     "disjoint_greedy": waved(alpha=(0.0,), epsilon=(0.01, 0.03)),
     "disjoint_linucb linear": LINEAR,
-    "disjoint_lints linear": grid(scale=BOTH, ridge=(0.03, 0.3), spread=(0.05, 0.1, 0.2)),
+    "disjoint_lints linear": grid(scale=BOTH, ridge=(0.03, 0.1), spread=(0.05, 0.1, 0.2)),
 }
 PEERS = {
     "vowpalwabbit": {
         "squarecb": grid(scale=BOTH, gamma=(10, 1000), rate=(0.5, 2, 5)),
-        "regcb": grid(scale=BOTH, mellowness=(0.001, 0.1), rate=(0.1, 0.5, 2)),
+        "regcb": grid(scale=BOTH, mellowness=(0.001, 0.01), rate=(0.5, 2, 5)),
         "cover": grid(scale=BOTH, psi=(0.1, 1), rate=(0.5, 2, 5)),
-        "epsilon": grid(scale=BOTH, epsilon=(0.02, 0.05), rate=(0.1, 0.5, 2)),
+        "epsilon": grid(scale=BOTH, epsilon=(0.005, 0.02), rate=(0.5, 2, 5)),
     },
     "gittins": {
-        "epsilon": grid(scale=("unit", "std"), epsilon=(0.005, 0.02, 0.05), forgetfulness=(0.999, 1.0))
+        "epsilon": grid(scale=("std",), epsilon=(0.001, 0.005, 0.02, 0.05), forgetfulness=(0.99, 0.999, 1.0))
     },
-    "mabwiser": {"linucb": LINEAR, "lints": LINEAR},
+    "mabwiser": {
+        "linucb": LINEAR,
+        "lints": grid(scale=BOTH, ridge=(0.03, 0.1), alpha=(0.05, 0.1, 0.2)),
+    },
     "contextualbandits": {
         "linucb": LINEAR,
-        "lints": grid(scale=BOTH, ridge=(0.1, 1.0), variance=(0.0001, 0.001, 0.01)),
+        "lints": grid(scale=BOTH, ridge=(0.03, 0.3), variance=(1e-6, 1e-5, 1e-4)),
     },
-    "bayesianbandits": {"thompson": grid(scale=BOTH, precision=(0.1, 1.0), noise=(3, 10, 100))},
+    "bayesianbandits": {"thompson": grid(scale=BOTH, precision=(3.0, 10.0), noise=(30, 100, 300))},
 }
 
 
