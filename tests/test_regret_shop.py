@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from PIL import Image
 
 from copybandit.agents.bandit import batch_of, run_bandit
 from copybandit.agents.policies import Uniform
-from copybandit.evaluation.bench_peers import LISTS, Runner, install
+from copybandit.evaluation.bench_peers import LISTS, Runner, environment_of
 from copybandit.evaluation.regret_chart import Curve, regret_chart
 from copybandit.evaluation.regret_policies import EPSILON, GRIDS, NAMES, TUNED, USUAL, our_policy, rows_of
 from copybandit.evaluation.regret_shop import SCENARIOS, VARIANTS, Ground, Scenario, Season, make_ground
@@ -138,8 +140,10 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
     peer = tmp_path / "peers" / "first"
     peer.mkdir(parents=True)
     (peer / "regret.py").write_text(RUNNER, "utf-8")
-    (peer / LISTS[0]).write_text("--no-index\n# none\n", "utf-8")
-    assert install(peer, lambda line: None)
+    (peer / LISTS[0]).write_text("# nothing\n", "utf-8")
+    environment = environment_of(peer)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (environment / "installed").touch()
     found = Runner(peer, "regret")
     yield found
     found.close()

@@ -25,7 +25,7 @@ HORIZONS = (200, 1000)
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> AbTests:
-    return load_ab_tests(write_upworthy(tmp_path_factory.mktemp("archive") / "tests.csv.gz", n_tests=160))
+    return load_ab_tests(write_upworthy(tmp_path_factory.mktemp("archive") / "tests.csv.gz", n_tests=100))
 
 
 @pytest.fixture(scope="module")
