@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import product
 
-from copybandit.agents.batch import Learner
+from copybandit.agents.stateful import Lasting
 from copybandit.evaluation.named_policies import named_policy
 from copybandit.evaluation.regret_shop import Ground
 from copybandit.sim.types import DataError
@@ -61,7 +61,7 @@ def rows_of(name: str) -> tuple[Row, ...]:
     return GRIDS[name.removesuffix(TUNED)] if name.endswith(TUNED) else ({},)
 
 
-def our_policy(name: str, ground: Ground, row: Row, n_impressions: int) -> Learner:
+def our_policy(name: str, ground: Ground, row: Row, n_impressions: int) -> Lasting:
     """A fresh one.
 
     Args:
@@ -73,5 +73,5 @@ def our_policy(name: str, ground: Ground, row: Row, n_impressions: int) -> Learn
     shipped = named_policy(name.removesuffix(TUNED), ground.goods, ground.fitted, n_impressions)
     if not name.endswith(TUNED):
         return shipped
-    make: Callable[..., Learner] = type(shipped)
+    make: Callable[..., Lasting] = type(shipped)
     return make(**{**shipped.settings(), "epsilon": EPSILON, **row})
