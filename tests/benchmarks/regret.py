@@ -50,21 +50,23 @@ def grid(**choices: tuple[Any, ...]) -> list[Settings]:
 DRAWN = ("uniform", "explore_then_commit")
 PEERS: dict[str, list[Settings]] = {
     "vowpalwabbit": [
-        {"power": 0.0, **row}
-        for row in grid(explore=("squarecb", "cover"), rate=(0.02, 0.2), features=("phi", "log"))
+        {"power": 0.5, **row}
+        for row in grid(explore=("squarecb", "cover"), rate=(0.05, 0.1), features=("phi", "log"))
     ],
-    "gittins": grid(epsilon=(0.02, 0.05), forgetfulness=(0.9999, 1.0), features=("lift", "phi")),
+    "gittins": grid(epsilon=(0.005, 0.02), forgetfulness=(0.9999, 1.0), features=("lift", "phi")),
     "mabwiser": [
         {"policy": "thompson"},
-        *({"policy": "ucb1", "alpha": alpha} for alpha in (0.03, 0.1, 0.3)),
-        *({"policy": "linucb", **row} for row in grid(alpha=(0.05, 0.2), ridge=(1.0, 30.0))),
+        *({"policy": "ucb1", "alpha": alpha} for alpha in (0.01, 0.03, 0.1)),
+        *({"policy": "linucb", **row} for row in grid(alpha=(0.01, 0.05), ridge=(10.0, 30.0))),
     ],
     "contextualbandits": grid(alpha=(0.05, 0.2), ridge=(1.0, 30.0), features=("lift", "request")),
     "bayesianbandits": [
-        {"forget": 1.0, "noise": 20.0, **row}
-        for row in grid(precision=(1e3, 1e4, 1e5, 1e6), features=("lift", "phi"))
+        {"forget": 1.0, "noise": noise, "precision": 500 * noise, "features": features}
+        for noise in (20.0, 60.0, 200.0, 600.0)
+        for features in ("lift", "phi")
     ],
 }
+"""Drawn up after trials in the shop that settings are chosen in."""
 Make = Callable[[Ground, Settings, int, int], Learner]
 
 
