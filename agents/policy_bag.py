@@ -57,13 +57,12 @@ class BootstrapBag:
             raise DataError(
                 f"bootstrap_bag: replicates must be a multiple of {BLOCK}, got {replicates}; round it up"
             )
-        self.strength = check_setting(self.name, "strength", strength)
+        self.strength = float(check_setting(self.name, "strength", strength))
         self.epsilon = check_epsilon(epsilon)
         self.seed = seed
         shape = (n_actions, replicates)
         self._start: Floats = np.random.default_rng([seed, 0]).gamma(strength, size=shape)
         self._clicks: Floats = self._start.copy()
-        self.strength = float(strength)
         self._expected: Floats = np.full(shape, strength, dtype=np.float64)
         self._rows = 0
 

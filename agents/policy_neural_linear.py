@@ -12,11 +12,12 @@ fitting alone and is imported then.
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from types import ModuleType
 from typing import Unpack
 
 import numpy as np
 
-from copybandit.agents.batch import Batch
+from copybandit.agents.batch import Batch, check_feedback
 from copybandit.agents.explain_parts import FeatureNames, Parts
 from copybandit.agents.forgetful import check_forget
 from copybandit.agents.neural_memory import RowMemory
@@ -139,10 +140,17 @@ class NeuralLinear:
         )
 
     def update(self, batch: Batch, column: Ints, reward: Floats, weight: Floats) -> None:
-        """Teaches the head, remembers the rows, and fits the network when it is time."""
+        """Teaches the head, remembers the rows, and fits the network when it is time.
+
+        Raises:
+            DataError: unusable feedback, or it is time and torch is missing; nothing is learned then.
+        """
         seen = self._represented(batch)
-        self._head.update(seen, column, reward, weight)
+        check_feedback(batch, column, reward, weight)
         told = np.flatnonzero(weight > 0)
+        due = self._memory.rows + len(told) - self._fitted_at >= self.network.every
+        fitting = _fitting() if due else None
+        self._head.update(seen, column, reward, weight)
         self._memory.add(
             self._inputs(batch)[told, column[told]],
             batch.shown(column)[told],
@@ -150,8 +158,8 @@ class NeuralLinear:
             reward[told],
             weight[told],
         )
-        if self._memory.rows - self._fitted_at >= self.network.every:
-            self._fit()
+        if fitting is not None:
+            self._fit(fitting)
 
     def forget(self, keep: float, variants: Ints | None = None) -> None:
         """Shrinks what the head learned, and how much the remembered rows count when it is learned anew.
@@ -166,21 +174,15 @@ class NeuralLinear:
         self._head.forget(keep, variants)
         self._memory.fade(keep, variants)
 
-    def _fit(self) -> None:
+    def _fit(self, fitting: ModuleType) -> None:
         """Fits the network to what is remembered, then the head to its new features."""
-        try:
-            from copybandit.agents.neural_fit import Rows, fit_network  # torch: only where it is needed
-        except ImportError as error:
-            raise DataError(
-                f"neural_linear: fitting needs torch, got none ({error}); run: pip install 'copybandit[train]'"
-            ) from error
         memory, settings = self._memory, self.network
         prior, reward, weight = memory.told
         scaling = self._scaling if self._fitted_at else self._first_scaling()
         z = scaling.inputs(memory.input)
-        self._net = fit_network(
+        self._net = fitting.fit_network(
             self._net,
-            Rows(z=z, prior=prior, reward=reward, weight=weight),
+            fitting.Rows(z=z, prior=prior, reward=reward, weight=weight),
             self._widths,
             steps=settings.steps,
             rate=settings.rate,
@@ -286,3 +288,14 @@ class NeuralLinear:
         self._scaling = Scaling(**{name: array.copy() for name, array in part("scaling", state).items()})
         self._memory.set_state(part("memory", state))
         self._fitted_at = int(state["fitted_at"])
+
+
+def _fitting() -> ModuleType:
+    """`neural_fit`, which needs torch."""
+    try:
+        from copybandit.agents import neural_fit
+    except ImportError as error:
+        raise DataError(
+            f"neural_linear: fitting needs torch, got none ({error}); run: pip install 'copybandit[train]'"
+        ) from error
+    return neural_fit

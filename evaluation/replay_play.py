@@ -19,6 +19,8 @@ from copybandit.sim.types import DataError, Floats, Ints
 
 FIRST, PART = 10, 40
 """A step's impressions: this many at first, later this part of those shown so far."""
+TEST_SHARE = 0.3
+"""Part of a horizon that an A/B test splits evenly."""
 WIDE = 7
 """Contests of so many arms or more play together, the smaller ones with absent candidates."""
 
@@ -97,12 +99,17 @@ def _batch(candidates: Ints, prior: Floats, m: int) -> Batch:
 
 
 def steps_to(horizons: Sequence[int]) -> list[int]:
-    """Impressions shown after each step; each horizon and a fifth of it, where an A/B test ends, is the end of one."""
-    stops, ends = sorted({*horizons, *(horizon // 5 for horizon in horizons)}), [0]
+    """Impressions shown after each step; each horizon, and where an A/B test of it ends, is the end of one."""
+    stops, ends = sorted({*horizons, *(trial_end(horizon) for horizon in horizons)}), [0]
     for stop in stops:
         while ends[-1] < stop:
             ends.append(min(ends[-1] + max(FIRST, ends[-1] // PART), stop))
     return ends[1:]
+
+
+def trial_end(horizon: int) -> int:
+    """Impressions that an A/B test splits evenly."""
+    return round(TEST_SHARE * horizon)
 
 
 def play(make: Make, seats: Seats, horizons: Sequence[int], rng: np.random.Generator) -> Floats:

@@ -187,3 +187,32 @@ def test_torch_is_imported_for_fitting_only() -> None:
         "NeuralLinear(n_actions=3, n_features=2, n_context=1); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+WITHOUT_TORCH = """
+import sys
+import numpy as np
+sys.modules["torch"] = None
+from copybandit.agents.batch import Batch
+from copybandit.agents.policy_neural_linear import NeuralLinear
+from copybandit.sim.types import DataError
+policy = NeuralLinear(n_actions=3, n_features=0, n_context=1, every=4)
+batch = Batch(
+    context=np.ones((2, 1)), actions=np.empty((3, 0)), candidates=np.zeros((2, 1), dtype=np.int32),
+    state=np.full((2, 1, 1), 0.1), time=np.zeros(2),
+)
+told = np.zeros(2, dtype=np.int64), np.ones(2), np.ones(2)
+policy.update(batch, *told)
+before = {name: array.copy() for name, array in policy.get_state().items()}
+try:
+    policy.update(batch, *told)
+except DataError as error:
+    print(error)
+for name, array in policy.get_state().items():
+    np.testing.assert_array_equal(array, before[name], err_msg=name)
+"""
+
+
+def test_without_torch_the_update_that_would_fit_is_refused_and_learns_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("neural_linear: fitting needs torch, got none")

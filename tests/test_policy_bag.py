@@ -25,17 +25,17 @@ def request(n: int, prior: float = 0.05) -> Batch:
 
 
 def test_replicates_spread_as_the_warm_start_and_then_as_the_clicks() -> None:
-    policy, replicates, n = BootstrapBag(n_actions=M, replicates=4000, strength=44.0), 4000, 4000
+    policy, replicates, n = BootstrapBag(n_actions=M, replicates=4000, strength=44.0), 4000, 400
     before = policy.ratio[0]
     assert before.mean() == pytest.approx(1, abs=3 * 44**-0.5 / replicates**0.5)
     assert before.std() == pytest.approx(44**-0.5, rel=3 / (2 * replicates) ** 0.5 + 0.02)
     # 280 clicks of 200 expected, on the first variant alone.
     reward = (np.arange(n) < 280).astype(float)
-    policy.update(request(n), np.zeros(n, np.int64), reward, np.ones(n))
+    policy.update(request(n, 0.5), np.zeros(n, np.int64), reward, np.ones(n))
     after = policy.ratio[0]
     mean = (44 + 280) / (44 + 200)
     # Delta method: gamma start, Poisson(1) count of each row in clicks and in expected ones.
-    variance = (44 + (280 * (1 - mean * 0.05) ** 2 + (n - 280) * (mean * 0.05) ** 2)) / 244**2
+    variance = (44 + (280 * (1 - mean * 0.5) ** 2 + (n - 280) * (mean * 0.5) ** 2)) / 244**2
     assert after.mean() == pytest.approx(mean, abs=3 * (variance / replicates) ** 0.5 + 0.005)
     assert after.std() == pytest.approx(variance**0.5, rel=3 / (2 * replicates) ** 0.5 + 0.02)
     np.testing.assert_array_equal(
@@ -44,10 +44,10 @@ def test_replicates_spread_as_the_warm_start_and_then_as_the_clicks() -> None:
 
 
 def test_share_of_replicates_is_the_probability_of_being_the_best() -> None:
-    policy, n = BootstrapBag(n_actions=M, replicates=4000, epsilon=1e-9), 8000
+    policy, n = BootstrapBag(n_actions=M, replicates=4000, epsilon=1e-9), 800
     column = np.arange(n) % 2
     reward = ((np.arange(n) // 2 < 220) & (column == 0)) | ((np.arange(n) // 2 < 200) & (column == 1))
-    policy.update(request(n), column, reward.astype(float), np.ones(n))
+    policy.update(request(n, 0.5), column, reward.astype(float), np.ones(n))
     first, second = policy.ratio[:2]
     gap = (264 - 244) / 244
     p = ndtr(gap / np.sqrt(first.var() + second.var()))

@@ -101,7 +101,7 @@ def test_policy_is_thompson_sampling_of_the_joint_posterior() -> None:
         n_features=Q,
         ridge=ridge,
         residual_ridge=residual_ridge,
-        points=8192,
+        points=2048,
         epsilon=1e-9,
     )
     precision = np.diag(np.concatenate([np.full(1 + Q, ridge), np.full(M, residual_ridge)]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from copybandit.agents.bandit import run_bandit
+from copybandit.agents.bandit import batch_of, run_bandit
 from copybandit.agents.policies import Uniform
-from copybandit.evaluation.bench_peers import LISTS, Runner, install
+from copybandit.evaluation.bench_peers import LISTS, Runner, environment_of
 from copybandit.evaluation.regret_chart import Curve, regret_chart
+from copybandit.evaluation.regret_policies import EPSILON, GRIDS, NAMES, TUNED, USUAL, our_policy, rows_of
 from copybandit.evaluation.regret_shop import SCENARIOS, VARIANTS, Ground, Scenario, Season, make_ground
 from copybandit.evaluation.remote_policy import RemotePolicy
 from copybandit.sim.types import DataError
@@ -98,6 +101,38 @@ def test_fatigue_lowers_what_was_seen(ground: Ground) -> None:
     assert expected("fatigue") < expected("stationary")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_policy_plays_with_every_row_of_its_grid(ground: Ground, name: str) -> None:
+    visits = season(ground, "stationary").visits(0, SIZE)
+    batch, ones = batch_of(visits, ground.goods.actions), np.ones(SIZE)
+    assert len(rows_of(name)) == (8 if name.endswith(TUNED) else 1)
+    for row in rows_of(name):
+        policy = our_policy(name, ground, row, IMPRESSIONS)
+        assert {key: policy.settings()[key] for key in row} == row
+        assert (
+            policy.settings().get("epsilon", 1.0) == row.get("epsilon", EPSILON if row else 0.05)
+            or name == "uniform"
+        )
+        probs = policy.action_probs(batch, np.random.default_rng(0))
+        policy.update(batch, probs.argmax(axis=1), ones, ones)
+        np.testing.assert_allclose(probs.sum(axis=1), 1.0)
+
+
+def test_a_tuned_policy_is_the_shipped_one_but_for_its_row(ground: Ground) -> None:
+    for name, rows in GRIDS.items():
+        tuned, shipped = (
+            our_policy(one, ground, rows[-1], IMPRESSIONS).settings() for one in (name + TUNED, name)
+        )
+        changed = {key for key in tuned if not np.array_equal(tuned[key], shipped[key])}
+        assert changed <= {*rows[-1], "epsilon"} and "epsilon" in changed, name
+
+
+def test_contenders_are_known_by_name() -> None:
+    assert set(USUAL) < set(NAMES)
+    with pytest.raises(DataError, match=r"must be among linucb tuned, .*, got gittins; correct the name"):
+        rows_of("gittins")
+
+
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
     """Another project that always chooses the first column."""
@@ -105,8 +140,10 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
     peer = tmp_path / "peers" / "first"
     peer.mkdir(parents=True)
     (peer / "regret.py").write_text(RUNNER, "utf-8")
-    (peer / LISTS[0]).write_text("--no-index\n# none\n", "utf-8")
-    assert install(peer, lambda line: None)
+    (peer / LISTS[0]).write_text("# nothing\n", "utf-8")
+    environment = environment_of(peer)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (environment / "installed").touch()
     found = Runner(peer, "regret")
     yield found
     found.close()

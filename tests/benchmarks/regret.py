@@ -3,8 +3,8 @@
 Run: ``copybandit bench regret --json FILE [--picture FILE] [--install-peers]``. Scenarios are those of
 `evaluation/regret_shop.py`: nothing changes, the truth drifts from day to day, shoppers tire, new copy comes every day.
 Feedback arrives in batches of 250. Every contender's settings are those of its grid of 8 with the least regret over the
-four scenarios in another shop; ours that are not tuned run as shipped. Regret is in true expected clicks against the myopic
-oracle.
+four scenarios in another shop; ours that are not tuned run as shipped (`evaluation/regret_policies.py`). Regret is in true
+expected clicks against the myopic oracle. ``--contenders`` names who plays, more of ours among them than play by default.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -27,16 +27,13 @@ import numpy as np
 
 from copybandit.agents.bandit import run_bandit
 from copybandit.agents.batch import Learner
-from copybandit.agents.policies import EpsilonGreedy, LinTS, LinUCB
-from copybandit.agents.policy_features import LinearOptions
 from copybandit.evaluation.bench_peers import Runner, peers_of, why_not
 from copybandit.evaluation.machine import versions
-from copybandit.evaluation.named_policies import named_policy
 from copybandit.evaluation.paired import at_or_below, mean_of, paired
 from copybandit.evaluation.regret_chart import Curve, regret_chart
+from copybandit.evaluation.regret_policies import NAMES, TUNED, USUAL, our_policy, rows_of
 from copybandit.evaluation.regret_shop import SCENARIOS, VARIANTS, Ground, Scenario, Season, make_ground
 from copybandit.evaluation.remote_policy import RemotePolicy
-from copybandit.sim.shop import EXPOSURE, MATCH
 from copybandit.sim.types import DataError, Floats
 
 PRODUCTS, BATCH, POINTS = 20, 250, 60
@@ -50,33 +47,26 @@ def grid(**choices: tuple[Any, ...]) -> list[Settings]:
     return [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
 
 
-OURS: dict[str, list[Settings]] = {
-    "linucb tuned": grid(ridge=(1000.0, 4000.0), residual_ridge=(2.0, 6.0), alpha=(0.0, 0.5)),
-    "lints tuned": grid(ridge=(1000.0, 4000.0), residual_ridge=(2.0, 6.0, 20.0, 60.0)),
-    "epsilon_greedy tuned": grid(strength=(2.0, 6.0, 20.0, 60.0), epsilon=(0.01, 0.03)),
-}
-SHIPPED = (
-    "linucb", "lints", "squarecb", "logistic_thompson", "softmax", "thompson", "epsilon_greedy", "bootstrap_bag", "ucb1",
-    "explore_then_commit", "uniform",
-)  # fmt: skip
 DRAWN = ("uniform", "explore_then_commit")
 PEERS: dict[str, list[Settings]] = {
     "vowpalwabbit": [
-        {"power": 0.0, **row}
-        for row in grid(explore=("squarecb", "cover"), rate=(0.02, 0.2), features=("phi", "log"))
+        {"power": 0.5, **row}
+        for row in grid(explore=("squarecb", "cover"), rate=(0.05, 0.1), features=("phi", "log"))
     ],
-    "gittins": grid(epsilon=(0.02, 0.05), forgetfulness=(0.9999, 1.0), features=("lift", "phi")),
+    "gittins": grid(epsilon=(0.005, 0.02), forgetfulness=(0.9999, 1.0), features=("lift", "phi")),
     "mabwiser": [
         {"policy": "thompson"},
-        *({"policy": "ucb1", "alpha": alpha} for alpha in (0.03, 0.1, 0.3)),
-        *({"policy": "linucb", **row} for row in grid(alpha=(0.05, 0.2), ridge=(1.0, 30.0))),
+        *({"policy": "ucb1", "alpha": alpha} for alpha in (0.01, 0.03, 0.1)),
+        *({"policy": "linucb", **row} for row in grid(alpha=(0.01, 0.05), ridge=(10.0, 30.0))),
     ],
     "contextualbandits": grid(alpha=(0.05, 0.2), ridge=(1.0, 30.0), features=("lift", "request")),
     "bayesianbandits": [
-        {"forget": 1.0, "noise": 20.0, **row}
-        for row in grid(precision=(1e3, 1e4, 1e5, 1e6), features=("lift", "phi"))
+        {"forget": 1.0, "noise": noise, "precision": 500 * noise, "features": features}
+        for noise in (20.0, 60.0, 200.0, 600.0)
+        for features in ("lift", "phi")
     ],
 }
+"""Drawn up after trials in the shop that settings are chosen in."""
 Make = Callable[[Ground, Settings, int, int], Learner]
 
 
@@ -91,34 +81,20 @@ class Contender:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One season: regret at the points, clicks of a uniform choice less the oracle's at the end, CPU seconds, clicks."""
+    """One season: impressions at the points, regret there, and CPU seconds (of ours with those of the shop)."""
 
     at: Floats
     regret: Floats
     seconds: float
 
 
-def shipped(name: str) -> Contender:
-    """One of our policies with the settings of `run`."""
+def local(name: str) -> Contender:
+    """One of ours."""
 
     def make(ground: Ground, settings: Settings, seed: int, n: int) -> Learner:
-        return named_policy(name, ground.goods, ground.fitted, n)
+        return our_policy(name, ground, settings, n)
 
-    return Contender(name=name, grid=[{}], make=make)
-
-
-def tunable(name: str, rows: list[Settings]) -> Contender:
-    """One of our policies with a grid of its own."""
-    kinds: dict[str, Callable[..., Learner]] = {"linucb": LinUCB, "lints": LinTS}
-
-    def make(ground: Ground, settings: Settings, seed: int, n: int) -> Learner:
-        m, q = ground.goods.actions.shape
-        if name.startswith("epsilon_greedy"):
-            return EpsilonGreedy(n_actions=m, **settings)
-        model = LinearOptions(n_actions=m, n_features=q, state_channels=(EXPOSURE, MATCH))
-        return kinds[name.split()[0]](epsilon=0.01, **{**model, **settings})
-
-    return Contender(name=name, grid=rows, make=make)
+    return Contender(name=name, grid=[dict(row) for row in rows_of(name)], make=make)
 
 
 def remote(runner: Runner, scratch: Path) -> Contender:
@@ -212,7 +188,11 @@ def options() -> argparse.Namespace:
     parser.add_argument("--tune", type=int, default=11, help="seed of the shop that settings are chosen in")
     parser.add_argument("--impressions", type=int, default=12_000)
     parser.add_argument("--tune-impressions", type=int, default=6_000)
-    parser.add_argument("--only", nargs="*", help="contenders whose names start so")
+    everybody = (*USUAL, *PEERS)
+    parser.add_argument(
+        "--contenders", nargs="*", default=everybody, choices=(*NAMES, *PEERS), metavar="NAME",
+        help=f"who plays; default {', '.join(everybody)}; also {', '.join(name for name in NAMES if name not in USUAL)}",
+    )  # fmt: skip
     parser.add_argument(
         "--beside", type=Path, nargs="*", default=[], help="records of other contenders, to stand beside"
     )
@@ -220,15 +200,19 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def contenders(scratch: Path, skipped: list[str]) -> tuple[list[Contender], list[Runner]]:
-    """Ours, and the peers that are installed."""
-    found = [tunable(one, rows) for one, rows in OURS.items()] + [shipped(one) for one in SHIPPED]
+def contenders(
+    names: Sequence[str], scratch: Path, skipped: list[str]
+) -> tuple[list[Contender], list[Runner]]:
+    """Those of these names: ours, and the peers that are installed."""
     runners = []
     for peer in peers_of(Path(__file__).parent, "regret"):
+        if peer.name not in names:
+            continue
         if (reason := why_not(peer, "regret")) is None:
             runners.append(Runner(peer, "regret"))
         elif f"{peer.name}: {reason}" not in skipped:
             skipped.append(f"{peer.name}: {reason}")
+    found = [local(name) for name in names if name not in PEERS]
     return found + [remote(runner, scratch) for runner in runners], runners
 
 
@@ -253,7 +237,7 @@ def draw(rows: dict[str, Any], path: Path) -> None:
         )
         for one, by in rows.items()
         for who, row in by.items()
-        if who in OURS or who in PEERS or who in DRAWN
+        if who.endswith(TUNED) or who in PEERS or who in DRAWN
     ]
     path.write_bytes(regret_chart(curves))
 
@@ -269,8 +253,7 @@ def main() -> None:
             rows[one] |= earlier["ours"][one] | earlier["peers"][one]
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        found, runners = contenders(scratch, skipped)
-        chosen = [one for one in found if given.only is None or one.name.startswith(tuple(given.only))]
+        chosen, runners = contenders(given.contenders, scratch, skipped)
         seeds, root = (given.tune, *given.shops) if chosen else (), given.keep or scratch
         ground = {seed: make_ground(seed, PRODUCTS, root / f"shop-{seed}") for seed in seeds}
         for contender in chosen:

@@ -2,8 +2,9 @@
 
 Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/upworthy.py --json FILE``. The archive is found in COPYBANDIT_DATA, or give
 ``--data``. Clean weeks, headlines of one test and image, five folds by connected component, the archive's click rates as
-arms. Form and constants of ours were chosen on half of the components (`fold_groups(groups, 1, 2) == 0`) with other draws;
-`ours_unseen_half` is ours on the other half. Without the extra `text` the text model reads characters instead of MiniLM.
+arms. Form and constants of ours, the length of the A/B test and the width of the narrow UCB1 were chosen on half of the
+components (`fold_groups(groups, 1, 2) == 0`) with other draws; `ours_unseen_half` is ours on the other half. Without the
+extra `text` the text model reads characters instead of MiniLM.
 """
 
 from __future__ import annotations

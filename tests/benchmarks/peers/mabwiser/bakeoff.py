@@ -11,31 +11,30 @@ from onepass import serve
 
 
 class MabWiser:
-    """A linear policy; a column of ones is the intercept; the first row is fitted, as the library asks, later ones added."""
+    """A linear policy; a column of ones is the intercept.
 
-    def __init__(self, k, seed, policy):
+    Before an arm's first row the library takes lambda I for the inverse of lambda I; a row of zeros, which tells nothing,
+    makes it invert.
+    """
+
+    def __init__(self, k, p, seed, policy):
         self.mab = MAB(list(range(k)), policy, seed=seed)
-        self.first = seed % k
-        self.learn = self.fit
+        self.mab.fit(list(range(k)), [0.0] * k, np.zeros((k, p + 1)))
 
     def choose(self, x):
         self.row = np.append(x, 1.0)[None]
-        return self.first if self.learn == self.fit else self.mab.predict(self.row)
+        return self.mab.predict(self.row)
 
-    def fit(self, x, chosen, reward):
-        self.mab.fit([chosen], [reward], self.row)
-        self.learn = self.more
-
-    def more(self, x, chosen, reward):
+    def learn(self, x, chosen, reward):
         self.mab.partial_fit([chosen], [reward], self.row)
 
 
 def linucb(k, p, seed, alpha, ridge):
-    return MabWiser(k, seed, LearningPolicy.LinUCB(alpha=alpha, l2_lambda=ridge))
+    return MabWiser(k, p, seed, LearningPolicy.LinUCB(alpha=alpha, l2_lambda=ridge))
 
 
 def lints(k, p, seed, alpha, ridge):
-    return MabWiser(k, seed, LearningPolicy.LinTS(alpha=alpha, l2_lambda=ridge))
+    return MabWiser(k, p, seed, LearningPolicy.LinTS(alpha=alpha, l2_lambda=ridge))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,11 @@ MAKE = {
 
 
 class MabWiser:
-    """Bandits learn first what their first rows tell, as the library asks; until then arms are drawn evenly."""
+    """Bandits learn first what their first rows tell, as the library asks; until then arms are drawn evenly.
+
+    Before an arm's first row the library takes lambda I for the inverse of lambda I; a row of zeros, which tells nothing,
+    makes it invert.
+    """
 
     def __init__(self, settings, seed, places, k):
         self.make, self.contextual = (
@@ -37,6 +41,8 @@ class MabWiser:
             for arm in np.flatnonzero(asked.present[rows[0]]).tolist() if bandit else ():
                 if arm not in bandit.arms:
                     bandit.add_arm(arm)
+                    if self.contextual:
+                        bandit.partial_fit([arm], [0], np.zeros((1, self.features.shape[1])))
             if bandit is None:
                 column[rows] = [self.rng.choice(np.flatnonzero(here)) for here in asked.present[rows]]
             elif self.contextual:
@@ -56,7 +62,12 @@ class MabWiser:
             else:
                 arms = np.flatnonzero(asked.present[rows].any(axis=0)).tolist()
                 self.bandits[place] = MAB(arms, self.make(), seed=self.seed + place)
-                self.bandits[place].fit(*told)
+                if self.contextual:
+                    nothing = np.zeros((len(arms), self.features.shape[1]))
+                    self.bandits[place].fit(arms, [0] * len(arms), nothing)
+                    self.bandits[place].partial_fit(*told)
+                else:
+                    self.bandits[place].fit(*told)
 
 
 if __name__ == "__main__":
