@@ -68,7 +68,7 @@ class Bounds:
     """Intervals of a batch of runs.
 
     Attributes:
-        estimate: shape (runs,), the mean of the terms.
+        estimate: shape (runs,), the mean of the terms; a Bernstein sequence's is the mean weighted by its bets.
         low: shape (runs,); -inf, or the least possible, where only an upper end was asked for.
         high: shape (runs,), likewise.
     """

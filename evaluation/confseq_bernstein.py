@@ -3,11 +3,12 @@
 For terms x in [0, 1] whose mean, given the past, is m, with bets l_i chosen before x_i is seen,
 
     m  in  sum l_i x_i / sum l_i  +-  (log(2 / alpha) + sum v_i psi(l_i)) / sum l_i      at every time at once,
-    v_i = (x_i - mu_{i-1})^2,    psi(l) = -log(1 - l) - l,    l_i = min(sqrt(2 log(2 / alpha) / (s2_{i-1} i log(1 + i))), 1/2),
+    l_i = min(sqrt(2 log(2 / alpha) / (s2_{i-1} i log(1 + i))), 1/2),
+    v_i = (x_i - mu_{i-1})^2,    psi(l) = -log(1 - l) - l,
     mu_i = (1/2 + sum x) / (i + 1),    s2_i = (1/4 + sum (x - mu)^2) / (i + 1)
 
-(Waudby-Smith & Ramdas, JRSS-B 2023, theorem 2). One-sided, log(1 / alpha) stands for log(2 / alpha). Betting is tighter; this
-one gives an interval after every row for the price of a few cumulative sums, and depends on the order of rows.
+(Waudby-Smith & Ramdas, JRSS-B 2023, theorem 2). One-sided, log(1 / alpha) stands for log(2 / alpha). Betting is tighter;
+this one gives an interval after every row for the price of a few cumulative sums, and depends on the order of rows.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class BernsteinSequence:
     def path(self, terms: Floats) -> tuple[BernsteinSequence, Bounds]:
         """`update`, with the interval after every row of the batch: arrays of shape (runs, rows)."""
         after, sums = self._followed(terms)
-        return after, self._bounds(sums, self.n + np.arange(1, sums.shape[2] + 1))
+        return after, self._bounds(sums)
 
     def bounds(self) -> Bounds:
         """The interval now.
@@ -73,7 +74,7 @@ class BernsteinSequence:
         """
         if self.n == 0:
             raise DataError("BernsteinSequence: at least 1 row is needed for bounds, got 0; update it first")
-        return self._bounds(self.sums, np.asarray(self.n))
+        return self._bounds(self.sums)
 
     def _followed(self, terms: Floats) -> tuple[BernsteinSequence, Floats]:
         """The next state, and the five sums after every row, shape (5, runs, rows)."""
@@ -94,12 +95,11 @@ class BernsteinSequence:
         last = sums[:, :, -1] if x.shape[1] else self.sums
         return replace(self, n=self.n + x.shape[1], sums=last), sums
 
-    def _bounds(self, sums: Floats, n: Floats) -> Bounds:
-        mean = self.span.value(sums[0] / n)
+    def _bounds(self, sums: Floats) -> Bounds:
         centre = sums[3] / sums[2]
         reach = (self._log_rarity + sums[4]) / sums[2]
         low, high = self.span.value(centre - reach), self.span.value(centre + reach)
-        return sided(mean, low, high, self.side, self.span)
+        return sided(self.span.value(centre), low, high, self.side, self.span)
 
     @property
     def _log_rarity(self) -> float:

@@ -67,7 +67,7 @@ class BettingSequence:
         return replace(self, mass=self.mass + _spread(x))
 
     def log_wealth_above(self, mean: Floats | float) -> Floats:
-        """log K of the bet that the mean is above a value: evidence against it, shape (runs,).
+        """Evidence, log K of the bet that the mean is above a value, shape (runs,).
 
         Args:
             mean: in the terms' unit; shape (runs,) or one number.
@@ -78,7 +78,7 @@ class BettingSequence:
         return _log_wealth(self.mass, self._share(mean))[0]
 
     def log_wealth_below(self, mean: Floats | float) -> Floats:
-        """log K of the bet that the mean is below a value, as `log_wealth_above`."""
+        """Evidence, log K of the bet that the mean is below a value, as `log_wealth_above`."""
         return _log_wealth(self.mass[:, ::-1], 1 - self._share(mean))[0]
 
     def excludes(self, mean: Floats | float, *, alpha: float = 0.05, side: Side = "two") -> Bools:
@@ -127,7 +127,7 @@ def _spread(x: Floats) -> Floats:
 
 
 def _log_wealth(mass: Floats, m: Floats) -> tuple[Floats, Floats]:
-    """log K(m) and its derivative by log m, shape (runs,) each; m of shape (runs,), in (0, 1]."""
+    """Logarithm of K(m) and its derivative by log m, shape (runs,) each; m of shape (runs,), in (0, 1]."""
     used = np.flatnonzero(mass.any(axis=0))
     counts, ratio = mass[:, used], EDGES[used] / m[:, None]
     logs, slopes = np.empty((2, len(SHARES), len(m)))
@@ -145,7 +145,7 @@ def _log_wealth(mass: Floats, m: Floats) -> tuple[Floats, Floats]:
 def _lower_end(mass: Floats, rich: float) -> Floats:
     """Where log K(m) = rich, shape (runs,), in [0, mean].
 
-    log K is convex and falls with log m, so Newton's steps from the left stay on the left: whenever they end, the end is valid.
+    log K is convex and falls with log m, so Newton's steps from the left stay on the left: valid wherever they end.
     """
     mean = mass @ EDGES / mass.sum(axis=1)
     live = np.flatnonzero(mean > 0)

@@ -70,7 +70,7 @@ class OffPolicyTerms:
     def terms(
         self, reward: Floats, weight: Floats, q: Floats | None = None, v: Floats | None = None
     ) -> Floats:
-        """z of every row.
+        """The terms z of every row.
 
         Args:
             reward: shape (..., rows).

@@ -4,7 +4,8 @@ For independent terms in a span of width R, with sample variance V (ddof 1), eac
 
     mean +- ( sqrt(2 V log(2 / d) / n) + 7 R log(2 / d) / (3 (n - 1)) )          (Maurer & Pontil, COLT 2009, theorem 4)
 
-It needs the moments alone, so it costs nothing after a pass. Looked at again and again it does not hold: see `confseq_betting`.
+It needs the moments alone, so it costs nothing after a pass. Looked at again and again it does not hold;
+`confseq_betting` does.
 """
 
 from __future__ import annotations
