@@ -73,16 +73,18 @@ class PoissonBootstrap:
             DataError: shapes differ, numbers are not finite or b is below 0; nothing is learned of the batch.
         """
         a = np.atleast_2d(np.asarray(numerator, dtype=float))
-        b = np.ones(a.shape) if denominator is None else np.atleast_2d(np.asarray(denominator, dtype=float))
-        self._check(a, b)
+        one = np.ones((1, a.shape[-1]))
+        b = one if denominator is None else np.atleast_2d(np.asarray(denominator, dtype=float))
+        self._check(a, np.broadcast_to(b, a.shape) if denominator is None else b)
         hit = a.any(axis=0)
         left = b[:, ~hit]
-        drawn = _weighted_sums(np.stack([a[:, hit], b[:, hit]]), self.drawn.shape[2], rng)
+        top, bottom = np.split(_weighted_sums(np.vstack([a, b])[:, hit], self.drawn.shape[2], rng), [len(a)])
+        rest = np.stack([left.sum(axis=1), np.square(left).sum(axis=1)])
         return replace(
             self,
-            drawn=self.drawn + drawn,
-            rest=self.rest + np.stack([left.sum(axis=1), np.square(left).sum(axis=1)]),
-            total=self.total + np.stack([a.sum(axis=1), b.sum(axis=1)]),
+            drawn=self.drawn + np.stack([top, np.broadcast_to(bottom, top.shape)]),
+            rest=self.rest + rest,
+            total=self.total + np.stack([a.sum(axis=1), np.broadcast_to(b.sum(axis=1), len(a))]),
         )
 
     def replicates(self, rng: np.random.Generator) -> Floats:
@@ -141,14 +143,13 @@ class PoissonBootstrap:
 
 
 def _weighted_sums(terms: Floats, replicates: int, rng: np.random.Generator) -> Floats:
-    """Sums of k times terms, shape (2, runs, rows) to (2, runs, replicates); every row draws its own k."""
-    flat = terms.reshape(-1, terms.shape[2])
-    found = np.zeros((len(flat), replicates))
+    """Sums of k times terms, shape (m, rows) to (m, replicates); every row draws its own k."""
+    found = np.zeros((len(terms), replicates))
     rows = max(1, _BLOCK // replicates)
-    for start in range(0, flat.shape[1], rows):
-        part = flat[:, start : start + rows]
+    for start in range(0, terms.shape[1], rows):
+        part = terms[:, start : start + rows]
         found += part @ poisson_ones(part.shape[1], replicates, rng).astype(float)
-    return found.reshape(*terms.shape[:2], replicates)
+    return found
 
 
 def poisson_ones(rows: int, replicates: int, rng: np.random.Generator) -> NDArray[np.uint8]:
