@@ -1,119 +1,17 @@
 """A/A test of whoever declares winners: all variants are the same, so every winner is false.
 
-A campaign shows variants by known probabilities and is looked at after every batch. The difference of variant a and the
-control 0 is estimated without bias by the terms
-
-    z = r (1[A = a] / p_a - 1[A = 0] / p_0),        |z| <= r_max / (least probability),
-
-whatever the probabilities learned from earlier rows. Two judges look at each batch and stop at their first winner:
-
-    sequence    0 leaves the betting confidence sequence of z, at alpha / (variants - 1) for each comparison
-    naive       0 leaves mean(z) +- quantile x standard error, at the same level, as if it were looked at once
-
-`Watch` is what a live campaign is watched by, too: it asks for shown variants, rewards and propensities alone.
+Simulated campaigns are looked at after every batch by a `Watch`. One judge declares a winner once the confidence sequence
+leaves out 0, the other once the normal interval does, as if it were looked at once; both stop at their first winner.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from copybandit.evaluation.bounds import Bounds, Span, normal_bounds
-from copybandit.evaluation.confseq_betting import BettingSequence
-from copybandit.sim.types import Bools, DataError, Floats, Ints
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watch:
-    """Campaigns compared with their control as they run; `update` gives the next state.
-
-    Attributes:
-        variants: per campaign, 0 is the control.
-        least_prob: no variant is ever shown with a smaller probability.
-        n: rows of each campaign so far.
-        sequence: of z, one run for each campaign and variant but the control.
-        sums: shape (2, campaigns, variants - 1), of z and z^2.
-    """
-
-    variants: int
-    least_prob: float
-    n: int
-    sequence: BettingSequence
-    sums: Floats
-
-    @staticmethod
-    def start(campaigns: int = 1, *, variants: int = 2, least_prob: float, reward_max: float = 1.0) -> Watch:
-        """Before the first row; rewards lie in [0, reward_max].
-
-        Raises:
-            DataError: there is nothing to compare, or the least probability is impossible.
-        """
-        if campaigns < 1 or variants < 2 or not 0 < least_prob <= 1 / variants or not reward_max > 0:
-            raise DataError(
-                "Watch: needs a campaign, two variants, a reward above 0 and least_prob in (0, 1 / variants], got "
-                f"{campaigns}, {variants}, {reward_max}, {least_prob}; raise the policy's floor above 0"
-            )
-        most = reward_max / least_prob
-        return Watch(
-            variants=variants,
-            least_prob=least_prob,
-            n=0,
-            sequence=BettingSequence.start(Span(low=-most, high=most), campaigns * (variants - 1)),
-            sums=np.zeros((2, campaigns, variants - 1)),
-        )
-
-    def update(self, action: Ints, reward: Floats, propensity: Floats) -> Watch:
-        """Learn a batch.
-
-        Args:
-            action: shape (campaigns, rows), variant shown.
-            reward: same shape, in [0, reward_max].
-            propensity: same shape, probability that the variant shown had.
-
-        Raises:
-            DataError: shapes differ, or a number is out of its range; nothing is learned of the batch.
-        """
-        campaigns = self.sums.shape[1]
-        if not (
-            np.shape(action) == np.shape(reward) == np.shape(propensity) == (campaigns, np.shape(action)[-1])
-        ):
-            raise DataError(
-                f"Watch: arrays must be ({campaigns}, rows), got {np.shape(action)}, {np.shape(reward)} and "
-                f"{np.shape(propensity)}; one number per campaign and row"
-            )
-        known = (action >= 0) & (action < self.variants)
-        likely = (propensity >= self.least_prob * (1 - 1e-9)) & (propensity <= 1 + 1e-9)
-        if not (known & likely & (reward >= 0)).all():
-            raise DataError(
-                f"Watch: needs variants in 0..{self.variants - 1}, propensities in [{self.least_prob}, 1] and rewards >= 0, got "
-                "others; log the draw's own probability, and keep the floor that was promised"
-            )
-        scaled = (reward / propensity)[:, None, :]
-        arms = np.arange(1, self.variants)[:, None]
-        z = np.where(action[:, None, :] == arms, scaled, np.where(action[:, None, :] == 0, -scaled, 0.0))
-        return replace(
-            self,
-            n=self.n + z.shape[2],
-            sequence=self.sequence.update(z.reshape(-1, z.shape[2])),
-            sums=self.sums + np.stack([z.sum(axis=2), np.square(z).sum(axis=2)]),
-        )
-
-    def differ(self, alpha: float = 0.05) -> Bools:
-        """Shape (campaigns, variants - 1): told apart from the control, valid at every look, alpha over all variants."""
-        told = self.sequence.excludes(0.0, alpha=alpha / (self.variants - 1))
-        return told.reshape(self.sums.shape[1:])
-
-    def bounds(self, alpha: float = 0.05) -> Bounds:
-        """Variant minus control, arrays of shape (campaigns * (variants - 1),), valid at every look."""
-        return self.sequence.bounds(alpha=alpha / (self.variants - 1))
-
-    def differ_naive(self, alpha: float = 0.05) -> Bools:
-        """What the normal interval says, which is right at one look that was fixed in advance, and at no more."""
-        mean = self.sums[0] / self.n
-        variance = np.maximum(self.sums[1] / self.n - np.square(mean), 0.0)
-        found = normal_bounds(mean, np.sqrt(variance / self.n), alpha=alpha / (self.variants - 1))
-        return found.misses(0.0)
+from copybandit.evaluation.campaign_watch import Watch
+from copybandit.sim.types import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,8 +65,8 @@ class AAReport:
         verdicts = ["passes" if passed else "FAILS" for passed in (self.passed, self.naive_passed)]
         return (
             f"{s.campaigns:,} A/A campaigns, {s.batches} looks each: confidence sequences declare a false winner in "
-            f"{self.sequence:.1%} ({verdicts[0]} at {s.alpha:.0%}), the normal interval in {self.naive:.1%} ({verdicts[1]}); "
-            f"looked at once, at the end, in {self.naive_once:.1%}."
+            f"{self.sequence:.1%} ({verdicts[0]} at {s.alpha:.0%}), the normal interval in {self.naive:.1%} "
+            f"({verdicts[1]}); looked at once, at the end, in {self.naive_once:.1%}."
         )
 
 

@@ -25,9 +25,9 @@ from copybandit.sim.types import Bools, DataError, Floats
 _HALF = np.geomspace(1e-7, 0.5, 400)
 EDGES: Floats = np.concatenate([[0.0], _HALF, 1 - _HALF[-2::-1], [1.0]])
 """Shape (801,), symmetric, 4% apart next to either end: clicks are rare, and weights rarely near their bound."""
-SHARES: Floats = 0.98 * 0.5 ** np.arange(18)
-PRIOR: Floats = 1 / np.arange(1, 19) / (1 / np.arange(1, 19)).sum()
-"""Large shares first: they win while there are few rows."""
+SHARES: Floats = np.concatenate([[0.98, 0.9, 0.7], 0.5 ** np.arange(1, 18)])
+PRIOR: Floats = 1 / np.arange(1, 21) / (1 / np.arange(1, 21)).sum()
+"""Large shares first: they win while rows are few, and for the upper end of rare rewards."""
 _START = -40.0
 """log of (where the search for an end begins / mean): an end below is told as 0."""
 _STEPS = 100
