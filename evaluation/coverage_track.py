@@ -55,7 +55,7 @@ class Track:
         self.betting = BettingSequence.start(known.span, logs)
         self.boot = PoissonBootstrap.start(logs, replicates=settings.replicates)
         self.sums, self.n = np.zeros((2, logs)), 0
-        self.missed = {name: np.zeros(logs, dtype=bool) for name in (*ONE_LOOK, *PEEKED)}
+        self.missed = {interval: np.zeros(logs, dtype=bool) for interval in (*ONE_LOOK, *PEEKED)}
         self.width: dict[str, Floats] = {}
 
     def look(self, batch: Batch, truth: float, rng: np.random.Generator) -> None:
@@ -82,9 +82,13 @@ class Track:
         }
         self.missed |= {name: bounds.misses(truth) for name, bounds in found.items()}
         found |= {"cs_bernstein": self.bernstein.bounds(), "cs_betting": self.betting.bounds(alpha=alpha)}
-        self.width = {
-            name: bounds.width for name, bounds in (found | {"normal_peeked": found["normal"]}).items()
-        }
+        found["normal_peeked"] = found["normal"]
+        self.width = {name: bounds.width for name, bounds in found.items()}
+
+    @property
+    def std_err(self) -> Floats:
+        """Shape (logs,), of the mean of the terms."""
+        return np.asarray(np.sqrt(self._moments()[1] / self.n))
 
     def _moments(self) -> tuple[Floats, Floats]:
         mean = self.sums[0] / self.n

@@ -1,4 +1,4 @@
-"""Do 95% intervals hold the truth? Regimes x estimators x intervals over simulated logs, and A/A campaigns that are peeked at.
+"""Do 95% intervals hold the truth? Regimes x estimators x intervals on simulated logs, and peeked-at A/A campaigns.
 
 Run: ``copybandit bench coverage --json FILE``; some ten minutes on one core. Each cell tells coverage, mean width and
 whether the interval holds: within three standard errors of 95%, or at least that where no more is promised (empirical
