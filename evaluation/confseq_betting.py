@@ -30,6 +30,8 @@ PRIOR: Floats = 1 / np.arange(1, 21) / (1 / np.arange(1, 21)).sum()
 """Large shares first: they win while rows are few, and for the upper end of rare rewards."""
 _START = -40.0
 """log of (where the search for an end begins / mean): an end below is told as 0."""
+_LEAST = 1e-100
+"""The lower end of a mean that is smaller is told as 0."""
 _STEPS = 100
 
 
@@ -148,7 +150,7 @@ def _lower_end(mass: Floats, rich: float) -> Floats:
     log K is convex and falls with log m, so Newton's steps from the left stay on the left: valid wherever they end.
     """
     mean = mass @ EDGES / mass.sum(axis=1)
-    live = np.flatnonzero(mean > 0)
+    live = np.flatnonzero(mean > _LEAST)
     log_m = np.full(len(mass), -np.inf)
     log_m[live] = np.log(mean[live]) + _START
     for step in range(_STEPS):
