@@ -75,14 +75,14 @@ def run_aa(settings: AASettings, rng: np.random.Generator) -> AAReport:
     s = settings
     shape = (s.campaigns, s.rows)
     watch = Watch.start(s.campaigns, variants=s.variants, least_prob=1 / s.variants)
-    sequence, naive = np.zeros((2, s.campaigns), dtype=bool)
-    once = naive
+    sequence = naive = once = np.zeros(s.campaigns, dtype=bool)
     for _ in range(s.batches):
         action = rng.integers(s.variants, size=shape)
         click = (rng.random(shape) < s.rate).astype(float)
         watch = watch.update(action, click, np.full(shape, 1 / s.variants))
-        once = watch.differ_naive(s.alpha).any(axis=1)
-        sequence, naive = sequence | watch.differ(s.alpha).any(axis=1), naive | once
+        once = np.any(watch.differ_naive(s.alpha), axis=1)
+        sequence = sequence | np.any(watch.differ(s.alpha), axis=1)
+        naive = naive | once
     return AAReport(
         settings=s, sequence=float(sequence.mean()), naive=float(naive.mean()), naive_once=float(once.mean())
     )

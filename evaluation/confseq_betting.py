@@ -162,4 +162,4 @@ def _lower_end(mass: Floats, rich: float) -> Floats:
         live = live[move > 1e-10]
         if not len(live):
             break
-    return np.exp(log_m)
+    return np.asarray(np.exp(log_m))

@@ -16,11 +16,11 @@ small that w leaves [0, w_max]: w_max comes from the policies (a floor on the pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from copybandit.evaluation.bounds import Span
+from copybandit.evaluation.bounds import Bounds, Span
 from copybandit.sim.types import DataError, Floats
 
 UNIT = Span(low=0.0, high=1.0)
@@ -66,6 +66,11 @@ class OffPolicyTerms:
     def capped(self, q: Floats) -> Floats:
         """A model's rewards cut to the range it may keep; v has to be averaged over what comes back."""
         return np.clip(q, self.reward.low, self.reward.low + self.cap)
+
+    def cut(self, found: Bounds) -> Bounds:
+        """Bounds cut to the range of rewards, which a policy's value cannot leave; terms can, and estimates with them."""
+        least, most = self.reward.low, self.reward.high
+        return replace(found, low=np.clip(found.low, least, most), high=np.clip(found.high, least, most))
 
     def terms(
         self, reward: Floats, weight: Floats, q: Floats | None = None, v: Floats | None = None

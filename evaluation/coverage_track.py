@@ -10,6 +10,7 @@ import numpy as np
 from copybandit.evaluation.bounds import Bounds, normal_bounds
 from copybandit.evaluation.confseq_bernstein import BernsteinSequence
 from copybandit.evaluation.confseq_betting import BettingSequence
+from copybandit.evaluation.confseq_clipped import ClippedSequence
 from copybandit.evaluation.confseq_ope import OffPolicyTerms
 from copybandit.evaluation.coverage_logs import Batch, Population
 from copybandit.evaluation.ope_bernstein import empirical_bernstein
@@ -17,8 +18,11 @@ from copybandit.evaluation.ope_bootstrap import PoissonBootstrap
 from copybandit.sim.types import DataError, Floats
 
 EstimatorName = Literal["ips", "dr"]
-ONE_LOOK = ("normal", "boot_percentile", "boot_normal", "bernstein")
-PEEKED = ("cs_bernstein", "cs_betting", "normal_peeked")
+INTERVALS = (
+    *("normal", "boot_percentile", "boot_normal", "bernstein"),  # looked at once
+    *("cs_bernstein", "cs_betting", "cs_clipped", "normal_peeked"),  # looked at after every batch
+)
+"""Of these, `cs_clipped` has its own terms, those of IPS with clipped weights, and stands with IPS alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +59,9 @@ class Track:
         self.betting = BettingSequence.start(known.span, logs)
         self.boot = PoissonBootstrap.start(logs, replicates=settings.replicates)
         self.sums, self.n = np.zeros((2, logs)), 0
-        self.missed = {interval: np.zeros(logs, dtype=bool) for interval in (*ONE_LOOK, *PEEKED)}
+        self.clipped = ClippedSequence.start(logs)
+        names = [name for name in INTERVALS if self.name == "ips" or name != "cs_clipped"]
+        self.missed = {interval: np.zeros(logs, dtype=bool) for interval in names}
         self.width: dict[str, Floats] = {}
 
     def look(self, batch: Batch, truth: float, rng: np.random.Generator) -> None:
@@ -68,6 +74,9 @@ class Track:
         self.boot = self.boot.update(z, None, rng)
         self.missed["cs_bernstein"] |= self.bernstein.bounds().misses(truth)
         self.missed["cs_betting"] |= self.betting.excludes(truth, alpha=self.settings.alpha)
+        if self.name == "ips":
+            self.clipped = self.clipped.update(batch.reward, batch.weight)
+            self.missed["cs_clipped"] |= self.clipped.excludes(truth, alpha=self.settings.alpha)
         self.missed["normal_peeked"] |= self._normal().misses(truth)
 
     def finish(self, truth: float, rng: np.random.Generator) -> None:
@@ -76,12 +85,17 @@ class Track:
         alpha, span = self.settings.alpha, self.known.span
         found = {
             "normal": self._normal(),
-            "bernstein": empirical_bernstein(mean, variance, self.n, span, alpha=alpha),
+            "bernstein": self.known.cut(empirical_bernstein(mean, variance, self.n, span, alpha=alpha)),
             "boot_percentile": self.boot.bounds(rng, alpha=alpha),
             "boot_normal": self.boot.bounds(rng, kind="normal", alpha=alpha),
         }
         self.missed |= {name: bounds.misses(truth) for name, bounds in found.items()}
-        found |= {"cs_bernstein": self.bernstein.bounds(), "cs_betting": self.betting.bounds(alpha=alpha)}
+        found |= {
+            "cs_bernstein": self.known.cut(self.bernstein.bounds()),
+            "cs_betting": self.known.cut(self.betting.bounds(alpha=alpha)),
+        }
+        if self.name == "ips":
+            found["cs_clipped"] = self.clipped.bounds(alpha=alpha)
         found["normal_peeked"] = found["normal"]
         self.width = {name: bounds.width for name, bounds in found.items()}
 

@@ -161,4 +161,4 @@ def poisson_ones(rows: int, replicates: int, rng: np.random.Generator) -> NDArra
     for cut in _CUTS[1:]:
         np.greater_equal(bits, cut, out=above)
         count += above.view(np.uint8)
-    return count[:, :replicates]
+    return np.asarray(count[:, :replicates])

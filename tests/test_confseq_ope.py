@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from copybandit.evaluation.bench_peers import Runner, why_not
 from copybandit.evaluation.bounds import Span
 from copybandit.evaluation.confseq_betting import BettingSequence
+from copybandit.evaluation.confseq_clipped import ClippedSequence
 from copybandit.evaluation.confseq_ope import OffPolicyTerms
 from copybandit.sim.types import DataError
 from tests.benchmarks.confseq import sequences
@@ -97,6 +98,40 @@ def test_what_cannot_be_used_is_refused() -> None:
         known.terms(one, one, one, one)
     with pytest.raises(DataError, match="pass both or neither"):
         known.terms(one, one, one)
+
+
+def test_the_clipped_sequence_needs_no_largest_weight_and_forgives_missing_support() -> None:
+    rng = np.random.default_rng(5)
+    behavior, target, mean = (
+        np.array([0.9, 0.099, 0.001, 0.0]),
+        np.full(4, 0.25),
+        np.array([0.1, 0.4, 0.5, 0.8]),
+    )
+    action = rng.choice(4, size=(300, 3000), p=behavior)
+    reward = 2.0 + 4.0 * (rng.random(action.shape) < mean[action])
+    weight = target[action] / behavior[action]
+    sequence, missed = (
+        ClippedSequence.start(300, reward=Span(low=2.0, high=6.0), clip=50.0),
+        np.zeros(300, dtype=bool),
+    )
+    truth = float(2 + 4 * target @ mean)
+    for part in range(10):
+        rows = slice(300 * part, 300 * (part + 1))
+        sequence = sequence.update(reward[:, rows], weight[:, rows])
+        missed |= sequence.excludes(truth)
+        np.testing.assert_array_equal(sequence.excludes(truth), sequence.bounds().misses(truth))
+    assert missed.mean() <= 0.05
+    found, lower = sequence.bounds(), sequence.bounds(side="lower")
+    assert (found.low > 2.1).all() and (found.high < 5.9).all()
+    assert (lower.low >= found.low).all() and (lower.high == 6).all()
+    np.testing.assert_allclose(found.estimate, 2 + (weight * (reward - 2)).mean(axis=1))
+    whole = ClippedSequence.start(300, reward=Span(low=2.0, high=6.0), clip=50.0).update(reward, weight)
+    np.testing.assert_allclose(whole.gains.mass, sequence.gains.mass, atol=1e-9)
+    np.testing.assert_allclose(whole.bounds().high, found.high, atol=1e-9)
+    with pytest.raises(DataError, match="finite and >= 0"):
+        sequence.update(reward, -weight)
+    with pytest.raises(DataError, match=r"clip must be finite and at least 1, got 0.5"):
+        ClippedSequence.start(clip=0.5)
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ def test_intervals_hold_where_rewards_are_many(name: str) -> None:
         # Looked at ten times instead of once, the normal interval breaks its word.
         assert cells[f"{estimator}/normal_peeked"].verdict == "undercovers"
         assert cells[f"{estimator}/cs_betting"].width < cells[f"{estimator}/cs_bernstein"].width
+    assert cells["ips/cs_clipped"].coverage >= 0.95
     assert result.refused(StudyGate()).mean() <= 0.05 and kept(told(result, StudyGate()))
 
 
@@ -40,6 +41,9 @@ def test_where_the_normal_interval_undercovers_the_gate_refuses(name: str) -> No
     cells = {f"{cell.estimator}/{cell.interval}": cell for cell in result.cells}
     assert cells["ips/normal"].verdict == "undercovers"
     assert result.refused(StudyGate()).mean() >= 0.95
+    assert cells["ips/cs_clipped"].coverage >= 0.95
+    if name != "rare":  # weights up to thousands: knowing the largest is worth less than not needing it
+        assert cells["ips/cs_clipped"].width < cells["ips/cs_betting"].width
     for estimator in ("ips", "dr"):
         for interval in ("bernstein", "cs_bernstein", "cs_betting"):
             assert cells[f"{estimator}/{interval}"].coverage >= 0.95

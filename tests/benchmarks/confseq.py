@@ -3,7 +3,7 @@
 Run: ``copybandit bench confseq --json FILE --install-peers``. The uniform log of three Open Bandit campaigns (10,000 rows,
 some 40 clicks each) is judged for the shop's own Thompson policy; rows, weights and the largest possible weight come
 from the peer's runner. Two-sided, 95%, valid at every time. `dr` has a constant reward model, the click rate that the
-first tenth of the rows shows, and is a sequence over the other nine tenths.
+first tenth of the rows shows, and is a sequence over the other nine tenths; `clipped` needs no largest weight, as the peer.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from copybandit.evaluation.bench_peers import Runner, package_of, why_not
 from copybandit.evaluation.confseq_bernstein import BernsteinSequence
 from copybandit.evaluation.confseq_betting import BettingSequence
+from copybandit.evaluation.confseq_clipped import ClippedSequence
 from copybandit.evaluation.confseq_ope import OffPolicyTerms
 from copybandit.evaluation.machine import versions
 from copybandit.sim.types import Floats
@@ -39,15 +40,19 @@ def sequences(reward: Floats, weight: Floats, w_max: float) -> dict[str, Any]:
     ips = plain.terms(reward, weight)
     dr = model.terms(reward[early:], weight[early:], rate, rate)
     found = {}
-    for name, start, terms in (
-        ("betting_ips", BettingSequence.start(plain.span), ips),
-        ("betting_dr", BettingSequence.start(model.span), dr),
-        ("bernstein_ips", BernsteinSequence.start(plain.span), ips),
+    for name, known, start, terms in (
+        ("betting_ips", plain, BettingSequence.start(plain.span), ips),
+        ("betting_dr", model, BettingSequence.start(model.span), dr),
+        ("bernstein_ips", plain, BernsteinSequence.start(plain.span), ips),
     ):
         began = time.process_time()
-        bounds = start.update(terms).bounds()
-        low, high = max(float(bounds.low[0]), 0.0), float(bounds.high[0])
-        found[name] = {"low": low, "high": high, "seconds": time.process_time() - began}
+        bounds = known.cut(start.update(terms).bounds())
+        seconds = time.process_time() - began
+        found[name] = {"low": float(bounds.low[0]), "high": float(bounds.high[0]), "seconds": seconds}
+    began = time.process_time()
+    bounds = ClippedSequence.start().update(reward, weight).bounds()
+    seconds = time.process_time() - began
+    found["clipped"] = {"low": float(bounds.low[0]), "high": float(bounds.high[0]), "seconds": seconds}
     return found
 
 
@@ -67,7 +72,7 @@ def main() -> None:
             ours[campaign] = {"ips": value, "w_max": row["w_max"], **sequences(reward, weight, row["w_max"])}
             theirs[campaign] = row
             wide = row["high"] - row["low"]
-            names = ("betting_ips", "betting_dr", "bernstein_ips")
+            names = ("betting_ips", "betting_dr", "bernstein_ips", "clipped")
             ratios[campaign] = {
                 name: wide / (ours[campaign][name]["high"] - ours[campaign][name]["low"]) for name in names
             }

@@ -92,7 +92,7 @@ def measure(
     *, rows: int = ROWS, replicates: int = REPLICATES, turns: int = 5, seed: int = 0
 ) -> dict[str, float]:
     """Both kinds of terms, as flat keys: `bootstrap_speedup_dense`, `bootstrap_speedup_sparse` and what they are of."""
-    found = {}
+    found: dict[str, float] = {}
     for name in ("dense", "sparse"):
         loop = min(replicates, 60)
         kind = speedup(
