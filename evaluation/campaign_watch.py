@@ -63,20 +63,18 @@ class Watch:
         """Learn a batch.
 
         Args:
-            action: shape (campaigns, rows), variant shown.
+            action: shape (campaigns, rows), or (rows,) for one campaign; variant shown.
             reward: same shape, in [0, reward_max].
             propensity: same shape, probability that the variant shown had.
 
         Raises:
             DataError: shapes differ, or a number is out of its range; nothing is learned of the batch.
         """
-        campaigns = self.sums.shape[1]
-        if not (
-            np.shape(action) == np.shape(reward) == np.shape(propensity) == (campaigns, np.shape(action)[-1])
-        ):
+        action, reward, propensity = np.atleast_2d(action), np.atleast_2d(reward), np.atleast_2d(propensity)
+        if not (action.shape == reward.shape == propensity.shape and len(action) == self.sums.shape[1]):
             raise DataError(
-                f"Watch: arrays must be ({campaigns}, rows), got {np.shape(action)}, {np.shape(reward)} and "
-                f"{np.shape(propensity)}; one number per campaign and row"
+                f"Watch: arrays must be ({self.sums.shape[1]}, rows), got {action.shape}, {reward.shape} and "
+                f"{propensity.shape}; one number per campaign and row"
             )
         known = (action >= 0) & (action < self.variants)
         likely = (propensity >= self.least_prob * (1 - 1e-9)) & (propensity <= 1 + 1e-9)
@@ -106,7 +104,8 @@ class Watch:
 
     def differ_naive(self, alpha: float = 0.05) -> Bools:
         """What the normal interval says, which is right at one look that was fixed in advance, and at no more."""
-        mean = self.sums[0] / self.n
-        variance = np.maximum(self.sums[1] / self.n - np.square(mean), 0.0)
-        found = normal_bounds(mean, np.sqrt(variance / self.n), alpha=alpha / (self.variants - 1))
+        n = max(self.n, 1)
+        mean = self.sums[0] / n
+        variance = np.maximum(self.sums[1] / n - np.square(mean), 0.0)
+        found = normal_bounds(mean, np.sqrt(variance / n), alpha=alpha / (self.variants - 1))
         return found.misses(0.0)

@@ -97,7 +97,7 @@ class PoissonBootstrap:
             DataError: a denominator is 0: no rows, or too few.
         """
         mass, squares = self.rest[:, :, None]
-        c = np.divide(squares, mass, out=np.ones_like(mass), where=mass > 0)
+        c = np.divide(squares, mass, out=np.ones_like(mass), where=squares > 0)
         bottom = self.drawn[1] + c * rng.poisson(mass / c, self.drawn.shape[1:])
         if not (bottom > 0).all():
             raise DataError(

@@ -71,6 +71,8 @@ def test_batches_give_what_all_rows_at_once_give() -> None:
         parted = parted.update(action[:, cut], click[:, cut], probs[:, cut])
     np.testing.assert_allclose(parted.sequence.mass, whole.sequence.mass, atol=1e-12)
     np.testing.assert_allclose(parted.sums, whole.sums, atol=1e-9)
+    alone = Watch.start(least_prob=0.5).update(action[3], click[3], probs[3])
+    np.testing.assert_allclose(alone.sums[:, 0], whole.sums[:, 3], atol=1e-9)
     np.testing.assert_allclose(whole.bounds().estimate, whole.sums[0, :, 0] / 90, atol=1e-12)
 
 
@@ -92,4 +94,5 @@ def test_what_cannot_be_used_is_refused_and_changes_nothing() -> None:
     ):
         with pytest.raises(DataError):
             watch.update(*bad)
+    assert not watch.differ().any() and not watch.differ_naive().any()
     assert watch.n == 0 and not watch.sums.any() and not watch.sequence.mass.any()

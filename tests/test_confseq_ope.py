@@ -108,7 +108,7 @@ def test_the_clipped_sequence_needs_no_largest_weight_and_forgives_missing_suppo
         np.array([0.1, 0.4, 0.5, 0.8]),
     )
     action = rng.choice(4, size=(300, 3000), p=behavior)
-    reward = 2.0 + 4.0 * (rng.random(action.shape) < mean[action])
+    reward = 2 + 4 * (rng.random(action.shape) < mean[action]).astype(float)
     weight = target[action] / behavior[action]
     sequence, missed = (
         ClippedSequence.start(300, reward=Span(low=2.0, high=6.0), clip=50.0),
