@@ -7,10 +7,10 @@ interval's. Three numbers of each log tell a gate whether to refuse it:
 
     effective rows       sum(w)^2 / sum(w^2)
     effective rewards    the same of w |r|
-    leverage             (largest possible weight x reward) / (n x standard error of IPS)
+    leverage             largest weight seen x largest possible reward / (n x standard error of IPS)
 
-Leverage bounds the skewness of the mean and so, by Berry and Esseen, how wrong a normal interval can be. It needs the
-largest weight that the policies allow: the largest that a log happens to show says too little.
+Leverage bounds the skewness of the mean and so, by Berry and Esseen, how wrong a normal interval can be. It looks at all
+weights, not at those of rewarded rows alone: the rows that would have mattered are those that went unrewarded.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class StudyGate:
 
     min_rows: float = 100.0
     min_row_share: float = 0.01
-    min_rewards: float = 50.0
-    max_leverage: float = 1 / 3
+    min_rewards: float = 100.0
+    max_leverage: float = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +115,10 @@ class _Chunk:
 def _chunk(world: Population, settings: StudySettings, rng: np.random.Generator) -> _Chunk:
     known, truth = known_terms(world), world.value
     tracks = [Track(name, terms, settings) for name, terms in known.items()]
-    sums = np.zeros((4, settings.chunk))
+    sums, largest = np.zeros((4, settings.chunk)), np.zeros(settings.chunk)
     for size in np.diff(np.linspace(0, world.regime.rows, settings.looks + 1).astype(int)):
         batch = world.draw(settings.chunk, int(size), known["dr"].capped(world.q), rng)
+        largest = np.maximum(largest, batch.weight.max(axis=1))
         parts = (batch.weight, batch.weight * batch.reward)
         sums += np.stack([power for x in parts for power in (x.sum(axis=1), np.square(x).sum(axis=1))])
         for track in tracks:
@@ -129,7 +130,7 @@ def _chunk(world: Population, settings: StudySettings, rng: np.random.Generator)
         tracks=tracks,
         rows=np.square(sums[0]) / np.maximum(sums[1], tiny),
         rewards=np.square(sums[2]) / np.maximum(sums[3], tiny),
-        leverage=known["ips"].w_max / np.maximum(tracks[0].n * tracks[0].std_err, tiny),
+        leverage=largest / np.maximum(tracks[0].n * tracks[0].std_err, tiny),
     )
 
 
