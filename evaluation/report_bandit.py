@@ -80,15 +80,16 @@ def ope(report: Report) -> Html:
             number(row.get("ess"), 0),
             share(row.get("truth"), 3),
             _covered(row.get("covered")),
+            ("refused: " if row.get("refused") else "") + (", ".join(row.get("doubts", ())) or DASH),
         )
         for row in rows
     )
-    head = ("policy", "estimator", "estimate", "95% interval", "effective rows", "truth", "covered")
+    head = ("policy", "estimator", "estimate", "95% interval", "effective rows", "truth", "covered", "doubts")
     text = el(
         "p",
         "How a policy would have done, estimated only from the log another policy left behind, as one would "
         "with real traffic. Here the truth is known, so the method can be checked: the interval should "
-        "cover it.",
+        "cover it. An estimate that a gate refuses has no number: it would mean nothing.",
     )
     return section(
         "Can the log be trusted?",

@@ -16,7 +16,10 @@ from copybandit.evaluation.approve import Approved
 from copybandit.evaluation.bandit_life import plain, season_rules, surround
 from copybandit.evaluation.feedback_logs import write_items
 from copybandit.evaluation.named_policies import EPSILON, SHARED_SD, named_policy, policies
-from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
+from copybandit.evaluation.ope_crossfit import cross_fit_scale
+from copybandit.evaluation.ope_estimate import Estimate, evaluate
+from copybandit.evaluation.ope_estimators import USUAL
+from copybandit.evaluation.ope_rows import rows_of_log
 from copybandit.evaluation.sensitivity import season_sensitivity
 from copybandit.evaluation.settings import BanditSettings
 from copybandit.sim.encoders import Style
@@ -210,18 +213,27 @@ def value_others(done: BanditRun, path: Path) -> list[dict[str, Any]]:
     target = PriorGreedy(epsilon=EPSILON)
     probs = target.action_probs(done.batch(), np.random.default_rng(0))
     truth = done.policy_value(probs)
+    rows = rows_of_log(log, probs, cross_fit_scale(done.prior, log))
     return [
-        {
-            "log": done.policy,
-            "policy": target.name,
-            "estimator": row.estimator,
-            "value": row.value,
-            "ci_low": row.ci_low,
-            "ci_high": row.ci_high,
-            "ess": row.ess,
-            "truth": truth,
-            "covered": row.ci_low <= truth <= row.ci_high,
-            "warnings": list(row.warnings),
-        }
-        for row in evaluate_policy_on_log(log, probs, cross_fit_scale(done.prior, log))
+        {"log": done.policy, "policy": target.name, **told(estimate, truth)}
+        for estimate in evaluate(rows, USUAL)
     ]
+
+
+def told(estimate: Estimate, truth: float) -> dict[str, Any]:
+    """What the report shows of an estimate; one that is refused has its reasons and no number."""
+    low, high = estimate.ci_low, estimate.ci_high
+    number = {"value": estimate.value, "ci_low": low, "ci_high": high, "covered": low <= truth <= high}
+    return {
+        "estimator": estimate.estimator,
+        **(dict.fromkeys(number) if estimate.refused else number),
+        "ess": estimate.ess,
+        "max_weight": estimate.max_weight,
+        "weight_sum_over_n": estimate.weight_sum_over_n,
+        "effective_rewards": estimate.effective_rewards,
+        "support_misses": estimate.support_misses,
+        "truth": truth,
+        "refused": estimate.refused,
+        "doubts": [finding.gate for finding in estimate.findings],
+        "warnings": list(estimate.warnings),
+    }
