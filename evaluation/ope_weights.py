@@ -1,22 +1,28 @@
-"""Other weights than pi_e/pi_b of the action, each as two columns of `Rows`: what is averaged over on both sides.
+"""Other weights than pi_e/pi_b of the action, for the same `Rows`.
 
-    balanced  pi_e(a) / sum_l share_l pi_l(a)                 several loggers (Agarwal, Basu, Schnabel, Joachims 2017)
-    MIPS      sum_a' 1[e(a') = e(a)] pi_e(a') / same of pi_b  if copy acts through its categories (Saito, Joachims 2022)
-    kernel    sum_a' K(a', a) pi_e(a') / same of pi_b         if copy acts smoothly through its embedding (arXiv 2504.02646)
+Several loggers: the propensity is that of their mixture, pi_e(a) / sum_l share_l pi_l(a) (Agarwal, Basu, Schnabel, Joachims
+2017); such weights are never larger than the largest of the loggers' own.
 
-Balanced weights are never larger than the largest of the loggers' own. The other two are averages of the actions' weights:
-less variance, and a bias as far as actions of one category, or near each other, earn differently.
+Copy that acts through what it is: each action a belongs to a centre c with probability K(c|a), and the target policy is
+smoothed to choose a centre, then an action as the log would have there,
+
+    w(a) = sum_c K(c|a) pi_e(c) / pi_b(c),   pi(c) = sum_a K(c|a) pi(a).
+
+With K(c|a) = 1 for the category of a this is MIPS (Saito, Joachims 2022). With a Gaussian kernel between embeddings, centred
+on the candidates, it is the kernel weight of arXiv 2504.02646, averaged over centres so that the mean weight stays 1. Both
+average the actions' own weights: less variance, and a bias as far as actions that are alike to K earn differently.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from copybandit.evaluation.ope_rows import Rows, check_target
 from copybandit.sim.feedback import LoggedFeedback
-from copybandit.sim.types import Bools, DataError, Floats, Ints
+from copybandit.sim.types import DataError, Floats, Ints
 
 
 def balanced_rows(
@@ -72,15 +78,16 @@ def embedded_rows(log: LoggedFeedback, target_probs: Floats, category: Ints) -> 
     check_target(log, target_probs)
     _check_table("category", len(category), log)
     kind = category if category.ndim == 1 else np.unique(category, axis=0, return_inverse=True)[1]
-    of_candidates = np.where(log.candidates >= 0, kind[log.candidates], -1)
-    shown = of_candidates[np.arange(len(log)), log.action]
-    return _smoothed(
-        log, target_probs, of_candidates == shown[:, None], _missed(log, target_probs, of_candidates)
-    )
+
+    def alike(candidates: Ints) -> Floats:
+        of = kind[candidates]
+        return np.asarray(of[:, None] == of, dtype=np.float64)
+
+    return _smoothed(log, target_probs, alike)
 
 
 def kernel_rows(log: LoggedFeedback, target_probs: Floats, embedding: Floats, width: float) -> Rows:
-    """Rows weighted by a Gaussian kernel between copies: K = exp(-|x - x'|^2 / (2 width^2)).
+    """Rows weighted by a Gaussian kernel between copies, exp(-|x - x'|^2 / (2 width^2)) before it is normalised.
 
     Args:
         log: n rounds, k candidates of m variants.
@@ -99,34 +106,44 @@ def kernel_rows(log: LoggedFeedback, target_probs: Floats, embedding: Floats, wi
             f"kernel: embedding must be (m, d) and finite, got {embedding.shape}; encode every variant"
         )
     _check_table("embedding", len(embedding), log)
-    shown = embedding[log.item_id]
-    near = np.stack(
-        [
-            np.square(embedding[log.candidates[:, j]] - shown).sum(axis=1)
-            for j in range(log.candidates.shape[1])
-        ],
-        axis=1,
-    )
-    return _smoothed(log, target_probs, np.exp(-near / (2 * width**2)), 0)
+
+    def near(candidates: Ints) -> Floats:
+        x = embedding[candidates]
+        square = np.square(x).sum(axis=1)
+        apart = np.maximum(square[:, None] + square - 2 * x @ x.T, 0)
+        np.fill_diagonal(apart, 0)
+        return np.asarray(np.exp(-apart / (2 * width**2)))
+
+    return _smoothed(log, target_probs, near)
 
 
-def _smoothed(log: LoggedFeedback, target_probs: Floats, kernel: Floats | Bools, misses: int) -> Rows:
-    """Both policies averaged over candidates by a kernel of shape (n, k) in [0, 1]; absent ones have no probability."""
+def _smoothed(log: LoggedFeedback, target_probs: Floats, alike: Callable[[Ints], Floats]) -> Rows:
+    """Rows of the smoothed target policy.
+
+    Args:
+        log: n rounds, k candidates.
+        target_probs: shape (n, k).
+        alike: the present candidates of a round, shape (j,), to their kernel, shape (j, j), 1 on the diagonal.
+    """
+    weight, missed = np.empty(len(log)), np.zeros(len(log), dtype=np.bool_)
+    sets, which = np.unique(log.candidates, axis=0, return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    for candidates, rows in zip(sets, np.split(order, np.cumsum(np.bincount(which))[:-1]), strict=True):
+        there = np.flatnonzero(candidates >= 0)
+        kernel = alike(candidates[there].astype(np.int64))
+        kernel /= kernel.sum(axis=1, keepdims=True)
+        logged = log.action_probs[np.ix_(rows, there)] @ kernel
+        wanted = target_probs[np.ix_(rows, there)] @ kernel
+        ratio = np.divide(wanted, logged, out=np.zeros_like(wanted), where=logged > 0)
+        shown = kernel[np.searchsorted(there, log.action[rows])]
+        weight[rows] = (shown * ratio).sum(axis=1)
+        missed[rows] = ((wanted > 0) & (logged <= 0)).any(axis=1)
     return Rows(
         reward=log.reward,
-        propensity=(log.action_probs * kernel).sum(axis=1),
-        target_prob=(target_probs * kernel).sum(axis=1),
-        support_misses=misses,
+        propensity=log.propensity,
+        target_prob=np.minimum(weight * log.propensity, 1.0),
+        support_misses=int(missed.sum()),
     )
-
-
-def _missed(log: LoggedFeedback, target_probs: Floats, category: Ints) -> int:
-    """Rounds where the target policy may show a category that the log never could."""
-    missed = np.zeros(len(log), dtype=np.bool_)
-    for j in range(category.shape[1]):
-        logged = (log.action_probs * (category == category[:, j, None])).sum(axis=1)
-        missed |= (target_probs[:, j] > 0) & (logged <= 0)
-    return int(missed.sum())
 
 
 def _check_table(name: str, m: int, log: LoggedFeedback) -> None:
