@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,8 +30,8 @@ from copybandit.evaluation.ope_estimators import (
     switch_dr,
 )
 from copybandit.evaluation.ope_rows import BLOCK, Rows, read_rows, rows_of_log
-from copybandit.evaluation.ope_shrink import Clipped, Optimistic, Plain, SubGaussian, Switch, Zero
-from copybandit.sim.types import DataError, Floats
+from copybandit.evaluation.ope_shrink import Clipped, Optimistic, Plain, Shrink, SubGaussian, Switch, Zero
+from copybandit.sim.types import Bools, DataError, Floats
 from tests.known_population import Population, feedback
 
 SUB_GAUSSIAN = Estimator(name="sg", shrink=SubGaussian(c=0.1))
@@ -127,9 +128,9 @@ def test_replaying_the_logging_policy_is_the_plain_mean(seed: int, n: int) -> No
 def test_identities(seed: int, shift: float) -> None:
     rows = some_rows(seed, 200)
     w, zero = rows.weight, np.zeros(200)
-    known = {"propensity": rows.propensity, "target_prob": rows.target_prob}
+    known = replace(rows, q=None, v=None)
     a, b, d = values_of(rows, IPS, SNIPS, DM)
-    bare = Rows(reward=rows.reward, **known, q=zero, v=zero)
+    bare = replace(rows, q=zero, v=zero)
     assert [e.value for e in values_of(bare, DR, SNDR)] == [a.value, b.value]
     assert a.value == pytest.approx((w * rows.reward).mean())
     assert a.std_err == pytest.approx((w * rows.reward).std(ddof=1) / np.sqrt(200))
@@ -138,11 +139,11 @@ def test_identities(seed: int, shift: float) -> None:
     assert b.std_err == pytest.approx(np.sqrt(np.square(residual).sum() * 200 / 199) / w.sum())
     assert 1 <= a.ess <= 200 and a.ess == pytest.approx(w.sum() ** 2 / np.square(w).sum())
     # SNIPS moves with the reward; IPS moves by the mean weight.
-    moved_ips, moved_snips = values_of(Rows(reward=rows.reward + shift, **known), IPS, SNIPS)
+    moved_ips, moved_snips = values_of(replace(known, reward=rows.reward + shift), IPS, SNIPS)
     assert moved_snips.value == pytest.approx(b.value + shift)
     assert moved_ips.value == pytest.approx(a.value + shift * a.weight_sum_over_n)
     # DR with a model that knows every reward is the direct method.
-    exact = Rows(reward=rows.reward, **known, q=rows.reward, v=rows.v)
+    exact = replace(rows, q=rows.reward)
     assert [e.value for e in values_of(exact, DR, SNDR, switch_dr(2.0))] == [d.value] * 3
     assert b.ci_high - b.value == pytest.approx(1.96 * b.std_err, rel=1e-4)
 
@@ -152,12 +153,14 @@ def test_identities(seed: int, shift: float) -> None:
 def test_shrinkages_take_and_never_give(seed: int, c: float) -> None:
     w = np.random.default_rng(seed).pareto(1.0, 100)
     w[:3] = 0
-    for shrink in (Plain(), Zero(), Clipped(c=c), Switch(c=c), Optimistic(c=c)):
+    several: tuple[Shrink, ...] = (Plain(), Zero(), Clipped(c=c), Switch(c=c), Optimistic(c=c))
+    for shrink in several:
         g = shrink(w)
         assert (g >= 0).all() and (g <= w * (1 + 1e-12)).all() and (g[:3] == 0).all()
     assert Clipped(c=c)(w).max() <= c and Switch(c=c)(w).max() <= c
     assert Optimistic(c=c)(w).max() <= np.sqrt(c) / 2 * (1 + 1e-12)
-    for shrink in (Clipped(c=np.inf), Switch(c=np.inf), Optimistic(c=np.inf), SubGaussian(c=0.0)):
+    several = (Clipped(c=np.inf), Switch(c=np.inf), Optimistic(c=np.inf), SubGaussian(c=0.0))
+    for shrink in several:
         np.testing.assert_array_equal(shrink(w), w)
     assert SubGaussian(c=0.25)(w).max() <= 4 and (SubGaussian(c=1.0)(w[w > 0]) == 1).all()
 
@@ -195,7 +198,7 @@ def test_rare_rewards_on_a_large_offset_keep_their_standard_error() -> None:
     assert found.std_err == pytest.approx(reward.std(ddof=1) / np.sqrt(n), rel=1e-6)
 
 
-def write(path: Path, **columns: Floats | list[float | None] | list[str]) -> Path:
+def write(path: Path, **columns: Floats | Bools | list[float | None] | list[str]) -> Path:
     pq.write_table(pa.table(columns), path)
     return path
 

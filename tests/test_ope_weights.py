@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -89,12 +92,10 @@ def test_only_a_category_that_the_log_never_shows_is_missed() -> None:
 def absent_last(log: LoggedFeedback) -> LoggedFeedback:
     """The same with one more candidate that is absent."""
     n = len(log)
-    return LoggedFeedback(
-        **{
-            **{name: getattr(log, name) for name in log.__dataclass_fields__},
-            "candidates": np.hstack([log.candidates, np.full((n, 1), -1, np.int32)]),
-            "action_probs": np.hstack([log.action_probs, np.zeros((n, 1))]),
-        }
+    return replace(
+        log,
+        candidates=np.hstack([log.candidates, np.full((n, 1), -1, np.int32)]),
+        action_probs=np.hstack([log.action_probs, np.zeros((n, 1))]),
     )
 
 
@@ -177,7 +178,7 @@ def test_bad_input_is_refused_in_one_line() -> None:
     log, tiled = every_action(logging, rng.random(K)), np.tile(target, (K, 1))
     place, one, loggers = rng.normal(size=(K, 2)), np.ones(K), np.stack([logging, target])
     half = np.array([0.5, 0.5])
-    cases = [
+    cases: list[tuple[Callable[[], object], str]] = [
         (lambda: embedded_rows(log, tiled, CATEGORY[:3]), "category must have a row for variant 7, got 3"),
         (lambda: embedded_rows(log, tiled / 2, CATEGORY), "sum to 1"),
         (lambda: kernel_rows(log, tiled, place[:3], 1.0), "embedding must have a row for variant 7"),
