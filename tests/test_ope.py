@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -223,6 +224,25 @@ def test_a_parquet_file_is_read_in_chunks_to_the_same_numbers(tmp_path: Path) ->
     ):
         assert two.value == pytest.approx(one.value, rel=1e-12)
         assert (one.support_misses, two.support_misses) == (0, 3)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    rng, peaks = np.random.default_rng(0), []
+    for n in (100_000, 800_000):
+        columns = {
+            "reward": rng.random(n),
+            "propensity": rng.uniform(0.1, 1, n),
+            "target_prob": rng.random(n),
+        }
+        path = tmp_path / f"{n}.parquet"
+        pq.write_table(pa.table(columns), path, row_group_size=50_000)
+        del columns
+        tracemalloc.start()
+        (found,) = evaluate(read_rows(path, 20_000), [IPS], refuse=False)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert found.n == n
+    assert peaks[1] < 1.5 * peaks[0] < 10e6
 
 
 def test_bad_files_are_refused_by_name_of_file_and_column(tmp_path: Path) -> None:
