@@ -6,6 +6,7 @@ cut by component, a shopper or a test, where rows share one: else a fold knows t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,20 +17,19 @@ from sklearn.linear_model import Ridge as RidgeRegression
 from copybandit.sim.feedback import LoggedFeedback
 from copybandit.sim.types import DataError, Floats, Ints
 
+Predict = Callable[[Floats], Floats]
+"""Features of m rows, shape (m, d), to their mean rewards, shape (m,)."""
+
 
 class RewardModel(Protocol):
-    """Learns a mean reward from rows and predicts others."""
+    """Learns a mean reward from rows."""
 
-    def fit_predict(self, x: Floats, reward: Floats, new: Floats) -> Floats:
-        """Predicted mean rewards of new rows.
+    def fit(self, x: Floats, reward: Floats) -> Predict:
+        """What predicts other rows.
 
         Args:
             x: shape (n, d), features of a round and its action.
             reward: shape (n,).
-            new: shape (m, d).
-
-        Returns:
-            Shape (m,).
         """
         ...
 
@@ -46,8 +46,8 @@ class Logistic:
     c: float = 1.0
     max_iter: int = 10_000
 
-    def fit_predict(self, x: Floats, reward: Floats, new: Floats) -> Floats:
-        """Predict; where all rewards are alike there is nothing to learn, and their rate with one of each added stands.
+    def fit(self, x: Floats, reward: Floats) -> Predict:
+        """Learn; where all rewards are alike there is nothing to learn, and their rate with one of each added stands.
 
         Raises:
             DataError: a reward is neither 0 nor 1.
@@ -57,9 +57,10 @@ class Logistic:
                 f"Logistic: reward must be 0 or 1, got {reward.min()} to {reward.max()}; take Ridge for other rewards"
             )
         if reward.min() == reward.max():
-            return np.full(len(new), (float(reward.sum()) + 1) / (len(reward) + 2))
+            rate = (float(reward.sum()) + 1) / (len(reward) + 2)
+            return lambda new: np.full(len(new), rate)
         model = LogisticRegression(C=self.c, max_iter=self.max_iter).fit(x, reward)
-        return np.asarray(model.predict_proba(new)[:, 1], dtype=np.float64)
+        return lambda new: np.asarray(model.predict_proba(new)[:, 1], dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +69,10 @@ class Ridge:
 
     penalty: float = 1.0
 
-    def fit_predict(self, x: Floats, reward: Floats, new: Floats) -> Floats:
-        """Predict."""
-        return np.asarray(RidgeRegression(alpha=self.penalty).fit(x, reward).predict(new), dtype=np.float64)
+    def fit(self, x: Floats, reward: Floats) -> Predict:
+        """Learn."""
+        model = RidgeRegression(alpha=self.penalty).fit(x, reward)
+        return lambda new: np.asarray(model.predict(new), dtype=np.float64)
 
 
 def folds_by(component: Ints, folds: int, rng: np.random.Generator) -> Ints:
@@ -130,9 +132,9 @@ def cross_fit(
                 raise DataError(
                     f"cross_fit: stratum {s} must lie in two folds, got fold {f} alone; cut it otherwise"
                 )
-            x = np.hstack([context[told], actions[action[told]]])
-            new = np.hstack([np.repeat(context[asked], k, axis=0), np.tile(actions, (len(asked), 1))])
-            q[asked] = model.fit_predict(x, reward[told], new).reshape(len(asked), k)
+            predict = model.fit(np.hstack([context[told], actions[action[told]]]), reward[told])
+            for a, known in enumerate(actions):
+                q[asked, a] = predict(np.hstack([context[asked], np.tile(known, (len(asked), 1))]))
     return q
 
 

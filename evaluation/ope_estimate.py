@@ -106,11 +106,10 @@ class Tally:
     moments: tuple[Moments, ...]
 
     def __add__(self, other: Tally) -> Tally:
-        """Of both sets of rows; how propensities are written is judged on the first ones, or the worse if they are few."""
-        few = self.weights.n < ROUNDED_SAMPLE
+        """Of both sets of rows; how propensities are written is the worse of both."""
         return Tally(
             weights=self.weights + other.weights,
-            written=_worse(self.written, other.written) if few else self.written,
+            written=self.written + other.written,
             moments=tuple(a + b for a, b in zip(self.moments, other.moments, strict=True)),
         )
 
@@ -134,7 +133,7 @@ def evaluate(
     """
     total: Tally | None = None
     for rows in as_chunks(log):
-        new = tally(rows, estimators)
+        new = tally(rows, estimators, look=total is None or total.weights.n < ROUNDED_SAMPLE)
         total = new if total is None else total + new
     if total is None or not estimators:
         raise DataError(
@@ -146,8 +145,14 @@ def evaluate(
     )
 
 
-def tally(rows: Rows, estimators: Sequence[Estimator]) -> Tally:
-    """Gather what the estimators need of some rows, block by block; tallies of chunks add up."""
+def tally(rows: Rows, estimators: Sequence[Estimator], *, look: bool) -> Tally:
+    """Gather what the estimators need of some rows, block by block; tallies of chunks add up.
+
+    Args:
+        rows: a chunk.
+        estimators: which.
+        look: whether to look at how the propensities are written.
+    """
     weights: WeightSums | None = None
     moments: list[Moments] = []
     for start in range(0, len(rows), BLOCK):
@@ -158,11 +163,9 @@ def tally(rows: Rows, estimators: Sequence[Estimator]) -> Tally:
         weights = of_w if weights is None else weights + of_w
         moments = [a + b for a, b in zip(moments, new, strict=True)] if moments else new
     assert weights is not None
-    first = slice(0, ROUNDED_SAMPLE)
-    propensity = rows.propensity[first]
     return Tally(
         weights=replace(weights, support_misses=rows.support_misses),
-        written=how_written(propensity, rows.target_prob[first] / propensity),
+        written=how_written(rows.propensity, rows.target_prob) if look else Written(),
         moments=tuple(moments),
     )
 
@@ -195,7 +198,3 @@ def conclude(estimator: Estimator, moments: Moments, total: Tally, *, refuse: bo
         findings=findings,
     )
     return estimate.without_number() if refuse and estimate.refused else estimate
-
-
-def _worse(one: Written, two: Written) -> Written:
-    return Written(rounded=max(one.rounded, two.rounded), floored=max(one.floored, two.floored))

@@ -65,14 +65,20 @@ class Written:
     rounded: float = 0.0
     floored: float = 0.0
 
+    def __add__(self, other: Written) -> Written:
+        """The worse of both."""
+        return Written(rounded=max(self.rounded, other.rounded), floored=max(self.floored, other.floored))
 
-def how_written(propensity: Floats, w: Floats) -> Written:
-    """Look for rounding to 2 to 6 digits and for a floor.
+
+def how_written(propensity: Floats, target_prob: Floats) -> Written:
+    """Look for rounding to 2 to 6 digits and for a floor, among the first rows.
 
     Args:
         propensity: shape (n,).
-        w: shape (n,), importance weights.
+        target_prob: shape (n,).
     """
+    propensity = propensity[:ROUNDED_SAMPLE]
+    w = target_prob[:ROUNDED_SAMPLE] / propensity
     values, total = np.unique(propensity), float(w.sum())
     if len(values) < ROUNDED_VALUES or total == 0:
         return Written()

@@ -144,8 +144,9 @@ def read_rows(path: Path | str, batch_rows: int = BATCH) -> Iterator[Rows]:
         with pq.ParquetFile(path) as file:
             names = _columns_of(file.schema_arrow, path)
             for batch in file.iter_batches(batch_rows, columns=names):
-                yield _rows_of_batch(batch, path)
-    except (OSError, pa.ArrowInvalid) as error:
+                if batch.num_rows:
+                    yield _rows_of_batch(batch, path)
+    except (OSError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: must be a Parquet file, got {reason}; write one") from None
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from copybandit.evaluation.ope_estimate import Estimate, Tally, conclude
 from copybandit.evaluation.ope_estimators import Estimator
-from copybandit.evaluation.ope_gates import ROUNDED_SAMPLE, how_written
+from copybandit.evaluation.ope_gates import how_written
 from copybandit.evaluation.ope_moments import Moments, WeightSums
 from copybandit.evaluation.ope_rows import ABOVE_ONE, LEAST_PROPENSITY
 from copybandit.evaluation.ope_shrink import Plain
@@ -198,10 +198,9 @@ def pseudo_inverse_weights(slates: Ints, logging: Floats, target: Floats, n_item
 
 def _tally(slates: Slates, estimator: SlateEstimator) -> Tally:
     parts = estimator.parts(slates)
-    some = slates.propensity[:ROUNDED_SAMPLE].ravel()
     return Tally(
         weights=WeightSums.of(parts[2]),
-        written=how_written(some, slates.target_prob[:ROUNDED_SAMPLE].ravel() / some),
+        written=how_written(slates.propensity.ravel(), slates.target_prob.ravel()),
         moments=(Moments.of(parts, slates.reward.sum(axis=1)),),
     )
 

@@ -106,18 +106,18 @@ def test_rounded_propensities_are_found_and_what_they_may_do_is_bounded(digits: 
     true = rng.uniform(unit, 20 * unit, N)
     rounded = np.maximum(np.round(true, digits), unit)
     target = np.full(N, unit)
-    off = how_written(rounded, target / rounded).rounded
+    off = how_written(rounded, target).rounded
     moved = abs((target / rounded).mean() / (target / true.clip(unit)).mean() - 1)
     assert 0.03 < off < 0.5 and moved < off
-    assert how_written(true, target / true).rounded == 0
+    assert how_written(true, target).rounded == 0
 
 
 def test_policies_with_few_or_coarse_exact_propensities_are_not_called_rounded() -> None:
     rng = np.random.default_rng(3)
     few = rng.choice([0.05, 0.9, 0.1, 0.25], N)
-    assert how_written(few, np.ones(N)).rounded == 0
+    assert how_written(few, few).rounded == 0
     fine = rng.choice(np.arange(100, 1000) / 1000, N)
-    assert how_written(fine, np.ones(N)).rounded < 0.01, "rounded perhaps, but nothing follows from it"
+    assert how_written(fine, fine).rounded < 0.01, "rounded perhaps, but nothing follows from it"
 
 
 def test_a_floor_that_carries_weight_is_found() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +127,7 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path) -> None:
     prior = tmp_path / "prior.yaml"
     prior.write_text("men:\n  alpha: [1.0, 2.0]\n  beta: [1.0, x]\n", "utf-8")
     one = np.ones(3)
-    cases = [
+    cases: list[tuple[Callable[[], object], str]] = [
         (lambda: place_probs(one, 0 * one, 1), "alpha and beta must be"),
         (lambda: place_probs(one, one[:2], 1), "alpha and beta must be"),
         (lambda: place_probs(one, one, 4), r"places must be in \[1, 3\], got 4"),
