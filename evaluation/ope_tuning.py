@@ -63,10 +63,9 @@ def tune(
     Raises:
         DataError: an empty grid, or as of `evaluate`.
     """
-    if not grid:
-        raise DataError("tune: grid must have at least 1 value, got none; name some")
-    found = evaluate(log, [family(c) for c in grid], refuse=False)
-    return _choose(tuple(grid), found, refuse)
+    settings = _settings(grid)
+    found = evaluate(log, [family(c) for c in settings], refuse=False)
+    return _choose(settings, found, refuse)
 
 
 def tune_rows(
@@ -83,10 +82,9 @@ def tune_rows(
     Raises:
         DataError: an empty grid, or as of `evaluate`.
     """
-    if not grid:
-        raise DataError("tune: grid must have at least 1 value, got none; name some")
-    found = tuple(evaluate(rows_of(setting), [estimator], refuse=False)[0] for setting in grid)
-    return _choose(tuple(grid), found, refuse)
+    settings = _settings(grid)
+    found = tuple(evaluate(rows_of(setting), [estimator], refuse=False)[0] for setting in settings)
+    return _choose(settings, found, refuse)
 
 
 def slope(values: Floats, widths: Floats) -> int:
@@ -104,6 +102,12 @@ def slope(values: Floats, widths: Floats) -> int:
             break
         chosen = i
     return chosen
+
+
+def _settings(grid: Sequence[float]) -> tuple[float, ...]:
+    if len(grid) == 0:
+        raise DataError("tune: grid must have at least 1 value, got none; name some")
+    return tuple(float(c) for c in grid)
 
 
 def _choose(grid: tuple[float, ...], found: tuple[Estimate, ...], refuse: bool) -> Tuned:

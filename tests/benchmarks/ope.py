@@ -1,8 +1,8 @@
 """Off-policy evaluation in rows per second of CPU time on one core, and what a file that is streamed takes of memory.
 
 Run: ``copybandit bench ope --json FILE``. A turn checks columns that are in memory and values the policy. IPS reads reward,
-propensity and target_prob, DR also q and v; clicks at 1%, propensities of 0.05 to 0.5. The file is a Parquet file of the same
-rows. Medians of five turns after one that is not counted, taken in turns.
+propensity and target_prob, DR also q and v; clicks at 1%, propensities of 0.05 to 0.5. The file is a Parquet file of the
+same rows. Medians of five turns after one that is not counted, taken in turns.
 """
 
 from __future__ import annotations
