@@ -35,7 +35,8 @@ ROUNDED_VALUES = 10
 ROUNDED_DIGITS = range(2, 7)
 ROUNDED_SAMPLE = 65_536
 """Rows whose propensities are looked at."""
-LARGEST_FLOOR = 1e-3
+LARGEST_FLOOR = 1e-5
+"""Larger smallest propensities may well be a policy's own floor of exploration."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ class Written:
 
     Attributes:
         rounded: relative error of the mean weight that rounding may have caused; 0 where nothing looks rounded.
-        floored: share of the weight on rows whose propensity is the smallest and a power of ten of at most 0.001.
+        floored: share of the weight on rows whose propensity is the smallest and a power of ten of at most 1e-5.
     """
 
     rounded: float = 0.0

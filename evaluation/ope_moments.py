@@ -5,8 +5,9 @@ With v_i the model's value of a row, g_i the weight used and b_i = g_i (r_i - q_
     value    = mean(v) + mean(b) / N,   N = 1, or mean(g) when self-normalised
     std_err  = sqrt(d' S d / (n - 1) / n),   d = (1, 1/N, -mean(b)/N^2 or 0)
 
-with S the centred cross products of (v, b, g): the delta method, exact for plain means. Chunks merge by the rule of Chan,
-Golub and LeVeque (1983), so that nothing large cancels.
+with S the centred cross products of (v, b, g): the delta method, exact for plain means. Rows are taken as independent: where
+they share shoppers whose rewards go together, the standard error is too small. Chunks merge by the rule of Chan, Golub and
+LeVeque (1983), so that nothing large cancels.
 """
 
 from __future__ import annotations

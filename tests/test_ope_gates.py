@@ -121,13 +121,17 @@ def test_policies_with_few_or_coarse_exact_propensities_are_not_called_rounded()
 
 
 def test_a_floor_that_carries_weight_is_found() -> None:
-    rng = np.random.default_rng(5)
-    true = rng.uniform(1e-8, 0.01, N)
-    floored = np.maximum(true, 1e-3)
-    found = one(floored, true)
-    assert ("floored", False) in gates(found)
-    heavy = one(floored, np.full(N, 5e-3))
-    assert ("floored", True) in gates(heavy)
+    true = np.random.default_rng(5).uniform(1e-8, 1e-4, N)
+    floored = np.maximum(true, 1e-5)
+    assert ("floored", False) in gates(one(floored, true))
+    assert ("floored", True) in gates(one(floored, np.full(N, 5e-5)))
+
+
+def test_a_floor_of_exploration_is_no_fault() -> None:
+    rng = np.random.default_rng(6)
+    n = 200_000
+    propensity = np.maximum(rng.uniform(-0.5, 1, n), 0.001)
+    assert not any(gate == "floored" for gate, _ in gates(one(propensity, 0.5 * propensity + 0.0005)))
 
 
 @given(seed=st.integers(0, 2**32 - 1), scale=st.floats(1e-6, 1e6))

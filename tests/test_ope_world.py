@@ -93,7 +93,7 @@ def test_weights_over_copy_are_narrower_and_near(
     kernel = tune_rows(
         lambda width: kernel_rows(log, target, goods.actions, width),
         KERNEL,
-        spread * np.array([0.01, 0.3, 1.0]),
+        [0.01 * spread, 0.3 * spread, spread],
     ).estimate
     # Copies whose first feature is on one side of its median are one category.
     category = (goods.actions[:, 0] > np.median(goods.actions[:, 0])).astype(np.int64)
