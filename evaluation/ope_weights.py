@@ -126,11 +126,10 @@ def _smoothed(log: LoggedFeedback, target_probs: Floats, alike: Callable[[Ints],
         alike: the present candidates of a round, shape (j,), to their kernel, shape (j, j), 1 on the diagonal.
     """
     weight, missed = np.empty(len(log)), np.zeros(len(log), dtype=np.bool_)
-    sets, which = np.unique(log.candidates, axis=0, return_inverse=True)
-    order = np.argsort(which, kind="stable")
-    for candidates, rows in zip(sets, np.split(order, np.cumsum(np.bincount(which))[:-1]), strict=True):
+    for rows in _same_candidates(log):
+        candidates = log.candidates[rows[0]].astype(np.int64)
         there = np.flatnonzero(candidates >= 0)
-        kernel = alike(candidates[there].astype(np.int64))
+        kernel = alike(candidates[there])
         kernel /= kernel.sum(axis=1, keepdims=True)
         logged = log.action_probs[np.ix_(rows, there)] @ kernel
         wanted = target_probs[np.ix_(rows, there)] @ kernel
@@ -144,6 +143,15 @@ def _smoothed(log: LoggedFeedback, target_probs: Floats, alike: Callable[[Ints],
         target_prob=np.minimum(weight * log.propensity, 1.0),
         support_misses=int(missed.sum()),
     )
+
+
+def _same_candidates(log: LoggedFeedback) -> list[Ints]:
+    """Rows of each set of candidates, in the order in which the sets come first."""
+    if not len(log):
+        return []
+    known: dict[bytes, int] = {}
+    which = np.array([known.setdefault(row.tobytes(), len(known)) for row in log.candidates])
+    return np.split(np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))[:-1])
 
 
 def _check_table(name: str, m: int, log: LoggedFeedback) -> None:
