@@ -18,7 +18,9 @@ import numpy as np
 from copybandit.agents.batch import Batch, Learner
 from copybandit.agents.batch_rows import take
 from copybandit.evaluation.intervals import Interval
-from copybandit.evaluation.ope import Z95, Estimate, dm, dr, ips, snips
+from copybandit.evaluation.ope_estimate import Z95, Estimate, evaluate
+from copybandit.evaluation.ope_estimators import USUAL
+from copybandit.evaluation.ope_rows import Rows
 from copybandit.sim.open_bandit import OpenBandit
 from copybandit.sim.types import DataError, Floats, Ints
 
@@ -42,7 +44,7 @@ class Judged:
 
     Attributes:
         logged: mean reward of the log.
-        estimates: IPS, SNIPS, DM and DR of the learned policy.
+        estimates: IPS, SNIPS, DM and DR of the learned policy, with their numbers even where a gate refuses them.
         gain: doubly robust value less that of the logging policy, normal 95% interval.
         verdict: the sentence that the interval supports.
     """
@@ -102,16 +104,16 @@ def judge(log: OpenBandit, make: Callable[[], Predicting], *, folds: int = 5) ->
     target, q = cross_fitted(log, make, fold)
     v, rows = (target * q).sum(axis=1), np.arange(n)
     chosen, expected = target[rows, log.item_id], q[rows, log.item_id]
-    doubly = dr(log.click, log.propensity, chosen, expected, v)
+    known = Rows(reward=log.click, propensity=log.propensity, target_prob=chosen, q=expected, v=v)
+    estimates = evaluate(known, USUAL, refuse=False)
     gain = v + chosen / log.propensity * (log.click - expected) - log.click
     mean, reach = float(gain.mean()), float(Z95 * gain.std(ddof=1) / np.sqrt(n))
     interval = Interval(value=mean, ci_low=mean - reach, ci_high=mean + reach)
-    known = (ips(log.click, log.propensity, chosen), snips(log.click, log.propensity, chosen), dm(v))
     return Judged(
         logged=float(log.click.mean()),
-        estimates=(*known, doubly),
+        estimates=estimates,
         gain=interval,
-        verdict=verdict(interval, doubly.warnings),
+        verdict=verdict(interval, estimates[-1].warnings),
     )
 
 

@@ -108,7 +108,8 @@ def ope(report: Report) -> Html:
     text = (
         "How a policy would have done, estimated only from the log another policy left behind, as one would "
         "with real traffic. Here the truth is known, so the method can be checked: the interval should "
-        "cover it. Impressions of the held out are left out."
+        "cover it. Impressions of the held out are left out. An estimate that a gate refuses has no number: it would mean "
+        "nothing."
     )
     return section(
         "Can the log be trusted?", el("p", text), _estimates(rows, in_reward=bool(worth)), anchor="ope"
@@ -126,13 +127,14 @@ def _estimates(rows: Iterable[Report], *, in_reward: bool) -> Html:
             number(row.get("ess"), 0),
             form(row.get("truth")),
             _covered(row.get("covered")),
+            ("refused: " if row.get("refused") else "") + (", ".join(row.get("doubts", ())) or DASH),
         )
         for row in rows
     )
     caption = (
         f"Off-policy estimates of the {'reward per 1,000 impressions' if in_reward else 'click-through rate'}"
     )
-    head = ("policy", "estimator", "estimate", "95% interval", "effective rows", "truth", "covered")
+    head = ("policy", "estimator", "estimate", "95% interval", "effective rows", "truth", "covered", "doubts")
     return table(caption, head, cells, numeric=(2, 3, 4, 5))
 
 

@@ -11,7 +11,10 @@ import numpy as np
 from copybandit.agents.bandit_run import BanditRun, some
 from copybandit.agents.policies import PriorGreedy
 from copybandit.evaluation.named_policies import EPSILON
-from copybandit.evaluation.ope import Z95, Estimate, cross_fit_scale, evaluate_policy_on_log
+from copybandit.evaluation.ope_crossfit import cross_fit_scale
+from copybandit.evaluation.ope_estimate import Z95, Estimate, evaluate
+from copybandit.evaluation.ope_estimators import USUAL
+from copybandit.evaluation.ope_rows import rows_of_log
 from copybandit.sim.feedback import LoggedFeedback
 from copybandit.sim.schema import read_feedback
 from copybandit.sim.types import Floats
@@ -104,20 +107,25 @@ def value_others(done: BanditRun, path: Path) -> list[dict[str, Any]]:
         own.most.mean()
     )  # so that the pseudo-click of the calibration weighs the same whatever the reward's unit
     q = unit * cross_fit_scale(own.prior * own.most[:, None] / unit, replace(log, reward=log.reward / unit))
-    return [_row(done.policy, target.name, found, truth) for found in evaluate_policy_on_log(log, probs, q)]
+    estimates = evaluate(rows_of_log(log, probs, q), USUAL)
+    return [{"log": done.policy, "policy": target.name, **told(one, truth)} for one in estimates]
 
 
-def _row(logged: str, policy: str, found: Estimate, truth: float) -> dict[str, Any]:
+def told(estimate: Estimate, truth: float) -> dict[str, Any]:
+    """What the report shows of an estimate; one that is refused has its reasons and no number."""
+    low, high = estimate.ci_low, estimate.ci_high
+    number = {"value": estimate.value, "ci_low": low, "ci_high": high, "covered": low <= truth <= high}
     return {
-        "log": logged,
-        "policy": policy,
-        "estimator": found.estimator,
-        "value": found.value,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
-        "ess": found.ess,
-        "n": found.n,
+        "estimator": estimate.estimator,
+        **(dict.fromkeys(number) if estimate.refused else number),
+        "n": estimate.n,
+        "ess": estimate.ess,
+        "max_weight": estimate.max_weight,
+        "weight_sum_over_n": estimate.weight_sum_over_n,
+        "effective_rewards": estimate.effective_rewards,
+        "support_misses": estimate.support_misses,
         "truth": truth,
-        "covered": found.ci_low <= truth <= found.ci_high,
-        "warnings": list(found.warnings),
+        "refused": estimate.refused,
+        "doubts": [finding.gate for finding in estimate.findings],
+        "warnings": list(estimate.warnings),
     }

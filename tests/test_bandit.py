@@ -14,7 +14,10 @@ from copybandit.agents.batch import ABSENT, Batch, Learner
 from copybandit.agents.policies import BetaThompson, ExploreThenCommit, LinUCB, PriorGreedy, Uniform
 from copybandit.agents.reward_formula import RewardFormula, RewardTerm
 from copybandit.agents.season_reward import EVENTS, SeasonReward
-from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
+from copybandit.evaluation.ope_crossfit import cross_fit_scale
+from copybandit.evaluation.ope_estimate import evaluate
+from copybandit.evaluation.ope_estimators import USUAL
+from copybandit.evaluation.ope_rows import rows_of_log
 from copybandit.sim.feedback import LoggedFeedback
 from copybandit.sim.types import DataError, Floats, Ints
 
@@ -203,9 +206,9 @@ def test_replaying_the_logging_policy_gives_weight_one_everywhere(name: str) -> 
         start = rows.stop
     replayed = np.concatenate(target)
     np.testing.assert_array_equal(replayed, run.log.action_probs)
-    ips, snips, _, _ = evaluate_policy_on_log(run.log, replayed, cross_fit_scale(run.prior, run.log))
+    ips, snips, _, _ = evaluate(rows_of_log(run.log, replayed, cross_fit_scale(run.prior, run.log)), USUAL)
     assert ips.value == snips.value == run.log.reward.mean()
-    assert ips.mean_weight == ips.max_weight == 1.0
+    assert ips.weight_sum_over_n == ips.max_weight == 1.0
     assert ips.ess == len(run.log)
     assert ips.warnings == ()
 
@@ -224,7 +227,7 @@ def test_ips_and_dr_from_a_bandit_log_cover_the_truth(logging: str, fatigue: flo
     run = run_bandit(policy, shop, n_impressions=N, batch_size=BATCH, rng=np.random.default_rng(12))
     target = PriorGreedy().action_probs(run.batch(), np.random.default_rng(0))
     truth = run.policy_value(target)
-    ips, snips, _, dr = evaluate_policy_on_log(run.log, target, cross_fit_scale(run.prior, run.log))
+    ips, snips, _, dr = evaluate(rows_of_log(run.log, target, cross_fit_scale(run.prior, run.log)), USUAL)
     for estimate in (ips, snips, dr):
         assert abs(estimate.value - truth) < 3 * estimate.std_err, estimate
         assert estimate.warnings == ()

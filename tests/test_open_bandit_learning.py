@@ -103,5 +103,5 @@ def test_the_sample_of_men(data_dir: Path) -> None:
     found = judged(log)
     assert found.logged == pytest.approx(0.0046)
     doubly = found.estimates[-1]
-    assert doubly.mean_weight == pytest.approx(1, abs=0.1) and doubly.n == 10_000
+    assert doubly.weight_sum_over_n == pytest.approx(1, abs=0.1) and doubly.n == 10_000
     assert found.gain.ci_low < 0 < found.gain.ci_high and found.verdict.startswith("no difference")

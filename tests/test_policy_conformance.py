@@ -16,7 +16,10 @@ from copybandit.agents.batch_rows import take
 from copybandit.agents.check import check_policy
 from copybandit.agents.decide import decide
 from copybandit.agents.policy_kinds import AROUND, KINDS, kind_of
-from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
+from copybandit.evaluation.ope_crossfit import cross_fit_scale
+from copybandit.evaluation.ope_estimate import evaluate
+from copybandit.evaluation.ope_estimators import USUAL
+from copybandit.evaluation.ope_rows import rows_of_log
 from copybandit.sim.types import Floats, Ints
 from tests.policy_entries import (
     ACTIONS,
@@ -185,7 +188,7 @@ def test_replaying_the_logging_policy_gives_weight_one_on_every_row(name: str) -
         start = rows.stop
     replayed = np.concatenate(target)
     np.testing.assert_array_equal(replayed, run.log.action_probs)
-    ips, snips, _, _ = evaluate_policy_on_log(run.log, replayed, cross_fit_scale(run.prior, run.log))
+    ips, snips, _, _ = evaluate(rows_of_log(run.log, replayed, cross_fit_scale(run.prior, run.log)), USUAL)
     assert ips.value == snips.value == run.log.reward.mean()
-    assert ips.mean_weight == ips.max_weight == 1.0
+    assert ips.weight_sum_over_n == ips.max_weight == 1.0
     assert ips.ess == len(run.log)

@@ -14,7 +14,10 @@ from copybandit.agents.bandit import BanditRun, run_bandit
 from copybandit.agents.policies import LinUCB, PriorGreedy, Uniform
 from copybandit.agents.reward_formula import CLICKS, RewardFormula, RewardTerm
 from copybandit.agents.season_reward import SeasonReward
-from copybandit.evaluation.ope import cross_fit_scale, evaluate_policy_on_log
+from copybandit.evaluation.ope_crossfit import cross_fit_scale
+from copybandit.evaluation.ope_estimate import evaluate
+from copybandit.evaluation.ope_estimators import USUAL
+from copybandit.evaluation.ope_rows import rows_of_log
 from copybandit.evaluation.season_report import value_others
 from copybandit.sim.schema import write_feedback
 from copybandit.sim.types import DataError
@@ -85,7 +88,9 @@ def test_another_policys_revenue_is_told_from_the_log() -> None:
     run = season(formula(revenue=1.0), epsilon=0.5)
     target = PriorGreedy().action_probs(run.batch(), np.random.default_rng(0))
     truth = run.policy_value(target)
-    found = evaluate_policy_on_log(run.log, target, cross_fit_scale(run.prior * run.most[:, None], run.log))
+    found = evaluate(
+        rows_of_log(run.log, target, cross_fit_scale(run.prior * run.most[:, None], run.log)), USUAL
+    )
     for estimate in (found[0], found[1], found[3]):
         assert abs(estimate.value - truth) < 3 * estimate.std_err, estimate
 
