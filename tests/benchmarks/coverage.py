@@ -1,6 +1,6 @@
 """Do 95% intervals hold the truth? Regimes x estimators x intervals on simulated logs, and peeked-at A/A campaigns.
 
-Run: ``copybandit bench coverage --json FILE``; some ten minutes on one core. Each cell tells coverage, mean width and
+Run: ``copybandit bench coverage --json FILE``; some four minutes on one idle core. Each cell tells coverage, mean width and
 whether the interval holds: within three standard errors of 95%, or at least that where no more is promised (empirical
 Bernstein and confidence sequences, the latter looked at after every batch). Where one undercovers, the gate's share of
 refused logs says whether anybody would have been shown it.
