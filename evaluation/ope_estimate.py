@@ -181,7 +181,14 @@ def conclude(estimator: Estimator, moments: Moments, total: Tally, *, refuse: bo
         hits = effective_count(moments.hits, moments.hit_squares)
         kept = g / total.weights.total if total.weights.total > 0 else 1.0
         findings = weight_findings(
-            Evidence(ess=ess, effective_rewards=hits, kept=kept, weights=total.weights, written=total.written)
+            Evidence(
+                ess=ess,
+                effective_rewards=hits,
+                leverage=moments.leverage,
+                kept=kept,
+                weights=total.weights,
+                written=total.written,
+            )
         )
     normal = NamedInterval(method="normal", low=value - Z95 * std_err, high=value + Z95 * std_err)
     estimate = Estimate(
