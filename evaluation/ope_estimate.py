@@ -159,7 +159,8 @@ def tally(rows: Rows, estimators: Sequence[Estimator], *, look: bool) -> Tally:
         cut = slice(start, start + BLOCK)
         w = rows.target_prob[cut] / rows.propensity[cut]
         of_w = WeightSums.of(w)
-        new = [Moments.of(parts(rows, estimator, cut, w), rows.reward[cut]) for estimator in estimators]
+        size = np.abs(rows.reward[cut])
+        new = [Moments.of(parts(rows, estimator, cut, w), size) for estimator in estimators]
         weights = of_w if weights is None else weights + of_w
         moments = [a + b for a, b in zip(moments, new, strict=True)] if moments else new
     assert weights is not None

@@ -92,19 +92,19 @@ class Moments:
     largest_reward: float
 
     @classmethod
-    def of(cls, parts: Floats, reward: Floats) -> Moments:
-        """Of v, b and g, shape (3, n), and rewards, shape (n,); n at least 1."""
+    def of(cls, parts: Floats, size: Floats) -> Moments:
+        """Of v, b and g, shape (3, n), and sizes |r| of the rewards, shape (n,); n at least 1."""
         total = parts.sum(axis=1)
-        g, r = np.abs(parts[2]), np.abs(reward)
-        hit = g * r
+        g = parts[2]
+        hit = g * size
         return cls(
             n=parts.shape[1],
             total=total,
             scatter=_products(parts - (total / parts.shape[1])[:, None]),
             hits=float(hit.sum()),
             hit_squares=float(hit @ hit),
-            largest_g=float(g.max()),
-            largest_reward=float(r.max()),
+            largest_g=max(float(g.max()), -float(g.min())),
+            largest_reward=float(size.max()),
         )
 
     def __add__(self, other: Moments) -> Moments:
