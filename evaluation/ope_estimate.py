@@ -159,7 +159,8 @@ def tally(rows: Rows, estimators: Sequence[Estimator], *, look: bool) -> Tally:
         cut = slice(start, start + BLOCK)
         w = rows.target_prob[cut] / rows.propensity[cut]
         of_w = WeightSums.of(w)
-        new = [Moments.of(parts(rows, estimator, cut, w), rows.reward[cut]) for estimator in estimators]
+        size = np.abs(rows.reward[cut])
+        new = [Moments.of(parts(rows, estimator, cut, w), size) for estimator in estimators]
         weights = of_w if weights is None else weights + of_w
         moments = [a + b for a, b in zip(moments, new, strict=True)] if moments else new
     assert weights is not None
@@ -181,7 +182,14 @@ def conclude(estimator: Estimator, moments: Moments, total: Tally, *, refuse: bo
         hits = effective_count(moments.hits, moments.hit_squares)
         kept = g / total.weights.total if total.weights.total > 0 else 1.0
         findings = weight_findings(
-            Evidence(ess=ess, effective_rewards=hits, kept=kept, weights=total.weights, written=total.written)
+            Evidence(
+                ess=ess,
+                effective_rewards=hits,
+                leverage=moments.leverage,
+                kept=kept,
+                weights=total.weights,
+                written=total.written,
+            )
         )
     normal = NamedInterval(method="normal", low=value - Z95 * std_err, high=value + Z95 * std_err)
     estimate = Estimate(

@@ -18,8 +18,10 @@ MIN_ESS = 100.0
 """Rounds; fewer decide nothing."""
 MIN_ESS_SHARE = 0.01
 """Of the rounds; below it few rows decide the estimate."""
-MIN_EFFECTIVE_REWARDS = 50.0
+MIN_EFFECTIVE_REWARDS = 100.0
 """Below it the estimate is so skewed that normal intervals cover less than they say."""
+MAX_LEVERAGE = 0.4
+"""Above it one reward more or less, on the row of the largest weight, would have moved the estimate too far."""
 WEIGHT_TOLERANCE = 0.05
 """Mean weights nearer to 1 than this are never called wrong."""
 WEIGHT_STD_ERRS = 4.0
@@ -44,7 +46,7 @@ class Finding:
     """One reason to distrust an estimate.
 
     Attributes:
-        gate: which: ess, ess_share, rewards, weights, support, rounded, floored, shrunk, model.
+        gate: which: ess, ess_share, rewards, leverage, weights, support, rounded, floored, shrunk, model.
         text: rule, actual value and remedy, on one line.
         refuses: whether the number means nothing.
     """
@@ -102,6 +104,7 @@ class Evidence:
     Attributes:
         ess: effective sample size of the weights used, in rounds.
         effective_rewards: the same of weights times rewards.
+        leverage: as of `Moments`.
         kept: share of the weight that shrinkage left.
         weights: sums of the weights before shrinkage.
         written: how exactly the propensities are written.
@@ -109,6 +112,7 @@ class Evidence:
 
     ess: float
     effective_rewards: float
+    leverage: float
     kept: float
     weights: WeightSums
     written: Written
@@ -142,16 +146,22 @@ def _sample(seen: Evidence) -> tuple[Finding, ...]:
         found.append(Finding(gate="ess", text=text, refuses=True))
     elif seen.ess < MIN_ESS_SHARE * n:
         text = (
-            f"effective sample size should be at least {MIN_ESS_SHARE:.0%} of the rounds, got {seen.ess:.1f} of {n}; "
-            "few rows decide the estimate"
+            f"effective sample size must be at least {MIN_ESS_SHARE:.0%} of the rounds, got {seen.ess:.1f} of {n}; "
+            "few rows decide the estimate, so value a policy nearer to the log's"
         )
-        found.append(Finding(gate="ess_share", text=text, refuses=False))
+        found.append(Finding(gate="ess_share", text=text, refuses=True))
     if seen.effective_rewards < MIN_EFFECTIVE_REWARDS:
         text = (
             f"effective rewards must be at least {MIN_EFFECTIVE_REWARDS:.0f}, got {seen.effective_rewards:.1f}; "
             "the estimate is skewed and its normal interval too short, so log more"
         )
         found.append(Finding(gate="rewards", text=text, refuses=True))
+    if seen.leverage > MAX_LEVERAGE:
+        text = (
+            f"leverage of the largest weight must be at most {MAX_LEVERAGE}, got {seen.leverage:.2f}; "
+            "a reward there would decide the estimate, so log more or shrink weights"
+        )
+        found.append(Finding(gate="leverage", text=text, refuses=True))
     return tuple(found)
 
 

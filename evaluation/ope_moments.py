@@ -79,6 +79,8 @@ class Moments:
         scatter: shape (3, 3), centred cross products of v, b and g.
         hits: sum of g |r|.
         hit_squares: sum of (g r)^2.
+        largest_g: largest |g|.
+        largest_reward: largest |r|.
     """
 
     n: int
@@ -86,18 +88,23 @@ class Moments:
     scatter: Floats
     hits: float
     hit_squares: float
+    largest_g: float
+    largest_reward: float
 
     @classmethod
-    def of(cls, parts: Floats, reward: Floats) -> Moments:
-        """Of v, b and g, shape (3, n), and rewards, shape (n,); n at least 1."""
+    def of(cls, parts: Floats, size: Floats) -> Moments:
+        """Of v, b and g, shape (3, n), and sizes |r| of the rewards, shape (n,); n at least 1."""
         total = parts.sum(axis=1)
-        hit = np.abs(parts[2] * reward)
+        g = parts[2]
+        hit = g * size
         return cls(
             n=parts.shape[1],
             total=total,
             scatter=_products(parts - (total / parts.shape[1])[:, None]),
             hits=float(hit.sum()),
             hit_squares=float(hit @ hit),
+            largest_g=max(float(g.max()), -float(g.min())),
+            largest_reward=float(size.max()),
         )
 
     def __add__(self, other: Moments) -> Moments:
@@ -110,12 +117,24 @@ class Moments:
             scatter=self.scatter + other.scatter + np.outer(apart, apart) * (self.n * (other.n / n)),
             hits=self.hits + other.hits,
             hit_squares=self.hit_squares + other.hit_squares,
+            largest_g=max(self.largest_g, other.largest_g),
+            largest_reward=max(self.largest_reward, other.largest_reward),
         )
 
     @property
     def g_squares(self) -> float:
         """Sum of g^2."""
         return float(self.scatter[2, 2] + self.total[2] ** 2 / self.n)
+
+    @property
+    def leverage(self) -> float:
+        """Largest term g |r| there might have been over the root of the sum of squares of those there are; 0 without any g.
+
+        It bounds the skewness of the mean and so, by Berry and Esseen, how wrong a normal interval can be. It looks at all
+        weights: the rows that would have mattered are those that went unrewarded.
+        """
+        largest = self.largest_g * self.largest_reward
+        return largest / float(np.sqrt(self.hit_squares)) if self.hit_squares > 0 else 0.0
 
     def value_and_std_err(self, *, normalised: bool) -> tuple[float, float]:
         """Value and standard error.

@@ -201,7 +201,7 @@ def _tally(slates: Slates, estimator: SlateEstimator) -> Tally:
     return Tally(
         weights=WeightSums.of(parts[2]),
         written=how_written(slates.propensity.ravel(), slates.target_prob.ravel()),
-        moments=(Moments.of(parts, slates.reward.sum(axis=1)),),
+        moments=(Moments.of(parts, np.abs(slates.reward.sum(axis=1))),),
     )
 
 

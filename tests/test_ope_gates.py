@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copybandit.evaluation.ope_estimate import Estimate, evaluate
-from copybandit.evaluation.ope_estimators import DM, DR, IPS, USUAL
+from copybandit.evaluation.ope_estimators import DM, DR, IPS, USUAL, clipped
 from copybandit.evaluation.ope_gates import ROUNDED_SAMPLE, how_written
 from copybandit.evaluation.ope_rows import Rows
 from copybandit.evaluation.season_report import told
@@ -51,14 +51,28 @@ def test_each_fault_is_named_by_its_gate() -> None:
     lonely = fair.copy()
     lonely[0] = 1e-6
     assert ("ess", True) in gates(one(lonely, fair))
-    assert gates(one(fair, rate=0.001)) == [("rewards", True)]
+    assert gates(one(fair, rate=0.003)) == [("rewards", True)]
     assert gates(one(fair, misses=10)) == [("support", False)]
     assert gates(one(fair, misses=N)) == [("support", True)]
     # One round in 400 has weight 200, the others 0.5: effective sample 0.5% of 100,000 rounds.
     rng, n = np.random.default_rng(0), 100_000
     heavy = rng.random(n) < 1 / 400
     spread = one(np.where(heavy, 0.005, 1.0), np.where(heavy, 1.0, 0.5), rate=0.9)
-    assert gates(spread) == [("ess_share", False)] and 100 < spread.ess < 0.01 * n
+    assert gates(spread) == [("ess_share", True)] and 100 < spread.ess < 0.01 * n
+
+
+def test_a_large_weight_that_went_unrewarded_is_seen() -> None:
+    """The number of effective rewards cannot see it: nothing was earned there, but something might have been."""
+    rng, n = np.random.default_rng(4), 40_000
+    click = rng.random(n) < 0.02
+    dull = int(np.flatnonzero(~click)[0])
+    propensity, target = np.full(n, 0.5), np.full(n, 0.5)
+    propensity[dull], target[dull] = 0.005, 0.5 * 30 * 0.02
+    rows = Rows(reward=click.astype(float), propensity=propensity, target_prob=target)
+    (found,) = evaluate(rows, [IPS])
+    assert gates(found) == [("leverage", True)] and found.effective_rewards > 700
+    (shrunk,) = evaluate(rows, [clipped(5.0)])
+    assert not shrunk.refused
 
 
 def test_a_refused_estimate_keeps_its_diagnostics_and_has_no_number_unless_asked() -> None:
