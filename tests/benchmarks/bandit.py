@@ -1,10 +1,11 @@
 """Speed of the bandit policies, one core: decisions, learned rows and whole cycles per second, memory, error growth, peers.
 
-Run: ``copybandit bench bandit --json FILE [--picture FILE] [--install-peers]``. The usual request has K = 8 candidates of 1,600 variants and
-d = 16 shared features (intercept, 8 of the variant, 7 products with the context). A cycle at a `Desk` checks the
-request, decides, draws, logs it with its whole distribution, and learns; `_calls` is the same by `Batch`, `action_probs`,
-`decide` and `update`. Rates are per second of CPU time; ours and the peers' take turns, medians of seven. Figures with
-`_numpy` are those without the compiled kernel. Of each peer the fastest of its policies counts, without any log.
+Run: ``copybandit bench bandit --json FILE [--picture FILE] [--install-peers]``. The usual request has K = 8 candidates of
+1,600 variants and d = 16 shared features (intercept, 8 of the variant, 7 products with the context). A cycle at a `Desk`
+checks the request, decides, draws, logs it with its whole distribution, and learns; `_calls` is the same by `Batch`,
+`action_probs`, `decide` and `update`. Rates are per second of CPU time; ours and the peers' take turns, medians of seven.
+Figures with `_numpy` are those without the compiled kernel. Of each peer the fastest of its policies counts, without any
+log.
 """
 
 from __future__ import annotations
