@@ -1,10 +1,11 @@
 """Speed of the bandit policies, one core: decisions, learned rows and whole cycles per second, memory, error growth, peers.
 
-Run: ``copybandit bench bandit --json FILE [--install-peers]``. The usual request has K = 8 candidates of 1,600 variants and
-d = 16 shared features (intercept, 8 of the variant, 7 products with the context). A cycle at a `Desk` checks the
-request, decides, draws, logs it with its whole distribution, and learns; `_calls` is the same by `Batch`, `action_probs`,
-`decide` and `update`. Rates are per second of CPU time; ours and the peers' take turns, medians of seven. Figures with
-`_numpy` are those without the compiled kernel. Of each peer the fastest of its policies counts, without any log.
+Run: ``copybandit bench bandit --json FILE [--picture FILE] [--install-peers]``. The usual request has K = 8 candidates of
+1,600 variants and d = 16 shared features (intercept, 8 of the variant, 7 products with the context). A cycle at a `Desk`
+checks the request, decides, draws, logs it with its whole distribution, and learns; `_calls` is the same by `Batch`,
+`action_probs`, `decide` and `update`. Rates are per second of CPU time; ours and the peers' take turns, medians of seven.
+Figures with `_numpy` are those without the compiled kernel. Of each peer the fastest of its policies counts, without any
+log.
 """
 
 from __future__ import annotations
@@ -34,11 +35,14 @@ from copybandit.agents.desk import Desk
 from copybandit.agents.fast import SWITCH, kernel
 from copybandit.agents.policy_arrow import REFRESH
 from copybandit.evaluation.bench_peers import Runner, measured, package_of, peers_of, why_not
+from copybandit.evaluation.cost_chart import CostCurve, cost_chart
 from copybandit.sim.types import Floats, Ints
 
 REPEATS = 7
 K, PRODUCTS, FEATURES, PAIRS, SIZE = 8, 200, 8, 7, 1024
 CLICK = 0.03
+CURVES = {"k": (2, 4, 8, 16, 32, 64, 128), "d": (8, 16, 32, 64, 128, 256)}
+"""Candidates with 16 features, and features with 8 candidates; batches of 128."""
 Rates = dict[str, float]
 Run = Callable[[], Rates]
 
@@ -159,9 +163,9 @@ def our_runs(*, curves: bool, scale: int) -> dict[str, Run]:
     if not curves:
         return runs
     for name in ("linucb", "lints"):
-        for k in (2, 4, 16, 32, 64, 128):
+        for k in CURVES["k"]:
             runs[f"curve_k{k}_{name}"] = in_batches(linear(name, k), 128, k, calls=4)
-        for d in (8, 32, 64, 128, 256):
+        for d in CURVES["d"]:
             runs[f"curve_d{d}_{name}"] = in_batches(linear(name, K, d - 1, 0), 128, K, d - 1, calls=4)
     return runs | {f"batch_{name}": in_batches(make(), calls=4) for name, make in others().items()}
 
@@ -308,6 +312,23 @@ def against_peers(*, curves: bool) -> dict[str, Any]:
     return {"ours": ours, "peers": peers, "ratios": ratios, "skipped": skipped + failed}
 
 
+def cost_curves(ours: Rates) -> list[CostCurve]:
+    """What a decision and a learned row cost as candidates or features grow."""
+    against = {"k": "candidates (16 features)", "d": "features (8 candidates)"}
+    return [
+        CostCurve(
+            against=against[axis],
+            name=name,
+            act=act,
+            at=np.array(points, dtype=np.float64),
+            microseconds=np.array([1e6 / ours[f"{rate}_curve_{axis}{at}_{name}"] for at in points]),
+        )
+        for axis, points in CURVES.items()
+        for name in ("linucb", "lints")
+        for act, rate in (("decide", "decisions_per_s"), ("learn", "learned_rows_per_s"))
+    ]
+
+
 def pinned() -> int | None:
     """Keep this process and its children on the last core they may use; None where the system cannot."""
     if not hasattr(os, "sched_setaffinity"):
@@ -335,6 +356,7 @@ def main() -> None:
     """Measures and writes the record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file to write")
+    parser.add_argument("--picture", type=Path, help="png of the cost against candidates and features")
     parser.add_argument("--quick", action="store_true", help="no curves, no other policies, no error growth")
     parser.add_argument("--part", choices=PARTS, help="only this part, to standard output")
     arguments = parser.parse_args()
@@ -343,10 +365,14 @@ def main() -> None:
         return
     if arguments.json is None:
         parser.error("--json FILE is needed")
+    if arguments.picture is not None and arguments.quick:
+        parser.error("--picture needs the curves, which --quick leaves out; drop one")
     record = {"name": "bandit", "machine": machine(pinned()), **against_peers(curves=not arguments.quick)}
     for part in ("large", "numpy") if arguments.quick else PARTS:
         record["ours"] |= apart(part)
     arguments.json.write_text(json.dumps(record, indent=2) + "\n")
+    if arguments.picture is not None:
+        arguments.picture.write_bytes(cost_chart(cost_curves(record["ours"])))
     print(json.dumps({name: record[name] for name in ("ours", "peers", "ratios", "skipped")}, indent=2))
 
 
