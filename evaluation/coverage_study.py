@@ -3,14 +3,11 @@
 Intervals for one look are looked at once, at the end of a log: normal, percentile and normal Poisson bootstrap, empirical
 Bernstein. Confidence sequences are looked at after every batch and must never miss; `normal_peeked`, the normal interval
 looked at as often, shows what they are for. Only unbiased estimators are studied, IPS and DR, so that a miss is the
-interval's. Three numbers of each log tell a gate whether to refuse it:
+interval's. The gates of `ope_gates` see three numbers of each log and tell whether they would refuse it:
 
     effective rows       sum(w)^2 / sum(w^2)
     effective rewards    the same of w |r|
-    leverage             largest weight seen x largest possible reward / (n x standard error of IPS)
-
-Leverage bounds the skewness of the mean and so, by Berry and Esseen, how wrong a normal interval can be. It looks at all
-weights, not at those of rewarded rows alone: the rows that would have mattered are those that went unrewarded.
+    leverage             largest w x largest |r| / sqrt(sum (w r)^2)
 """
 
 from __future__ import annotations
@@ -22,6 +19,12 @@ import numpy as np
 
 from copybandit.evaluation.coverage_logs import Population
 from copybandit.evaluation.coverage_track import EstimatorName, StudySettings, Track, known_terms
+from copybandit.evaluation.ope_gates import (
+    MAX_LEVERAGE,
+    MIN_EFFECTIVE_REWARDS,
+    MIN_ESS,
+    MIN_ESS_SHARE,
+)
 from copybandit.sim.types import Bools, Floats
 
 NOMINAL_AT_LEAST = ("bernstein", "cs_bernstein", "cs_betting", "cs_clipped")
@@ -31,12 +34,12 @@ STD_ERRS = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class StudyGate:
-    """What a log needs for its normal and bootstrap intervals to be believed."""
+    """What a log needs for its normal and bootstrap intervals to be believed; by default what the gates ask for."""
 
-    min_rows: float = 100.0
-    min_row_share: float = 0.01
-    min_rewards: float = 100.0
-    max_leverage: float = 0.4
+    min_rows: float = MIN_ESS
+    min_row_share: float = MIN_ESS_SHARE
+    min_rewards: float = MIN_EFFECTIVE_REWARDS
+    max_leverage: float = MAX_LEVERAGE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +118,11 @@ class _Chunk:
 def _chunk(world: Population, settings: StudySettings, rng: np.random.Generator) -> _Chunk:
     known, truth = known_terms(world), world.value
     tracks = [Track(name, terms, settings) for name, terms in known.items()]
-    sums, largest = np.zeros((4, settings.chunk)), np.zeros(settings.chunk)
+    sums, largest = np.zeros((4, settings.chunk)), np.zeros((2, settings.chunk))
     for size in np.diff(np.linspace(0, world.regime.rows, settings.looks + 1).astype(int)):
         batch = world.draw(settings.chunk, int(size), known["dr"].capped(world.q), rng)
-        largest = np.maximum(largest, batch.weight.max(axis=1))
+        ends = np.stack([batch.weight.max(axis=1), np.abs(batch.reward).max(axis=1)])
+        largest = np.maximum(largest, ends)
         parts = (batch.weight, batch.weight * batch.reward)
         sums += np.stack([power for x in parts for power in (x.sum(axis=1), np.square(x).sum(axis=1))])
         for track in tracks:
@@ -130,7 +134,7 @@ def _chunk(world: Population, settings: StudySettings, rng: np.random.Generator)
         tracks=tracks,
         rows=np.square(sums[0]) / np.maximum(sums[1], tiny),
         rewards=np.square(sums[2]) / np.maximum(sums[3], tiny),
-        leverage=largest / np.maximum(tracks[0].n * tracks[0].std_err, tiny),
+        leverage=largest.prod(axis=0) / np.sqrt(np.maximum(sums[3], tiny)),
     )
 
 

@@ -1,9 +1,9 @@
 """Poisson bootstrap in one pass against Open Bandit Pipeline's loop, 1,000 replicates over 1,000,000 rows.
 
-Run: ``copybandit bench ope_bootstrap --json FILE``; one core, CPU time, in turns. OBP's loop draws as many rows as there are
-and averages them, once a replicate: `estimate_confidence_interval_by_bootstrap` of obp 0.4.1, whose lines stand here. It
-is timed over 60 replicates, all of which cost the same, and told per 1,000; ours is timed whole. Dense terms are those
-of a doubly robust estimate, sparse ones of IPS with 1% clicks.
+Run: ``copybandit bench ope_bootstrap --json FILE``; one core, CPU time, in turns. OBP's loop draws as many rows as there
+are and averages them, once a replicate: `estimate_confidence_interval_by_bootstrap` of obp 0.4.1. It is timed over 60
+replicates, all of which cost the same, and told per 1,000; ours is timed whole. Dense terms are those of a doubly robust
+estimate, sparse ones of IPS with 1% clicks.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def ours(values: Floats, replicates: int, rng: np.random.Generator) -> tuple[flo
 
 
 def obp_loop(values: Floats, replicates: int, random_: np.random.RandomState) -> tuple[float, float]:
-    """OBP's lines."""
+    """As OBP does it: a replicate is the mean of as many drawn rows as there are."""
     samples = [np.mean(random_.choice(values, size=values.shape[0])) for _ in range(replicates)]
     low, high = np.percentile(samples, [2.5, 97.5])
     return float(low), float(high)
