@@ -86,7 +86,7 @@ def test_forgetting_one_variant_leaves_the_others(name: str) -> None:
     policy.update(*told(rng, 8_000))
     partly = copy.deepcopy(policy)
     partly.forget(0.0, np.array([4]))
-    asked = make_batch(rng, 200)
+    asked = make_batch(rng, 2_000)
     without = ~(asked.candidates == 4).any(axis=1)
     old, new = (one.action_probs(asked, np.random.default_rng(0)) for one in (policy, partly))
     np.testing.assert_allclose(new[without], old[without], atol=1e-9)
