@@ -94,7 +94,7 @@ def test_all_algorithms_in_one_table(shop: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ppo", "best-of-n"])
 def test_an_interrupted_run_goes_on_and_comes_to_the_same(name: str, shop: Path, tmp_path: Path) -> None:
-    seeds = ("--seed", "0", "--seed", "1", "--set", "tune.episodes=128", "--set", "tune.restarts=2")
+    seeds = ("--seed", "0", "--set", "tune.episodes=64", "--set", "tune.restarts=2")
     options = ("--shop", str(shop), "--algorithm", name, "--report-to", "none", *seeds)
     whole = command(*options, "--out", "whole", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
