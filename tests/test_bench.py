@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,9 @@ def test_real_peers_are_pinned_exactly() -> None:
     assert [package_of(peer) for peer in peers] == [
         "sb-obp==0.5.10", "recogym==0.1.3.0", "recsim-no-tf==0.2.3", "sardine-rec==1.0.8",
     ]  # fmt: skip
+
+
+def test_no_benchmark_hides_a_package() -> None:
+    """A benchmark is run by path, so its folder is searched first: `coverage.py` there breaks numba."""
+    installed = sys.stdlib_module_names | metadata.packages_distributions().keys()
+    assert sorted({path.stem for path in BENCHMARKS.glob("*.py")} & set(installed)) == []

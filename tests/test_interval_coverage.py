@@ -1,4 +1,4 @@
-"""Coverage on simulated logs with known truth: a small version of `copybandit bench coverage`."""
+"""Coverage on simulated logs with known truth: a small version of `copybandit bench interval_coverage`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from copybandit.evaluation.coverage_logs import REGIMES, Regime, population
 from copybandit.evaluation.coverage_study import Cell, StudyGate
 from copybandit.evaluation.coverage_track import StudySettings
 from copybandit.sim.types import DataError
-from tests.benchmarks.coverage import kept, run, told
+from tests.benchmarks.interval_coverage import kept, run, told
 
 SMALL = StudySettings(logs=400, chunk=100, looks=10, replicates=400)
 BY_NAME = {regime.name: regime for regime in REGIMES}

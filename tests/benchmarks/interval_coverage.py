@@ -1,9 +1,9 @@
 """Do 95% intervals hold the truth? Regimes x estimators x intervals on simulated logs, and peeked-at A/A campaigns.
 
-Run: ``copybandit bench coverage --json FILE``; some four minutes on one idle core. Each cell tells coverage, mean width and
-whether the interval holds: within three standard errors of 95%, or at least that where no more is promised (empirical
-Bernstein and confidence sequences, the latter looked at after every batch). Where one undercovers, the gate's share of
-refused logs says whether anybody would have been shown it.
+Run: ``copybandit bench interval_coverage --json FILE``; some four minutes on one idle core. Each cell tells coverage, mean
+width and whether the interval holds: within three standard errors of 95%, or at least that where no more is promised
+(empirical Bernstein and confidence sequences, the latter looked at after every batch). Where one undercovers, the gate's
+share of refused logs says whether anybody would have been shown it.
 """
 
 from __future__ import annotations
@@ -91,7 +91,14 @@ def main() -> None:
         "cpu_s": time.process_time() - started,
     }
     machine = {"cores": os.cpu_count(), **versions()}
-    record = {"name": "coverage", "machine": machine, "ours": ours, "peers": {}, "ratios": {}, "skipped": []}
+    record = {
+        "name": "interval_coverage",
+        "machine": machine,
+        "ours": ours,
+        "peers": {},
+        "ratios": {},
+        "skipped": [],
+    }
     given.json.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     print(ours["kept"])
 
