@@ -98,7 +98,7 @@ class Desk:
                 f"desk: slots and channels must be at least 1, context 0, got {slots}, {channels}, {context}; "
                 "correct the sizes"
             )
-        self.policy = policy
+        self._policy = policy
         self._actions: Floats = np.array(actions, dtype=np.float64, order="C")
         self._actions.flags.writeable = False
         self._rng = rng
@@ -108,6 +108,11 @@ class Desk:
         self._rows = 0
         self._served: Served | None = None
         self._uniform, self._drawn = rng.random(AHEAD).tolist(), 0
+
+    @property
+    def policy(self) -> Learner:
+        """Who chooses; another one has a desk of its own."""
+        return self._policy
 
     def __len__(self) -> int:
         return self._rows
@@ -187,7 +192,9 @@ class Desk:
             if self._served.answer(told, self._numbers, self._indices, self._actions):
                 return
         column = np.array([self._indices[decision, -1]], dtype=np.int64)
-        self.policy.update(self._view(decision), column, np.array([float(reward)]), np.array([float(weight)]))
+        self._policy.update(
+            self._view(decision), column, np.array([float(reward)]), np.array([float(weight)])
+        )
         self._numbers[decision, -2:] = reward, weight
 
     def _decide(
@@ -203,11 +210,11 @@ class Desk:
         self._write(row, context, candidates, state, time)
         batch = self._view(row)
         batch.check()
-        probs = self.policy.action_probs(batch, self._rng)
+        probs = self._policy.action_probs(batch, self._rng)
         column = int(draw(probs, np.array([uniform]))[0])
         self._numbers[row, -2 - self._slots : -2] = probs[0]
         self._indices[row, -1] = column
-        self._served = self.policy if isinstance(self.policy, Served) else None
+        self._served = self._policy if isinstance(self._policy, Served) else None
         return column
 
     def _write(

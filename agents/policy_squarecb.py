@@ -20,6 +20,9 @@ from copybandit.agents.policy_pmf import best_of, check_setting, with_floor
 from copybandit.agents.stateful import Arrays, Settings, check_state
 from copybandit.sim.types import Bools, Floats, Ints
 
+MOST = 1e100
+"""Largest gamma: times any gap it is still finite."""
+
 
 class SquareCB(OnLinearModel):
     """Explores a candidate in inverse proportion to its predicted loss.
@@ -51,8 +54,9 @@ class SquareCB(OnLinearModel):
 
     @property
     def gamma(self) -> float:
-        """Learning rate now, per unit of reward."""
-        return float(self.scale * (1 + self._rows) ** self.exponent)
+        """Learning rate now, per unit of reward; greedy in all but name where it is `MOST`."""
+        with np.errstate(over="ignore"):
+            return min(float(self.scale * np.float64(1 + self._rows) ** self.exponent), MOST)
 
     def action_probs(self, batch: Batch, rng: np.random.Generator) -> Floats:
         """Shape (n, k), inverse gap weights mixed with the floor."""

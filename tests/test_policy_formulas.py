@@ -70,6 +70,9 @@ def test_squarecb_explores_less_as_rows_come_in() -> None:
     assert before == pytest.approx(0.98 * (1 - 1 / (2 + 100 * 0.02)) + 0.01)
     tell(policy, batch, np.arange(500) % 2, np.zeros(500))
     assert policy.gamma == pytest.approx(100 * 501**0.5)
+    steep = SquareCB(n_actions=M, n_features=2, scale=100.0, exponent=1000.0)
+    tell(steep, batch, np.arange(500) % 2, np.zeros(500))
+    np.testing.assert_allclose(steep.action_probs(batch, RNG)[0], [0.01, 0.99], atol=1e-6)
 
 
 def test_softmax_by_hand() -> None:
