@@ -97,7 +97,7 @@ def test_another_policys_revenue_is_told_from_the_log() -> None:
 
 def test_estimates_know_no_unit(tmp_path: Path) -> None:
     def values(weight: float) -> list[float]:
-        run = season(formula(purchase=weight), n=3_000)
+        run = season(formula(click=weight, purchase=weight), n=60_000)
         write_feedback(run.log, tmp_path / "log.parquet")
         return [row["value"] / weight for row in value_others(run, tmp_path / "log.parquet")]
 
