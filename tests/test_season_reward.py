@@ -88,9 +88,8 @@ def test_another_policys_revenue_is_told_from_the_log() -> None:
     run = season(formula(revenue=1.0), epsilon=0.5)
     target = PriorGreedy().action_probs(run.batch(), np.random.default_rng(0))
     truth = run.policy_value(target)
-    found = evaluate(
-        rows_of_log(run.log, target, cross_fit_scale(run.prior * run.most[:, None], run.log)), USUAL
-    )
+    rows = rows_of_log(run.log, target, cross_fit_scale(run.prior * run.most[:, None], run.log))
+    found = evaluate(rows, USUAL, refuse=False)
     for estimate in (found[0], found[1], found[3]):
         assert abs(estimate.value - truth) < 3 * estimate.std_err, estimate
 
