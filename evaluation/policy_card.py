@@ -1,4 +1,4 @@
-"""What seasons say of a policy: the records only. evaluation.json is `PolicyCard` as JSON, its `schema` names the version."""
+"""What seasons say of a policy: the records only; evaluation.json is `PolicyCard` as JSON."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def cautions(request: PolicyRequest, ours: Looks, *, semi_synthetic: bool) -> tu
         )
     if request.learns:
         found.append(
-            f"Policies learned, so intervals are over the {request.seasons} seasons alone: they tell chance, not other shops."
+            f"Policies learned, so intervals are over the {request.seasons} seasons: they tell chance, not other shops."
         )
     else:
         found.append(

@@ -1,4 +1,4 @@
-"""The pictures of a policy's seasons: segments, propensities, calibration, losses; each as drawn and as a file beside a page."""
+"""The pictures of a policy's seasons, for the page and as files beside it: segments, propensities, calibration, losses."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ def write_policy_card(card: PolicyCard, folder: Path) -> None:
 
 def render(card: PolicyCard, folder: Path | None = None) -> str:
     """The page as text; its pictures also go to the folder, where one is given."""
-    ours = card.looks[0]
-    lost = lost_chart(card.looks, card.reward if card.reward == "clicks" else "reward", folder)
+    ours, clicks = card.looks[0], card.reward == "clicks"
+    lost = lost_chart(card.looks, "clicks" if clicks else "reward", folder)
     stated = calibration_chart(
         "shown",
         "Dots on the line: copy is shown as often as the policy says, so its propensities can be trusted.",
@@ -48,7 +48,7 @@ def render(card: PolicyCard, folder: Path | None = None) -> str:
         "believed",
         "Dots above the line: copy does better than the shop believed before any feedback. Ten groups of equal count.",
         ours.believed,
-        ("believed before any feedback", f"{card.reward} that came" if card.reward == "clicks" else "share of reward that came"),
+        ("believed before any feedback", "clicks that came" if clicks else "share of reward that came"),
         folder,
     )  # fmt: skip
     parts = (
@@ -122,7 +122,12 @@ def _figures(card: PolicyCard, lost: Drawn) -> Html:
     told = table(
         f"Judged against {card.against}; a decision earns {card.reward}", head, rows, numeric=range(1, 7)
     )
-    return section("What it is worth", told, figure(lost.svg, lost.caption), anchor="figures")
+    return section("What it is worth", told, narrow(lost), anchor="figures")
+
+
+def narrow(drawn: Drawn) -> Html:
+    """A picture that stands alone, no wider than it is readable."""
+    return el("div", figure(drawn.svg, drawn.caption), class_="narrow")
 
 
 def amount(value: float, unit: str, *, signed: bool = False) -> str:
@@ -167,7 +172,7 @@ def _segments(card: PolicyCard, drawn: Drawn | None) -> Html:
         f"more than {card.against}",
     )
     told = table("Each segment on its own, 95% intervals", head, rows, numeric=(1, 2, 3, 4))
-    picture = figure(drawn.svg, drawn.caption) if drawn else None
+    picture = narrow(drawn) if drawn else None
     note = el(
         "p",
         "Intervals are for one segment at a time: the best of many looks better than it is.",
