@@ -30,7 +30,7 @@ def render(found: Comparison, folder: Path | None = None) -> str:
     subtitle = f"{len(ranking.rows)} contenders, {ranking.reference} too, in the shop of run {found.run}: {found.drawn}"
     how = (
         f"The intervals of differences hold all at once with 95% ({ranking.method} over {ranking.clusters} "
-        f"{found.clusters}, every pair; critical value {ranking.critical:.2f}). Ranks that they leave open stand in brackets."
+        f"{found.clusters}, all pairs; critical value {ranking.critical:.2f}). Ranks that they leave open stand in brackets."
     )
     cautions = [
         el("p", el("strong", "What may not be concluded")),
@@ -40,7 +40,7 @@ def render(found: Comparison, folder: Path | None = None) -> str:
         section("In one sentence", el("p", el("strong", verdict(found))), *cautions, anchor="verdict"),
         section("Ranks", el("p", how), _table(found), narrow(_chart(found, folder)), anchor="ranks"),
     )
-    footer = "All contenders met the same draws; differences are paired. Figures are expectations under the simulator's truth."
+    footer = "All contenders met the same draws; differences are paired. Figures are the simulator's true expectations."
     return page("Comparison of checkpoints", subtitle, parts, footer)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from copybandit.evaluation.card_request import PARTS, Part
+from copybandit.evaluation.card_request import PARTS, CardRequest, Part
 from copybandit.evaluation.checkpoint_kind import Checkpoint
 from copybandit.evaluation.storage import plain
 from copybandit.sim.types import DataError
@@ -73,19 +73,35 @@ class PolicyRequest:
         drawn = np.random.SeedSequence([shop, self.seed, 7]).generate_state(self.seasons)
         return tuple(int(seed) for seed in drawn)
 
-    def folder(self, out: Path | None, comparing: bool) -> Path:
-        """Where the answer goes: a folder in the run's, the same for the same question, unless one is named.
-
-        Raises:
-            DataError: the one that is named is there already.
-        """
-        if out is not None:
-            if out.exists():
-                raise DataError(f"{out} exists; pass another --out, or remove it")
-            return out
+    def folder(self, *, comparing: bool) -> Path:
+        """Where the answer goes unless another place is named: in the run's folder, the same for the same question."""
         asked = [
             comparing, self.against, self.learns, self.seasons, self.impressions, self.part, self.seed,
             sorted(str(path.resolve()) for one in self.checkpoints for path in (one.writer, one.policy) if path),
         ]  # fmt: skip
-        digest = hashlib.sha256(json.dumps(plain(asked)).encode()).hexdigest()[:8]
-        return self.run / "evaluations" / f"{'compare' if comparing else self.checkpoints[0].kind}-{digest}"
+        return answer_folder(self.run, "compare" if comparing else self.checkpoints[0].kind, asked)
+
+
+def writers_folder(request: CardRequest) -> Path:
+    """The same for writers that are ranked."""
+    paths = sorted(str(path.resolve()) for path in request.checkpoints)
+    return answer_folder(
+        request.run, "compare", [request.against, request.part, request.seed, request.products, paths]
+    )
+
+
+def answer_folder(run: Path, name: str, asked: object) -> Path:
+    """RUN/evaluations/NAME-DIGEST."""
+    digest = hashlib.sha256(json.dumps(plain(asked)).encode()).hexdigest()[:8]
+    return run / "evaluations" / f"{name}-{digest}"
+
+
+def new_folder(out: Path | None) -> Path | None:
+    """The folder that was named, if one was.
+
+    Raises:
+        DataError: it is there already.
+    """
+    if out is not None and out.exists():
+        raise DataError(f"{out} exists; pass another --out, or remove it")
+    return out
