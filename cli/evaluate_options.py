@@ -12,7 +12,7 @@ def evaluate(
     checkpoints: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Folders of saved writers, adapters too (the tuning seeds of one method), or policies; WRITER+POLICY for both.",
+            help="Folders of saved writers, adapters too (tuning seeds of one method), or policies; WRITER+POLICY for both.",
             metavar="CHECKPOINT...",
         ),
     ] = None,
