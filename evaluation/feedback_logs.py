@@ -77,7 +77,7 @@ def read_logs(paths: Sequence[Path], product_ids: Sequence[str]) -> Rounds:
 
 def _one(path: Path, place: dict[str, int], texts: dict[tuple[int, str], int]) -> list[LoggedFeedback]:
     """The rows of each policy of a log, its candidates numbered in `texts`, which grows."""
-    log = _log_in(path) if path.is_dir() else path
+    log = log_in(path) if path.is_dir() else path
     items, table = log.with_name(ITEMS), as_log(read_parquet(log), str(log))
     number = _numbers(items, place, texts)
     parts = [
@@ -94,7 +94,7 @@ def _one(path: Path, place: dict[str, int], texts: dict[tuple[int, str], int]) -
     return [replace(part, candidates=known[part.candidates].astype(np.int32)) for part in parts]
 
 
-def _log_in(folder: Path) -> Path:
+def log_in(folder: Path) -> Path:
     """The log of a folder: log.parquet, or the one of its log-POLICY.parquet."""
     found = sorted(folder.glob("log-*.parquet"))
     if (folder / LOG).is_file() or not found:

@@ -78,4 +78,4 @@ def test_a_log_without_what_the_policy_knew_is_refused(fitted: Pipeline) -> None
         logged_requests(run.log, goods.actions[:5])
     for wrong in ({"batch_size": 0}, {"batch_size": 5, "most": np.ones(2)}):
         with pytest.raises(DataError, match="relearn: batch_size must be at least 1"):
-            relearn(policy, run.log, goods.actions, rng=np.random.default_rng(0), **wrong)  # type: ignore[arg-type]
+            relearn(policy, run.log, goods.actions, rng=np.random.default_rng(0), **wrong)

@@ -112,7 +112,7 @@ def test_what_a_policy_knew_is_logged_whole_or_not_at_all() -> None:
     "wrong", [{"context": np.zeros((3, 1))}, {"context": np.zeros(6)}, {"state": np.zeros((6, 2, 1))}]
 )
 def test_features_of_another_shape_are_refused(wrong: dict[str, Floats]) -> None:
-    assert "log it of every" in one_line(lambda: replace(feedback(6, 3), **wrong))
+    assert "log it of every" in one_line(lambda: replace(feedback(6, 3), **wrong))  # type: ignore[arg-type]
 
 
 def test_feedback_file_round_trip_is_exact(tmp_path: Path) -> None:
