@@ -160,7 +160,9 @@ def _chunk(
     return chunk
 
 
-def _requests(table: pa.Table, candidates: Ints, items: Items | None, where: str, *, featured: bool) -> Batch:
+def _requests(
+    table: pa.Table, candidates: NDArray[np.int32], items: Items | None, where: str, *, featured: bool
+) -> Batch:
     if not featured or items is None or items.features is None:
         return plain_requests(candidates, int(candidates.max()) + 1 if items is None else items.n)
     context, state = context_of(table["context"], where), state_of(table["state"], candidates, where)

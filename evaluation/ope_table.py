@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from copybandit.evaluation.intervals import Interval
@@ -20,8 +21,7 @@ def table_lines(verdict: Verdict) -> Iterator[str]:
     yield ""
     yield from _aligned([HEAD, *(_row(line) for line in verdict.lines)])
     yield ""
-    for line in verdict.lines:
-        yield from (f"{line.estimator}: {text}" for text in doubts(line))
+    yield from (f"{names}: {text}" for names, text in grouped(verdict.lines))
     yield from (f"note: {note}" for note in verdict.notes)
 
 
@@ -34,18 +34,29 @@ def doubts(line: Line) -> tuple[str, ...]:
     return line.estimate.warnings
 
 
+def grouped(lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
+    """Every doubt once, with the estimators that it is of."""
+    of: dict[str, list[str]] = {}
+    for line in lines:
+        for text in doubts(line):
+            of.setdefault(text, []).append(line.estimator)
+    yield from ((", ".join(names), text) for text, names in of.items())
+
+
 def label(line: Line) -> str:
     """The estimator's name, with the c that was chosen."""
-    return line.estimator if line.setting is None else f"{line.estimator} (c = {line.setting:g})"
+    if line.setting is None:
+        return line.estimator
+    return f"{line.estimator} (c = {'∞' if math.isinf(line.setting) else f'{line.setting:g}'})"
 
 
 def number(value: float) -> str:
     """A value to four digits that matter.
 
-    >>> number(0.0123456), number(0.0), number(-12.5)
-    ('0.01235', '0', '-12.5')
+    >>> number(0.0123456), number(0.0), number(-12.5), number(10876.5)
+    ('0.01235', '0', '-12.5', '10,876')
     """
-    return f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def span(found: Interval, *, signed: bool = False) -> str:

@@ -104,7 +104,7 @@ def _saved(folder: Path, source: Source) -> Target:
         f"the policy has learned from {rows:,} rows: if they are rows of this log, its value is overstated; judge it on "
         "a log that it did not learn from",
     )
-    return Target(name=f"{manifest.policy} of {folder.name}", policy=policy, notes=told if rows else ())
+    return Target(name=f"{manifest.policy} from {folder}", policy=policy, notes=told if rows else ())
 
 
 def _check_features(name: str, kind: str, source: Source) -> None:
