@@ -44,6 +44,7 @@ class Asked:
     compare: bool = False
     diff: tuple[Path, Path] | None = None
     gates: tuple[str, ...] = ()
+    log: Path | None = None
 
     def folder_of_run(self) -> Path:
         """The run whose shop judges; that of a config need not be there yet.
@@ -125,8 +126,11 @@ def answer_of(asked: Asked, display: Progress) -> Answer:
     kinds.check_options(asked)
     if asked.diff is not None:
         return kinds.diff(asked, asked.diff)
-    asked.folder_of_run()
+    if asked.log is None or asked.run is not None:
+        asked.folder_of_run()
     checkpoints = one_kind([str(one) for one in asked.checkpoints])
     if checkpoints[0].kind == "writer":
         return kinds.writers(asked, display)
+    if asked.log is not None:
+        return kinds.logged(asked, asked.log, checkpoints, display)
     return kinds.policies(asked, checkpoints, display)

@@ -29,7 +29,7 @@ def check_options(asked: Asked) -> None:
         DataError: they do.
     """
     if asked.diff is not None:
-        if asked.checkpoints or asked.run or asked.config or asked.card or asked.compare:
+        if asked.checkpoints or asked.run or asked.config or asked.card or asked.compare or asked.log:
             raise DataError(
                 "--diff compares two run folders and needs nothing else; drop checkpoints, --run and the rest"
             )
@@ -48,6 +48,10 @@ def writers(asked: Asked, display: Progress) -> Answer:
     """
     if asked.learn or asked.seasons is not None or asked.impressions is not None:
         raise DataError("--learn, --seasons and --impressions are for policies, got writers; drop them")
+    if asked.log is not None:
+        raise DataError(
+            "--log values policies that choose what the log showed, got writers, whose new text no log overlaps with; drop it"
+        )
     if asked.compare:
         return _ranked_writers(asked, display)
     if asked.out is not None and not asked.card:
@@ -115,6 +119,27 @@ def policies(asked: Asked, checkpoints: tuple[Checkpoint, ...], display: Progres
     folder.mkdir(parents=True, exist_ok=True)
     write_policy_card(card, folder)
     return policy_answer(card, folder)
+
+
+def logged(asked: Asked, log: Path, checkpoints: tuple[Checkpoint, ...], display: Progress) -> Answer:
+    """What a log says of one policy; its seasons too where a shop is named.
+
+    Raises:
+        DataError: see `copybandit.cli.evaluate_log`, and `policies`.
+    """
+    from copybandit.cli.evaluate_log import beside, log_answer, one_policy, verdict_of
+    from copybandit.evaluation.policy_request import new_folder
+
+    policy, folder = one_policy(checkpoints), new_folder(asked.out)
+    if asked.run is None and asked.config is None:
+        if asked.learn or asked.compare or asked.against is not None:
+            raise DataError(
+                "--learn, --compare and --against need a shop; add --run or --config, or drop them"
+            )
+        return log_answer(verdict_of(log, policy, asked.seed, display), folder)
+    verdict = verdict_of(log, policy, asked.seed, display)
+    folder = folder or asked.policy_request(checkpoints).folder(comparing=asked.compare)
+    return beside(policies(asked, checkpoints, display), log_answer(verdict, folder / "log"))
 
 
 def diff(asked: Asked, runs: tuple[Path, Path]) -> Answer:

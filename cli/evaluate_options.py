@@ -67,6 +67,13 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            help="Policies: value one by a log too, or by it alone without a shop; see `copybandit ope`.",
+            show_default=False,
+        ),
+    ] = None,
     gate: Annotated[
         list[str] | None,
         typer.Option(
@@ -95,6 +102,6 @@ def evaluate(
         Asked(
             checkpoints=tuple(checkpoints or ()), run=run, config=config, against=against, part=part, card=card,
             strict=strict, budget=kl_budget, seed=seed, products=products, json=json, out=out, learn=learn, seasons=seasons,
-            impressions=impressions, compare=compare, diff=diff, gates=tuple(gate or ()),
+            impressions=impressions, compare=compare, diff=diff, log=log, gates=tuple(gate or ()),
         )
     )  # fmt: skip
