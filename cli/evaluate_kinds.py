@@ -50,7 +50,7 @@ def writers(asked: Asked, display: Progress) -> Answer:
         raise DataError("--learn, --seasons and --impressions are for policies, got writers; drop them")
     if asked.log is not None:
         raise DataError(
-            "--log values policies that choose what the log showed, got writers, whose new text no log overlaps with; drop it"
+            "--log values policies that choose what a log showed, got writers, whose new text stands in no log; drop it"
         )
     if asked.compare:
         return _ranked_writers(asked, display)

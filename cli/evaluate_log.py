@@ -34,7 +34,7 @@ def one_policy(checkpoints: tuple[Checkpoint, ...]) -> Path:
     [one] = checkpoints
     if one.policy is None or one.kind != "policy":
         raise DataError(
-            f"--log values a policy that chooses what the log showed, got a {one.kind}, whose new text no log overlaps with; "
+            f"--log values a policy that chooses what a log showed, got a {one.kind}, whose new text stands in no log; "
             "judge it in simulation, with --run or --config"
         )
     return one.policy

@@ -77,7 +77,7 @@ def _rates(
     for writer in writers:
         rng = np.random.default_rng([seed, 35])
         written = write_cells(writer, cells, references, editor, rng)
-        found.append(np.bincount(product, cells.ctr(gold, written.texts)))
+        found.append(np.asarray(np.bincount(product, cells.ctr(gold, written.texts)), dtype=np.float64))
         progress.advance()
     return np.stack(found)
 

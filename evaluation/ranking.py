@@ -2,7 +2,8 @@
 
 For every pair i < j, d_ij = mean_i - mean_j with standard error s_ij over clusters. The intervals d_ij +- c s_ij hold all at
 once with 95% where c is the 95% point of max_ij |d*_ij - d_ij| / s_ij over a bootstrap of whole clusters (max-t; Romano &
-Wolf, Econometrica 2005); with fewer than `LEAST_CLUSTERS` it is Student's, by Bonferroni. Whoever is surely better or worse
+Wolf, Econometrica 2005), and never less than one interval alone needs; with fewer than `LEAST_CLUSTERS` it is Student's, by
+Bonferroni, exact where all clusters count the same, as seasons do. Whoever is surely better or worse
 than a contender bounds its rank (Mogstad, Romano, Shaikh, Wilhelm, Review of Economic Studies 2024).
 """
 
@@ -148,4 +149,4 @@ def _max_t(
         drawn = (weights @ total.T) / (weights @ count)[:, None]
         t = np.abs(drawn[:, first] - drawn[:, second] - value) / std_err
         largest.append(t.max(axis=1))
-    return float(np.quantile(np.concatenate(largest), 0.95))
+    return max(float(np.quantile(np.concatenate(largest), 0.95)), critical(g))

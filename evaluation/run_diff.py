@@ -191,8 +191,8 @@ def _ends(tree: Mapping[str, Any], key: str) -> tuple[Any, Any, set[str]]:
 
 
 def _row(name: str, first: Interval | None, second: Interval | None) -> FigureDiff:
-    both = first is not None and second is not None
-    return FigureDiff(name=name, first=first, second=second, difference=less(second, first) if both else None)
+    gap = None if first is None or second is None else less(second, first)
+    return FigureDiff(name=name, first=first, second=second, difference=gap)
 
 
 def _equal(first: Interval | None, second: Interval | None) -> bool:

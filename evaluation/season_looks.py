@@ -7,7 +7,7 @@ import numpy as np
 from copybandit.agents.bandit import BanditRun
 from copybandit.evaluation.ope_estimate import Z95
 from copybandit.evaluation.policy_card import Bins, Looks
-from copybandit.sim.types import Floats
+from copybandit.sim.types import Floats, Ints
 
 PROPENSITY_BINS, STATED_BINS, BELIEVED_BINS = 20, 10, 10
 LOST_POINTS = 40
@@ -29,7 +29,7 @@ class Looking:
         self._shown: Floats = np.zeros((4, STATED_BINS))
         self._believed: Floats = np.zeros((4, BELIEVED_BINS))
         self._edges: Floats | None = None
-        self._lost = list[tuple[Floats, Floats]]()
+        self._lost = list[tuple[Ints, Floats]]()
 
     def see(self, done: BanditRun) -> None:
         """One season."""
