@@ -139,15 +139,8 @@ def test_many_are_ranked(
     fitted: Pipeline, kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     many = (kept / "linucb", kept / "thompson", kept / "faded")
-    request = asked(
-        fitted,
-        *many,
-        compare=True,
-        json=True,
-        out=tmp_path / "out",
-        gates=("linucb.rank.worst==1", "best.mean>0"),
-    )
-    found = told(capsys, request)
+    gates, out = ("linucb.rank.worst==1", "best.mean>0"), tmp_path / "out"
+    found = told(capsys, asked(fitted, *many, compare=True, json=True, out=out, gates=gates))
     rows = found["ranking"]["rows"]
     assert [row["rank"] for row in rows] == [1, 2, 3, 4] and found["ranking"]["reference"] == "uniform"
     assert rows[0]["name"].endswith("linucb") and rows[0]["worst"] == 1
@@ -155,8 +148,8 @@ def test_many_are_ranked(
     assert {row["mean"]["value"] for row in twins} == {twins[0]["mean"]["value"]}, (
         "frozen, a discount changes nothing"
     )
-    page = (tmp_path / "out" / "comparison.html").read_text("utf-8")
-    assert "beyond chance" in page and (tmp_path / "out" / "ranks.png").is_file()
+    page = (out / "comparison.html").read_text("utf-8")
+    assert "beyond chance" in page and (out / "ranks.png").is_file()
     line = refused(capsys, asked(fitted, *many))
     assert "judges one policy at a time, got 3; add --compare" in line
 
@@ -180,22 +173,20 @@ def test_a_pair_learns_on_what_its_writer_writes(
 def test_a_log_values_a_policy_alone_or_beside_its_seasons(
     fitted: Pipeline, kept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log = simulate(fitted.folder, "uniform", "parquet", Silent())
-    alone = told(
-        capsys, asked(fitted, kept / "linucb", run=None, log=log, json=True, gates=("dr.gain.ci_low>0",))
-    )
+    log, even, out = simulate(fitted.folder, "uniform", "parquet", Silent()), kept / "even", tmp_path / "out"
+    save_policy(Uniform(), even, rows=0, created=NOW)
+    alone = told(capsys, asked(fitted, even, run=None, log=log, json=True, gates=("dr.ci_low>0",)))
     dr = next(line for line in alone["lines"] if line["estimator"] == "dr")
-    both = told(
-        capsys,
-        asked(fitted, kept / "linucb", log=log, json=True, out=tmp_path / "out", gates=("dr.value>0",)),
-    )
+    both = told(capsys, asked(fitted, even, log=log, json=True, out=out, gates=("dr.ci_low>0", "ctr>0")))
     assert both["log"]["lines"] == alone["lines"]
     truth, interval = figure(both["seasons"], "ctr")["ours"]["value"], dr["estimate"]["intervals"][0]
     reach = interval["high"] - interval["low"]
     assert interval["low"] - reach < truth < interval["high"] + reach, "other seasons of the same shop"
-    assert (tmp_path / "out" / "log" / "ope.html").is_file() and (
-        tmp_path / "out" / "evaluation.html"
-    ).is_file()
+    with pytest.raises(SystemExit) as caught:
+        execute(asked(fitted, kept / "linucb", run=None, log=log, gates=("dr.value>-1",)))
+    assert caught.value.code == 1, "too few of its clicks are in the log: what is refused passes no gate"
+    assert "effective rewards must be at least" in capsys.readouterr().out
+    assert (out / "log" / "ope.html").is_file() and (tmp_path / "out" / "evaluation.html").is_file()
     pair = f"{kept / 'writer'}+{kept / 'linucb'}"
     assert "got a pair, whose new text stands in no log" in refused(capsys, asked(fitted, pair, log=log))
     line = refused(capsys, asked(fitted, kept / "linucb", run=None, log=log, learn=True))

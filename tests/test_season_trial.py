@@ -1,4 +1,4 @@
-"""Contenders in the same seasons: same shoppers, same luck, the truth of what was shown, and frozen policies that stay so."""
+"""Contenders in the same seasons: same shoppers, same luck, the truth of what was shown, frozen policies stay so."""
 
 from __future__ import annotations
 
