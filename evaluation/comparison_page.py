@@ -13,6 +13,7 @@ from copybandit.evaluation.page import page
 from copybandit.evaluation.policy_charts import Drawn, dots, draw, shortened
 from copybandit.evaluation.policy_page import amount, ends, narrow
 from copybandit.evaluation.ranking import Ranked
+from copybandit.evaluation.report_format import DASH
 from copybandit.evaluation.storage import save_json, write_bytes
 
 JSON, HTML = "comparison.json", "comparison.html"
@@ -65,8 +66,14 @@ def _table(found: Comparison) -> Html:
             rank_words(row),
             amount(row.mean.value, found.unit),
             ends(row.mean, found.unit),
-            amount(row.difference.value, found.unit, signed=True),
-            ends(row.difference, found.unit, signed=True),
+            *(
+                (DASH, DASH)
+                if row.name == found.ranking.reference
+                else (
+                    amount(row.difference.value, found.unit, signed=True),
+                    ends(row.difference, found.unit, signed=True),
+                )
+            ),
         )
         for row in found.ranking.rows
     ]

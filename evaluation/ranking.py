@@ -85,12 +85,8 @@ def rank(
     Raises:
         DataError: fewer than two contenders or clusters, shapes that do not fit, or one name twice.
     """
+    _check(names, total, count)
     m, g = total.shape
-    if m < 2 or g < 2 or count.shape != (g,) or len(names) != m or len(set(names)) != m:
-        raise DataError(
-            f"rank: needs at least 2 contenders of different names and 2 clusters, got {list(names)} with {total.shape} "
-            f"and {count.shape}; name each once"
-        )
     means = [Smooth.mean(row, count) for row in total]
     pairs = [(i, j) for i in range(m) for j in range(i)]
     gaps = {pair: means[pair[0]] - means[pair[1]] for pair in pairs}
@@ -112,6 +108,16 @@ def rank(
         for place, i in enumerate(order, start=1)
     )
     return Ranking(rows=rows, reference=names[reference], clusters=g, critical=c, method=method)
+
+
+def _check(names: Sequence[str], total: Floats, count: Floats) -> None:
+    """Refuse what cannot be ranked; see `rank`."""
+    m, g = total.shape
+    if m < 2 or g < 2 or count.shape != (g,) or len(names) != m or len(set(names)) != m:
+        raise DataError(
+            f"rank: needs at least 2 contenders of different names and 2 clusters, got {list(names)} with {total.shape} "
+            f"and {count.shape}; name each once"
+        )
 
 
 def _reach(gap: Smooth, c: float) -> Interval:
