@@ -138,7 +138,7 @@ def _steps(axes: Axes, edges: Floats, several: Sequence[tuple[Floats, str]]) -> 
         axes.stairs(share, edges, color=COLOURS[place], lw=1.6, label=f"share {name}")
         axes.stairs(share, edges, color=COLOURS[place], alpha=0.15, fill=True)
     axes.set_xscale("log")
-    low, high = np.log10(edges[[held[0], held[-1] + 1]]) + [1e-9, -1e-9]
+    low, high = np.log10(edges[[held[0], held[-1] + 1]]).round(6)
     axes.set_xlim(10 ** np.floor(low), 10 ** np.ceil(high))
     axes.set_ylim(0, 1.05 * top)
     axes.set_ylabel("share in each bin")
