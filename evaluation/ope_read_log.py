@@ -171,13 +171,11 @@ def _requests(
             f"{where}: context and state must be there in every row, got none here; split the log"
         )
     stamp = table["timestamp"].to_numpy().astype("datetime64[us]")
-    return Batch(
-        context=context,
-        actions=items.features,
-        candidates=candidates,
-        state=state,
-        time=(stamp - EPOCH).astype(np.int64) / MICROSECONDS_PER_DAY,
-    )
+    time = (stamp - EPOCH).astype(np.int64) / MICROSECONDS_PER_DAY
+    try:
+        return Batch(context=context, actions=items.features, candidates=candidates, state=state, time=time)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
 
 
 def _known(items: Items, candidates: NDArray[np.int32], where: str) -> Floats:

@@ -17,7 +17,7 @@ class Line:
     Attributes:
         estimator: its name.
         refused: why it has no number; empty where it has one.
-        setting: the c that was chosen by SLOPE++; None where there is none.
+        setting: the c that was chosen by SLOPE++; None where there is none. JSON has null for infinity, too.
         estimate: value, intervals and diagnostics; None where nothing could be computed.
         gain: value less the log's own mean, with its normal 95% interval; None where the value is refused.
     """
