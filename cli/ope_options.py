@@ -57,7 +57,7 @@ def ope(
 
     execute(
         Request(
-            log=log, policy=policy, columns=columns, estimators=tuple(filter(None, estimators.split(","))),
+            log=log, policy=policy, columns=columns, estimators=tuple(name.strip() for name in estimators.split(",") if name.strip()),
             gates=tuple(gate or ()), json=json, out=out, seed=seed,
         )
     )  # fmt: skip

@@ -49,7 +49,8 @@ def judge_log(
     Raises:
         DataError: the log or the policy cannot be used, or no row is left to count.
     """
-    model = None if target.policy is None else _learn(source, progress)
+    asks = target.policy is not None and any(one.model for one in asked)
+    model = _learn(source, progress) if asks else None
     lacking = model is None and (target.policy is not None or not _has_model(source))
     used = [one for one in asked if not (one.model and lacking)]
     flat = [estimator for one in used for estimator in one.made]

@@ -62,13 +62,15 @@ def render(verdict: Verdict, judged: Sequence[Judged] = (), folder: Path | None 
 
 
 def sentence(verdict: Verdict) -> str:
-    """What may be said: by DR where it has a number, else by the first estimator that has one and needs no model alone."""
+    """What may be said: by DR where it has a number, else by another estimator without bias that has one."""
     told = {line.estimator: line for line in verdict.lines if line.gain is not None}
     for name in ("dr", "sndr", "snips", "ips"):
         if name in told:
             return _said(told[name])
     if told:
-        return "No estimator that corrects for what the log shows has a number: nothing may be concluded."
+        return (
+            f"Only {', '.join(told)} have a number, whose bias nothing here tells: nothing may be concluded."
+        )
     return "Every estimate is refused: this log says nothing of this policy."
 
 

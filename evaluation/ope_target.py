@@ -69,11 +69,10 @@ def target_of(policy: str | None, source: Source) -> Target:
         DataError: there is no such policy, the checkpoint cannot be read, or it is of another action set or needs features
             that the log does not hold.
     """
-    in_table = source.kind == "table"
-    if (policy is None) != in_table:
+    if (policy is None) != source.has_target:
         raise DataError(
             "ope: the target's probabilities are in the table, so --policy must not be given; drop it"
-            if in_table
+            if source.has_target
             else f"ope: --policy must be a checkpoint or one of {', '.join(NAMED)}, got none; name one"
         )
     if policy is None:

@@ -91,6 +91,20 @@ def test_chunks_and_the_held_out_change_nothing(
         assert poisoned.figures()[name] == pytest.approx(value, rel=1e-9, abs=1e-12)
 
 
+def test_a_long_log_is_never_held(season: Season, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pq.read_table(season.folder / "log.parquet")
+    with pq.ParquetWriter(tmp_path / "log.parquet", table.schema) as file:
+        for _ in range(4):
+            file.write_table(table, row_group_size=2_000)
+    monkeypatch.setattr(ope_read_log, "CHUNK", 500)
+    before, most, rows = pa.total_allocated_bytes(), 0, 0
+    for chunk in ope_read_log.log_source(tmp_path / "log.parquet").chunks():
+        rows += chunk.read
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert rows == 4 * len(season.run.log)
+    assert most < (tmp_path / "log.parquet").stat().st_size / 4
+
+
 def test_a_log_of_the_layout_before_answers_whom_it_can(season: Season, tmp_path: Path) -> None:
     old = shutil.copytree(season.folder, tmp_path / "old")
     table = pq.read_table(old / "log.parquet").select(LOG_SCHEMA_1.names)
