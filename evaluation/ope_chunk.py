@@ -78,6 +78,7 @@ class Source:
         path: where it is.
         kind: what it is, for people.
         chunks: reads it from its beginning.
+        plain: the same without features, where that costs less memory.
         rows: how many rows, the left out among them; None where only reading tells.
         n_actions: variants that there are; None where the log does not know.
         featured: whether requests hold what the policy knew; else context, features and warm start are empty.
@@ -90,6 +91,7 @@ class Source:
     path: Path
     kind: str
     chunks: Callable[[], Iterator[Chunk]]
+    plain: Callable[[], Iterator[Chunk]] | None = None
     rows: int | None = None
     n_actions: int | None = None
     featured: bool = False

@@ -49,6 +49,8 @@ def judge_log(
     Raises:
         DataError: the log or the policy cannot be used, or no row is left to count.
     """
+    if target.featureless and source.plain is not None:
+        source = replace(source, chunks=source.plain)
     asks = target.policy is not None and any(one.model for one in asked)
     model = _learn(source, progress) if asks else None
     lacking = model is None and (target.policy is not None or not _has_model(source))

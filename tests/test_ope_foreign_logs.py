@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from copybandit.agents.policies import LinUCB
+from copybandit.agents.policy_files import save_policy
 from copybandit.evaluation.ope_asked import asked_of
 from copybandit.evaluation.ope_chunk import Chunk
 from copybandit.evaluation.ope_estimate import evaluate
@@ -22,7 +26,9 @@ from copybandit.evaluation.ope_rows import Rows
 from copybandit.evaluation.ope_source import open_log
 from copybandit.evaluation.ope_target import target_of
 from copybandit.evaluation.ope_verdict import Line, Verdict
+from copybandit.evaluation.open_bandit_learning import requests
 from copybandit.evaluation.progress import Silent
+from copybandit.sim.open_bandit import load_open_bandit
 from copybandit.sim.types import DataError, Floats, Ints
 from tests.slices import write_open_bandit
 
@@ -262,7 +268,51 @@ def test_open_bandit_is_read_from_its_folder_and_csv(tmp_path: Path) -> None:
     assert shape.ess == pytest.approx(weight.sum() ** 2 / np.square(weight).sum())
     csv = verdict(campaign / "men.csv", "uniform", ("ips", "snips", "dr"))
     assert csv.figures() == told.figures()
+    source = open_log(campaign, None, np.random.default_rng(0))
+    target = replace(target_of("uniform", source), featureless=False)
+    whole = judge_log(source, target, asked_of(("ips", "snips", "dr")), seed=0, progress=Silent())
+    assert whole.figures() == told.figures()
     assert "needs what the policy knew" in refused(campaign, "prior_greedy")
+
+
+def test_a_policy_of_the_same_coding_is_asked_about_a_campaign(tmp_path: Path) -> None:
+    root = write_open_bandit(tmp_path, n_rounds=2_000, seed=1)
+    log = load_open_bandit(root / "random" / "men")
+    asked = requests(log, 0.03)
+    p, q = asked.context.shape[1], asked.actions.shape[1]
+    policy = LinUCB(n_actions=12, n_features=q, n_context=p, ridge=10.0, epsilon=0.5)
+    policy.update(asked, log.item_id, log.click, np.ones(len(log)))
+    save_policy(policy, tmp_path / "kept", rows=2_000, created=datetime(2026, 1, 1, tzinfo=UTC))
+    source = open_log(root / "bts" / "men", None, np.random.default_rng(0))
+    target = target_of(str(tmp_path / "kept"), source)
+    (chunk,) = source.chunks()
+    weight = (
+        target.probs(chunk, np.random.default_rng(0), "here")[np.arange(2_000), chunk.item] / chunk.propensity
+    )
+    (one,) = judge_log(source, target, asked_of(("ips",)), seed=0, progress=Silent()).lines
+    assert one.estimate is not None
+    assert one.estimate.ess == pytest.approx(weight.sum() ** 2 / np.square(weight).sum())
+    assert one.estimate.max_weight == weight.max() and len(np.unique(weight)) > 12
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("click", 2, "row 4: click must be 0 or 1, got 2.0"),
+        ("item_id", 12, "row 4: item_id must be 0 to 11, got 12"),
+        ("propensity_score", 0, "row 4: propensity_score must be in (0, 1], got 0.0"),
+        ("propensity_score", "", "propensity_score must be there in every row"),
+        ("item_id", "x", "must be a campaign's csv"),
+    ],
+)
+def test_a_campaign_with_a_wrong_value_is_refused(
+    tmp_path: Path, column: str, value: int | str, words: str
+) -> None:
+    csv = write_open_bandit(tmp_path, n_rounds=50, seed=0) / "random" / "men" / "men.csv"
+    raw = pd.read_csv(csv, index_col=0).astype({column: object})
+    raw.loc[2, column] = value
+    raw.to_csv(csv)
+    assert words in refused(csv.parent)
 
 
 def test_the_real_random_log_of_open_bandit(data_dir: Path) -> None:
