@@ -46,8 +46,8 @@ def open_bandit_source(path: Path) -> Source:
         featured=True,
         notes=(
             "the log has the propensity of what was shown and no other, so support cannot be checked item by item",
-            "features are coded from the levels that this file holds, with one click rate as warm start: a policy that needs "
-            "them must have learned from the same coding",
+            "features are coded from the levels that this file holds, with one click rate as warm start: a policy that "
+            "needs them must have learned from the same coding",
         ),
     )
 

@@ -292,7 +292,8 @@ def test_a_policy_of_the_same_coding_is_asked_about_a_campaign(tmp_path: Path) -
     (one,) = judge_log(source, target, asked_of(("ips",)), seed=0, progress=Silent()).lines
     assert one.estimate is not None
     assert one.estimate.ess == pytest.approx(weight.sum() ** 2 / np.square(weight).sum())
-    assert one.estimate.max_weight == weight.max() and len(np.unique(weight)) > 12
+    assert one.estimate.max_weight == weight.max()
+    assert (np.abs(weight * chunk.propensity - 1 / 12) > 0.01).any(), "it chooses"
 
 
 @pytest.mark.parametrize(
