@@ -89,9 +89,8 @@ def _learn(source: Source, progress: Progress) -> RewardSums | None:
 
 def _has_model(source: Source) -> bool:
     """Whether the log itself has q and v."""
-    return any(
-        chunk.q is not None and chunk.v is not None for chunk in (next(source.chunks(), None),) if chunk
-    )
+    first = next(source.chunks(), None)
+    return first is not None and first.q is not None and first.v is not None
 
 
 def _mean(reward: Spread) -> Interval:

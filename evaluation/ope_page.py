@@ -10,6 +10,7 @@ from copybandit.evaluation.gate_expression import Judged
 from copybandit.evaluation.markup import Html, el, figure, section, table
 from copybandit.evaluation.ope_asked import KNOWN
 from copybandit.evaluation.ope_charts import Picture, pictures
+from copybandit.evaluation.ope_estimate import Estimate
 from copybandit.evaluation.ope_table import grouped, label, number, span
 from copybandit.evaluation.ope_verdict import Line, Verdict
 from copybandit.evaluation.page import page
@@ -149,17 +150,9 @@ def _row(line: Line) -> tuple[object, ...]:
 
 def _evidence(verdict: Verdict, drawn: Sequence[Picture]) -> Html:
     rows = [
-        (
-            label(line),
-            f"{one.n:,}",
-            f"{one.ess:,.0f}" if weighs(line) else DASH,
-            f"{one.effective_rewards:,.0f}" if weighs(line) else DASH,
-            f"{one.max_weight:.3g}",
-            f"{one.weight_sum_over_n:.3f}",
-            f"{one.support_misses:,}",
-        )
+        _rests_on(line, line.estimate, weighs=weighs(line))
         for line in verdict.lines
-        if (one := line.estimate) is not None
+        if line.estimate is not None
     ]
     head = (
         "estimator",
@@ -180,6 +173,18 @@ def _evidence(verdict: Verdict, drawn: Sequence[Picture]) -> Html:
         table("Evidence", head, rows, numeric=range(1, 7)),
         _shown(drawn),
         anchor="evidence",
+    )
+
+
+def _rests_on(line: Line, one: Estimate, *, weighs: bool) -> tuple[str, ...]:
+    return (
+        label(line),
+        f"{one.n:,}",
+        f"{one.ess:,.0f}" if weighs else DASH,
+        f"{one.effective_rewards:,.0f}" if weighs else DASH,
+        f"{one.max_weight:.3g}",
+        f"{one.weight_sum_over_n:.3f}",
+        f"{one.support_misses:,}",
     )
 
 
