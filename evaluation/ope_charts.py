@@ -39,10 +39,13 @@ def pictures(verdict: Verdict, folder: Path | None) -> tuple[Picture, ...]:
     found = []
     if told:
         height = 1.5 + 0.42 * len(told)
-        found += [
-            _draw("values", VALUES, lambda axes: _values(axes, told, verdict.logged), folder, height),
-            _draw("gains", GAINS, lambda axes: _gains(axes, told), folder, height),
-        ]
+        found.append(
+            _draw("values", VALUES, lambda axes: _values(axes, told, verdict.logged), folder, height)
+        )
+    gains = [line for line in told if line.gain is not None]
+    if gains:
+        height = 1.5 + 0.42 * len(gains)
+        found.append(_draw("gains", GAINS, lambda axes: _gains(axes, gains), folder, height))
     found += [
         _draw("weights", WEIGHTS, lambda axes: _weights(axes, verdict.shape), folder, 3.4),
         _draw("propensities", PROPENSITIES, lambda axes: _propensities(axes, verdict.shape), folder, 3.4),
@@ -54,7 +57,10 @@ VALUES = (
     "Estimated reward of the policy by each estimator that is not refused. The dashed line is what the logging policy "
     "earned, its band the 95% interval."
 )
-GAINS = "How much more than the logging policy, row by row on the same log; an interval that holds 0 shows no difference."
+GAINS = (
+    "How much more than the logging policy, row by row on the same log; an interval that holds 0 shows no difference. "
+    "Estimators whose bias is in no interval are left out."
+)
 WEIGHTS = (
     "Importance weights. Where much of the weight lies on few rows, far to the right, those rows decide the estimate. The "
     "first bin holds smaller weights, 0 among them, the last larger ones."

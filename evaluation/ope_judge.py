@@ -31,7 +31,8 @@ NO_MODEL = (
     "a reward model is needed, got none: the log does not know its candidates; name columns q and v, or log the "
     "whole distribution"
 )
-NO_NUMBER = Interval(value=float("nan"), ci_low=float("nan"), ci_high=float("nan"))
+BIASED = ("shrunk", "model")
+"""Findings that tell of a bias which intervals leave out."""
 
 
 def judge_log(
@@ -151,6 +152,8 @@ def _line(name: str, setting: float | None, estimate: Estimate, gain: Moments, *
     if estimate.refused:
         why = "; ".join(finding.text for finding in estimate.findings if finding.refuses)
         return Line(estimator=name, refused=why, setting=setting, estimate=estimate.without_number())
+    if any(finding.gate in BIASED for finding in estimate.findings):
+        return Line(estimator=name, setting=setting, estimate=estimate)
     value, error = gain.value_and_std_err(normalised=normalised)
     reach = Z95 * error
     interval = Interval(value=value, ci_low=value - reach, ci_high=value + reach)

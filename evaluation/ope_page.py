@@ -68,10 +68,8 @@ def sentence(verdict: Verdict) -> str:
     for name in ("dr", "sndr", "snips", "ips"):
         if name in told:
             return _said(told[name])
-    if told:
-        return (
-            f"Only {', '.join(told)} have a number, whose bias nothing here tells: nothing may be concluded."
-        )
+    if numbers := [line.estimator for line in verdict.lines if not line.refused]:
+        return f"Numbers from {', '.join(numbers)} alone, whose bias nothing here tells: nothing may be concluded."
     return "Every estimate is refused: this log says nothing of this policy."
 
 
@@ -135,7 +133,7 @@ def _estimates(verdict: Verdict, drawn: Sequence[Picture]) -> Html:
 
 
 def _row(line: Line) -> tuple[object, ...]:
-    if line.refused or line.estimate is None or line.gain is None:
+    if line.refused or line.estimate is None:
         return (label(line), el("span", "refused", class_="tag bad"), DASH, DASH, DASH, DASH)
     normal, *others = line.estimate.intervals
     return (
@@ -143,8 +141,8 @@ def _row(line: Line) -> tuple[object, ...]:
         minus(number(line.estimate.value)),
         minus(f"{number(normal.low)} to {number(normal.high)}"),
         minus(f"{number(others[0].low)} to {number(others[0].high)}") if others else DASH,
-        minus(f"{line.gain.value:+.4g}"),
-        minus(span(line.gain, signed=True)),
+        DASH if line.gain is None else minus(f"{line.gain.value:+.4g}"),
+        DASH if line.gain is None else minus(span(line.gain, signed=True)),
     )
 
 
