@@ -55,9 +55,10 @@ def ope(
     """Say what a policy would have earned, from the log of another: every estimator, its interval and its doubts."""
     from copybandit.cli.ope_command import Request, execute
 
+    names = tuple(name.strip() for name in estimators.split(",") if name.strip())
     execute(
         Request(
-            log=log, policy=policy, columns=columns, estimators=tuple(filter(None, estimators.split(","))),
+            log=log, policy=policy, columns=columns, estimators=names,
             gates=tuple(gate or ()), json=json, out=out, seed=seed,
         )
     )  # fmt: skip

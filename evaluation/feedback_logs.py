@@ -23,6 +23,8 @@ from copybandit.sim.tables import integer_column, read_table, refuse, text_colum
 from copybandit.sim.types import DataError, Floats, Ints, Product
 
 LOG, ITEMS = "log.parquet", "items.parquet"
+PLAIN = ("timestamp", "shopper", "product", "position", "action", "click", "conversion", "value", "reward")
+"""Columns of one number a row."""
 
 
 def write_items(
@@ -141,20 +143,7 @@ def _features(parts: Sequence[LoggedFeedback], width: int) -> tuple[Floats | Non
 def _joined(parts: Sequence[LoggedFeedback]) -> LoggedFeedback:
     """One log in order of time; the names of its policies are joined by +."""
     width = max(part.candidates.shape[1] for part in parts)
-    columns = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in (
-            "timestamp",
-            "shopper",
-            "product",
-            "position",
-            "action",
-            "click",
-            "conversion",
-            "value",
-            "reward",
-        )
-    }
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in PLAIN}
     wide = [((0, 0), (0, width - part.candidates.shape[1])) for part in parts]
     candidates = [np.pad(part.candidates, w, constant_values=-1) for part, w in zip(parts, wide, strict=True)]
     probs = [np.pad(part.action_probs, w) for part, w in zip(parts, wide, strict=True)]

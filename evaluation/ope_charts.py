@@ -39,10 +39,13 @@ def pictures(verdict: Verdict, folder: Path | None) -> tuple[Picture, ...]:
     found = []
     if told:
         height = 1.5 + 0.42 * len(told)
-        found += [
-            _draw("values", VALUES, lambda axes: _values(axes, told, verdict.logged), folder, height),
-            _draw("gains", GAINS, lambda axes: _gains(axes, told), folder, height),
-        ]
+        found.append(
+            _draw("values", VALUES, lambda axes: _values(axes, told, verdict.logged), folder, height)
+        )
+    gains = [line for line in told if line.gain is not None]
+    if gains:
+        height = 1.5 + 0.42 * len(gains)
+        found.append(_draw("gains", GAINS, lambda axes: _gains(axes, gains), folder, height))
     found += [
         _draw("weights", WEIGHTS, lambda axes: _weights(axes, verdict.shape), folder, 3.4),
         _draw("propensities", PROPENSITIES, lambda axes: _propensities(axes, verdict.shape), folder, 3.4),
@@ -54,7 +57,10 @@ VALUES = (
     "Estimated reward of the policy by each estimator that is not refused. The dashed line is what the logging policy "
     "earned, its band the 95% interval."
 )
-GAINS = "How much more than the logging policy, row by row on the same log; an interval that holds 0 shows no difference."
+GAINS = (
+    "How much more than the logging policy, row by row on the same log; an interval that holds 0 shows no difference. "
+    "Estimators whose bias is in no interval are left out."
+)
 WEIGHTS = (
     "Importance weights. Where much of the weight lies on few rows, far to the right, those rows decide the estimate. The "
     "first bin holds smaller weights, 0 among them, the last larger ones."
@@ -138,7 +144,7 @@ def _steps(axes: Axes, edges: Floats, several: Sequence[tuple[Floats, str]]) -> 
         axes.stairs(share, edges, color=COLOURS[place], lw=1.6, label=f"share {name}")
         axes.stairs(share, edges, color=COLOURS[place], alpha=0.15, fill=True)
     axes.set_xscale("log")
-    low, high = np.log10(edges[[held[0], held[-1] + 1]]) + [1e-9, -1e-9]
+    low, high = np.log10(edges[[held[0], held[-1] + 1]]).round(6)
     axes.set_xlim(10 ** np.floor(low), 10 ** np.ceil(high))
     axes.set_ylim(0, 1.05 * top)
     axes.set_ylabel("share in each bin")

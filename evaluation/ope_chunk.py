@@ -78,9 +78,11 @@ class Source:
         path: where it is.
         kind: what it is, for people.
         chunks: reads it from its beginning.
+        plain: the same without features, where that costs less memory.
         rows: how many rows, the left out among them; None where only reading tells.
         n_actions: variants that there are; None where the log does not know.
         featured: whether requests hold what the policy knew; else context, features and warm start are empty.
+        has_target: whether the log itself says how likely the target policy shows what was shown.
         warm: whether channel 0 of the state is a warm start of each candidate.
         findings: reasons to distrust whatever is estimated from it.
         notes: what a reader should know.
@@ -89,10 +91,12 @@ class Source:
     path: Path
     kind: str
     chunks: Callable[[], Iterator[Chunk]]
+    plain: Callable[[], Iterator[Chunk]] | None = None
     rows: int | None = None
     n_actions: int | None = None
     featured: bool = False
     warm: bool = False
+    has_target: bool = False
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -121,8 +125,13 @@ def check_drawn(chunk: Chunk, where: str) -> None:
     own = chunk.action_probs[np.arange(len(chunk)), chunk.column]
     total = chunk.action_probs.sum(axis=1)
     for rule, bad, got in (
-        ("propensity must be that of action_probs", np.abs(own - chunk.propensity) > 1e-9, own),
-        ("action_probs must sum to 1", np.abs(total - 1) > 1e-6, total),
+        ("propensity must be that of action_probs", ~(np.abs(own - chunk.propensity) <= 1e-9), own),
+        ("action_probs must sum to 1", ~(np.abs(total - 1) <= 1e-6), total),
+        (
+            "action_probs must be at least 0",
+            chunk.action_probs.min(axis=1) < 0,
+            chunk.action_probs.min(axis=1),
+        ),
     ):
         if bad.any():
             row = int(np.argmax(bad))

@@ -31,7 +31,8 @@ NO_MODEL = (
     "a reward model is needed, got none: the log does not know its candidates; name columns q and v, or log the "
     "whole distribution"
 )
-NO_NUMBER = Interval(value=float("nan"), ci_low=float("nan"), ci_high=float("nan"))
+BIASED = ("shrunk", "model")
+"""Findings that tell of a bias which intervals leave out."""
 
 
 def judge_log(
@@ -49,7 +50,10 @@ def judge_log(
     Raises:
         DataError: the log or the policy cannot be used, or no row is left to count.
     """
-    model = None if target.policy is None else _learn(source, progress)
+    if target.featureless and source.plain is not None:
+        source = replace(source, chunks=source.plain)
+    asks = target.policy is not None and any(one.model for one in asked)
+    model = _learn(source, progress) if asks else None
     lacking = model is None and (target.policy is not None or not _has_model(source))
     used = [one for one in asked if not (one.model and lacking)]
     flat = [estimator for one in used for estimator in one.made]
@@ -86,9 +90,8 @@ def _learn(source: Source, progress: Progress) -> RewardSums | None:
 
 def _has_model(source: Source) -> bool:
     """Whether the log itself has q and v."""
-    return any(
-        chunk.q is not None and chunk.v is not None for chunk in (next(source.chunks(), None),) if chunk
-    )
+    first = next(source.chunks(), None)
+    return first is not None and first.q is not None and first.v is not None
 
 
 def _mean(reward: Spread) -> Interval:
@@ -149,6 +152,8 @@ def _line(name: str, setting: float | None, estimate: Estimate, gain: Moments, *
     if estimate.refused:
         why = "; ".join(finding.text for finding in estimate.findings if finding.refuses)
         return Line(estimator=name, refused=why, setting=setting, estimate=estimate.without_number())
+    if any(finding.gate in BIASED for finding in estimate.findings):
+        return Line(estimator=name, setting=setting, estimate=estimate)
     value, error = gain.value_and_std_err(normalised=normalised)
     reach = Z95 * error
     interval = Interval(value=value, ci_low=value - reach, ci_high=value + reach)

@@ -10,6 +10,7 @@ from copybandit.evaluation.gate_expression import Judged
 from copybandit.evaluation.markup import Html, el, figure, section, table
 from copybandit.evaluation.ope_asked import KNOWN
 from copybandit.evaluation.ope_charts import Picture, pictures
+from copybandit.evaluation.ope_estimate import Estimate
 from copybandit.evaluation.ope_table import grouped, label, number, span
 from copybandit.evaluation.ope_verdict import Line, Verdict
 from copybandit.evaluation.page import page
@@ -62,13 +63,13 @@ def render(verdict: Verdict, judged: Sequence[Judged] = (), folder: Path | None 
 
 
 def sentence(verdict: Verdict) -> str:
-    """What may be said: by DR where it has a number, else by the first estimator that has one and needs no model alone."""
+    """What may be said: by DR where it has a number, else by another estimator without bias that has one."""
     told = {line.estimator: line for line in verdict.lines if line.gain is not None}
     for name in ("dr", "sndr", "snips", "ips"):
         if name in told:
             return _said(told[name])
-    if told:
-        return "No estimator that corrects for what the log shows has a number: nothing may be concluded."
+    if numbers := [line.estimator for line in verdict.lines if not line.refused]:
+        return f"Numbers from {', '.join(numbers)} alone, whose bias nothing here tells: nothing may be concluded."
     return "Every estimate is refused: this log says nothing of this policy."
 
 
@@ -132,7 +133,7 @@ def _estimates(verdict: Verdict, drawn: Sequence[Picture]) -> Html:
 
 
 def _row(line: Line) -> tuple[object, ...]:
-    if line.refused or line.estimate is None or line.gain is None:
+    if line.refused or line.estimate is None:
         return (label(line), el("span", "refused", class_="tag bad"), DASH, DASH, DASH, DASH)
     normal, *others = line.estimate.intervals
     return (
@@ -140,24 +141,16 @@ def _row(line: Line) -> tuple[object, ...]:
         minus(number(line.estimate.value)),
         minus(f"{number(normal.low)} to {number(normal.high)}"),
         minus(f"{number(others[0].low)} to {number(others[0].high)}") if others else DASH,
-        minus(f"{line.gain.value:+.4g}"),
-        minus(span(line.gain, signed=True)),
+        DASH if line.gain is None else minus(f"{line.gain.value:+.4g}"),
+        DASH if line.gain is None else minus(span(line.gain, signed=True)),
     )
 
 
 def _evidence(verdict: Verdict, drawn: Sequence[Picture]) -> Html:
     rows = [
-        (
-            label(line),
-            f"{one.n:,}",
-            f"{one.ess:,.0f}" if weighs(line) else DASH,
-            f"{one.effective_rewards:,.0f}" if weighs(line) else DASH,
-            f"{one.max_weight:.3g}",
-            f"{one.weight_sum_over_n:.3f}",
-            f"{one.support_misses:,}",
-        )
+        _rests_on(line, line.estimate, weighs=weighs(line))
         for line in verdict.lines
-        if (one := line.estimate) is not None
+        if line.estimate is not None
     ]
     head = (
         "estimator",
@@ -178,6 +171,18 @@ def _evidence(verdict: Verdict, drawn: Sequence[Picture]) -> Html:
         table("Evidence", head, rows, numeric=range(1, 7)),
         _shown(drawn),
         anchor="evidence",
+    )
+
+
+def _rests_on(line: Line, one: Estimate, *, weighs: bool) -> tuple[str, ...]:
+    return (
+        label(line),
+        f"{one.n:,}",
+        f"{one.ess:,.0f}" if weighs else DASH,
+        f"{one.effective_rewards:,.0f}" if weighs else DASH,
+        f"{one.max_weight:.3g}",
+        f"{one.weight_sum_over_n:.3f}",
+        f"{one.support_misses:,}",
     )
 
 

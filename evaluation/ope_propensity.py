@@ -2,8 +2,8 @@
 
     p(a | x) = softmax(W x + b)_a,   each row's from a model that did not see its fold
 
-Right only where the policy chose on nothing but x, which no log can prove. What can be checked is balance: the mean of
-1[a shown] / p(a | x) is 1 for every action when the model is right.
+Right only where the policy chose on nothing but x, which no log can prove. What can be checked is balance: when the model is
+right, the mean of m(x) 1[a shown] / p(a | x) is that of m(x) for every action; m are 1, x and x^2.
 """
 
 from __future__ import annotations
@@ -95,25 +95,35 @@ def estimate(context: Floats, action: Ints, fold: Ints) -> Propensities:
         models=models,
         mean=mean,
         spread=spread,
-        findings=_findings(made.of(context, action, fold), code, names),
+        findings=_findings(made.of(context, action, fold), context, action, names),
     )
 
 
-def _findings(p: Floats, code: Ints, names: Ints) -> tuple[Finding, ...]:
-    n = len(p)
+def _findings(p: Floats, context: Floats, action: Ints, names: Ints) -> tuple[Finding, ...]:
+    """That they are estimated, and whether 1, x and x^2, standardised, average alike over all rows and each action's."""
     told = "propensities should be logged, got estimated ones; an unseen cause of the choice biases every estimate"
     found = [Finding(gate="estimated", text=told, refuses=False)]
-    balance = np.bincount(code, 1 / p) / n
-    error = np.sqrt(np.maximum(np.bincount(code, 1 / p**2) / n - balance**2, 0) / n)
-    off = np.abs(balance - 1) - np.maximum(WEIGHT_TOLERANCE, WEIGHT_STD_ERRS * error)
-    if (off > 0).any():
-        worst = int(np.argmax(off))
+    square = _standardised(_standardised(context) ** 2)
+    moments = np.hstack([np.ones((len(p), 1)), _standardised(context), square])
+    worst, off, by = 0, 0.0, 0.0
+    for name in names.tolist():
+        apart = moments * (np.where(action == name, 1 / p, 0.0) - 1)[:, None]
+        error = apart.std(axis=0) / np.sqrt(len(p))
+        over = np.abs(apart.mean(axis=0)) / np.maximum(WEIGHT_TOLERANCE, WEIGHT_STD_ERRS * error)
+        if over.max() > off:
+            worst, off, by = name, float(over.max()), float(np.abs(apart.mean(axis=0))[over.argmax()])
+    if off > 1:
         text = (
-            f"estimated propensities must balance, got a mean of {balance[worst]:.3f} instead of 1 for action "
-            f"{names[worst]}; tell more of what the policy knew, or log propensities"
+            f"estimated propensities must balance what was known between actions, got action {worst} off by {by:.3f} "
+            "standard deviations; tell more of what the policy knew, or log propensities"
         )
         found.append(Finding(gate="balance", text=text, refuses=True))
     return tuple(found)
+
+
+def _standardised(x: Floats) -> Floats:
+    deviation = x.std(axis=0)
+    return np.asarray((x - x.mean(axis=0)) / np.where(deviation > 1e-12, deviation, 1.0))
 
 
 def _with_column(x: Floats) -> Floats:

@@ -99,6 +99,8 @@ def parse_line(text: bytes, where: str) -> Line | str:
 
 
 def _line(found: dict[str, Any]) -> Line:
+    if not (isinstance(found["a"], list) and isinstance(found["p"], list)):
+        raise TypeError("a and p that are no lists")
     actions, probs = tuple(int(a) for a in found["a"]), tuple(float(p) for p in found["p"])
     cost, kept = float(found["_label_cost"]), 1 - float(found.get("pdrop", 0.0))
     if len(actions) != len(probs) or not actions or len(set(actions)) != len(actions) or min(actions) < 1:

@@ -50,7 +50,7 @@ def log_source(path: Path) -> Source:
         DataError: it is missing, damaged, of another version or no log; here or when it is read.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             rows, empty = file.metadata.num_rows, file.schema_arrow.empty_table()
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; check the path") from None
@@ -106,8 +106,9 @@ def _unknown(path: Path, known: bool) -> str:
 
 
 def _batches(path: Path) -> Iterator[pa.Table]:
+    """Tables of the present layout; nothing is buffered ahead, which would keep the whole file."""
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             metadata = file.schema_arrow.metadata
             for batch in file.iter_batches(CHUNK):
                 if batch.num_rows:
@@ -171,13 +172,11 @@ def _requests(
             f"{where}: context and state must be there in every row, got none here; split the log"
         )
     stamp = table["timestamp"].to_numpy().astype("datetime64[us]")
-    return Batch(
-        context=context,
-        actions=items.features,
-        candidates=candidates,
-        state=state,
-        time=(stamp - EPOCH).astype(np.int64) / MICROSECONDS_PER_DAY,
-    )
+    time = (stamp - EPOCH).astype(np.int64) / MICROSECONDS_PER_DAY
+    try:
+        return Batch(context=context, actions=items.features, candidates=candidates, state=state, time=time)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
 
 
 def _known(items: Items, candidates: NDArray[np.int32], where: str) -> Floats:

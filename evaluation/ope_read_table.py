@@ -84,6 +84,7 @@ def table_source(path: Path, columns: Columns, rng: np.random.Generator) -> Sour
         path=path,
         kind="table",
         chunks=lambda: _chunks(path, columns, made),
+        has_target=True,
         findings=() if made is None else made.findings,
         notes=() if made is None else ("propensities are estimated, since the table has none",),
     )
@@ -93,7 +94,7 @@ def _batches(path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
     """Batches that hold the wanted columns."""
     try:
         if path.suffix == ".parquet":
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, pre_buffer=False) as file:
                 _check_names(path, columns, file.schema_arrow.names)
                 yield from file.iter_batches(CHUNK, columns=columns.all)
             return

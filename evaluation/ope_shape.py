@@ -8,8 +8,8 @@ import numpy as np
 
 from copybandit.sim.types import Floats, Ints
 
-WEIGHT_EDGES = 10.0 ** np.linspace(-3, 3, 25)
-"""Edges of the bins of weights; the first bin takes smaller ones, 0 among them, the last larger ones."""
+WEIGHT_EDGES = 10.0 ** (np.arange(-12, 13) / 4 + 0.125)
+"""Edges of the bins of weights, 1 in the middle of one; the first bin takes smaller ones, the last larger ones."""
 PROPENSITY_EDGES = 10.0 ** np.linspace(-4, 0, 25)
 """Edges of the bins of propensities; the first bin takes smaller ones."""
 

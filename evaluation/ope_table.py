@@ -75,9 +75,9 @@ def _row(line: Line) -> Sequence[str]:
         f"{told.weight_sum_over_n:.3f}",
         f"{told.support_misses:,}",
     )
-    if line.refused or line.gain is None:
+    if line.refused:
         return (label(line), "refused", "", "", *shape)
-    gain = f"{line.gain.value:+.4g} ({span(line.gain, signed=True)})"
+    gain = "-" if line.gain is None else f"{line.gain.value:+.4g} ({span(line.gain, signed=True)})"
     ends = f"{told.ci_low:.4g} to {told.ci_high:.4g}"
     return (label(line), number(told.value), ends, gain, *shape)
 

@@ -29,11 +29,13 @@ class Target:
     Attributes:
         name: what reports call it.
         policy: None where the log itself has the probabilities.
+        featureless: whether the policy looks at nothing but which candidates there are.
         notes: what a reader should know.
     """
 
     name: str
     policy: Policy | None
+    featureless: bool = False
     notes: tuple[str, ...] = ()
 
     def probs(self, chunk: Chunk, rng: np.random.Generator, where: str) -> Floats:
@@ -69,11 +71,10 @@ def target_of(policy: str | None, source: Source) -> Target:
         DataError: there is no such policy, the checkpoint cannot be read, or it is of another action set or needs features
             that the log does not hold.
     """
-    in_table = source.kind == "table"
-    if (policy is None) != in_table:
+    if (policy is None) != source.has_target:
         raise DataError(
             "ope: the target's probabilities are in the table, so --policy must not be given; drop it"
-            if in_table
+            if source.has_target
             else f"ope: --policy must be a checkpoint or one of {', '.join(NAMED)}, got none; name one"
         )
     if policy is None:
@@ -81,7 +82,7 @@ def target_of(policy: str | None, source: Source) -> Target:
     if policy in NAMED and not Path(policy).is_dir():
         made: Lasting = Uniform() if policy == "uniform" else PriorGreedy()
         _check_features(policy, policy, source)
-        return Target(name=policy, policy=made)
+        return Target(name=policy, policy=made, featureless=policy in FEATURELESS)
     return _saved(Path(policy), source)
 
 
@@ -104,7 +105,12 @@ def _saved(folder: Path, source: Source) -> Target:
         f"the policy has learned from {rows:,} rows: if they are rows of this log, its value is overstated; judge it on "
         "a log that it did not learn from",
     )
-    return Target(name=f"{manifest.policy} from {folder}", policy=policy, notes=told if rows else ())
+    return Target(
+        name=f"{manifest.policy} from {folder}",
+        policy=policy,
+        featureless=inside.name in FEATURELESS,
+        notes=told if rows else (),
+    )
 
 
 def _check_features(name: str, kind: str, source: Source) -> None:

@@ -17,9 +17,10 @@ class Line:
     Attributes:
         estimator: its name.
         refused: why it has no number; empty where it has one.
-        setting: the c that was chosen by SLOPE++; None where there is none.
+        setting: the c that was chosen by SLOPE++; None where there is none. JSON has null for infinity, too.
         estimate: value, intervals and diagnostics; None where nothing could be computed.
-        gain: value less the log's own mean, with its normal 95% interval; None where the value is refused.
+        gain: value less the log's own mean, with its normal 95% interval; None where the value is refused, or its bias (of
+            shrinkage, of a model alone) is in no interval: differences are smaller than values, so it would decide them.
     """
 
     estimator: str
