@@ -101,13 +101,16 @@ def run_bandit(
 
 
 def batch_of(visits: Visits, actions: Floats) -> Batch:
-    """What a policy sees of visits; ``actions`` are the features of all variants, shape (m, q)."""
+    """What a policy sees of visits; ``actions`` are the features of all variants, shape (m, q).
+
+    Time is what the log holds of it, whole microseconds, so that a policy learns from the log what it learned live.
+    """
     return Batch(
         context=visits.context,
         actions=actions,
         candidates=visits.candidates,
         state=visits.state,
-        time=visits.time,
+        time=np.rint(visits.time * MICROSECONDS_PER_DAY) / MICROSECONDS_PER_DAY,
     )
 
 
@@ -134,7 +137,7 @@ class _Play:
         rows = np.arange(len(batch))
         return BanditRun(
             policy=self.policy.name,
-            log=_logged(self.policy.name, visits, probs, column, response, earned, held),
+            log=_logged(self.policy.name, visits, batch, probs, column, response, earned, held),
             expected=truth[rows, column],
             expected_click=click[rows, column],
             oracle=truth.max(axis=1),
@@ -154,13 +157,14 @@ class _Play:
 def _logged(
     policy: str,
     visits: Visits,
+    batch: Batch,
     probs: Floats,
     column: Ints,
     response: Response,
     earned: Floats,
     held: Bools | None,
 ) -> LoggedFeedback:
-    """What happened, with the probabilities of the policy that each shopper got."""
+    """What happened, with the probabilities of the policy that each shopper got and what it knew."""
     return LoggedFeedback(
         timestamp=EPOCH + np.rint(visits.time * MICROSECONDS_PER_DAY).astype("timedelta64[us]"),
         shopper=visits.shopper,
@@ -175,4 +179,6 @@ def _logged(
         reward=earned,
         policy=policy,
         held=held,
+        context=batch.context,
+        state=np.where(batch.present[:, :, None], batch.state, 0.0),
     )

@@ -40,6 +40,22 @@ class Till(Protocol):
         ...
 
 
+def earned(formula: RewardFormula, response: Response) -> Floats:
+    """R of each row, shape (n,)."""
+    of = {"click": response.click, "purchase": response.conversion, "revenue": response.value}
+    values = [of[kind] for kind in formula.kinds]
+    kind, owner = np.nonzero(np.stack(values))
+    value = np.stack(values)[kind, owner]
+    at, names = np.zeros(len(owner)), [""] * len(owner)
+    return formula.rewards(len(response.click), owner, kind, value, at, names)
+
+
+def most_at(formula: RewardFormula, price: Floats) -> Floats:
+    """Largest R of a request at each price, shape (n,) as the prices."""
+    one = np.ones(len(price))
+    return earned(formula, Response(click=one, conversion=one, value=price))
+
+
 @dataclass(frozen=True, kw_only=True)
 class SeasonReward:
     """What is optimised.
@@ -71,18 +87,12 @@ class SeasonReward:
 
     def earned(self, response: Response) -> Floats:
         """R of each row, shape (n,)."""
-        of = {"click": response.click, "purchase": response.conversion, "revenue": response.value}
-        values = [of[kind] for kind in self.formula.kinds]
-        kind, owner = np.nonzero(np.stack(values))
-        value = np.stack(values)[kind, owner]
-        at, names = np.zeros(len(owner)), [""] * len(owner)
-        return self.formula.rewards(len(response.click), owner, kind, value, at, names)
+        return earned(self.formula, response)
 
     def most(self, visits: Visits) -> Floats:
         """Largest R of each request, shape (n,)."""
         one = np.ones(len(visits.product))
-        price = one if self.till is None else self.till.price[visits.product]
-        return self.earned(Response(click=one, conversion=one, value=price))
+        return most_at(self.formula, one if self.till is None else self.till.price[visits.product])
 
     def warm_start(self, visits: Visits) -> Visits:
         """The same requests, their warm start E[R] / most instead of P(click)."""

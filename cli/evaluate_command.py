@@ -1,8 +1,7 @@
-"""`copybandit evaluate`: what saved writers are worth in the shop of a run, as one lift or as the whole card."""
+"""`copybandit evaluate`: what saved writers and policies are worth, from options to an answer with its exit status."""
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,11 @@ from copybandit.cli.errors import one_line
 from copybandit.cli.progress import progress
 
 if TYPE_CHECKING:
-    from copybandit.evaluation.card import Card, Measure
+    from copybandit.cli.evaluate_told import Answer
     from copybandit.evaluation.card_request import CardRequest
+    from copybandit.evaluation.checkpoint_kind import Checkpoint
+    from copybandit.evaluation.policy_request import PolicyRequest
+    from copybandit.evaluation.progress import Progress
 
 GATE_FAILED = 1
 
@@ -24,10 +26,10 @@ GATE_FAILED = 1
 class Asked:
     """The options of `copybandit evaluate` as they were given; None stands for not given."""
 
-    checkpoints: tuple[Path, ...]
+    checkpoints: tuple[Path | str, ...]
     run: Path | None
     config: str | None
-    against: str
+    against: str | None
     part: str | None
     budget: float | None
     seed: int
@@ -36,14 +38,20 @@ class Asked:
     strict: bool
     json: bool
     out: Path | None
+    learn: bool = False
+    seasons: int | None = None
+    impressions: int | None = None
+    compare: bool = False
+    diff: tuple[Path, Path] | None = None
+    gates: tuple[str, ...] = ()
+    log: Path | None = None
 
-    def request(self) -> CardRequest:
-        """What they mean; the shop of a config need not be there yet.
+    def folder_of_run(self) -> Path:
+        """The run whose shop judges; that of a config need not be there yet.
 
         Raises:
-            DataError: options that contradict each other, or are missing.
+            DataError: none is named, or two.
         """
-        from copybandit.evaluation.card_request import CardRequest
         from copybandit.evaluation.card_shop import folder_of_config
         from copybandit.sim.types import DataError
 
@@ -51,79 +59,78 @@ class Asked:
             raise DataError(
                 f"evaluate needs the shop of one run: pass --run or --config, got {'both' if self.run else 'neither'}"
             )
-        if (self.strict or self.out is not None) and not self.card:
-            raise DataError("--strict and --out belong to the card; add --card, or drop them")
+        return self.run if self.run is not None else folder_of_config(str(self.config))
+
+    def card_request(self) -> CardRequest:
+        """What they mean for writers."""
+        from copybandit.evaluation.card_request import CardRequest
+
         part = self.part or ("judge" if self.card else "select")
         return CardRequest(
-            checkpoints=self.checkpoints,
-            run=self.run if self.run is not None else folder_of_config(str(self.config)),
-            against=self.against,
+            checkpoints=tuple(Path(one) for one in self.checkpoints),
+            run=self.folder_of_run(),
+            against=self.against or "sft",
             part=part,  # type: ignore[arg-type]  # the record checks it
             budget=self.budget,
             seed=self.seed,
             products=self.products,
         )
 
+    def policy_request(self, checkpoints: tuple[Checkpoint, ...]) -> PolicyRequest:
+        """What they mean for policies and pairs."""
+        from copybandit.evaluation.policy_request import PolicyRequest
+
+        return PolicyRequest(
+            checkpoints=checkpoints,
+            run=self.folder_of_run(),
+            against=self.against or "uniform",
+            learn=self.learn,
+            impressions=self.impressions,
+            part=self.part or "select",  # type: ignore[arg-type]  # the record checks it
+            seed=self.seed,
+            **({} if self.seasons is None else {"seasons": self.seasons}),
+        )
+
 
 def execute(asked: Asked) -> None:
-    """Measure, write the card, tell its gates.
+    """Measure, write the page, tell the figures and the gates.
 
     Raises:
-        SystemExit: bad input (2), an interrupt (130), a full disk or, with --strict, a gate that failed (1).
+        SystemExit: bad input (2), an interrupt (130), a full disk, or a gate that failed (1); gates of the card count
+            with --strict.
     """
     with one_line("copybandit evaluate with the same options"):
-        from copybandit.evaluation.card_make import make_card, quick
-        from copybandit.evaluation.card_page import write_card
-        from copybandit.evaluation.card_request import card_folder
-        from copybandit.evaluation.card_shop import make_shop
+        from copybandit.cli.evaluate_told import tell
+        from copybandit.evaluation.gate_expression import judge, parse_gate
 
-        request = asked.request()
-        folder = card_folder(request, asked.out) if asked.card else None
+        gates = [parse_gate(text) for text in asked.gates]
         with progress(Console(stderr=True)) as display:
-            if asked.config is not None:
-                make_shop(asked.config, display)
-            if folder is None:
-                _tell_quick(quick(request, display), asked.json)
-                return
-            card = make_card(request, display)
-        folder.mkdir(parents=True)
-        write_card(card, folder)
-    if asked.json:
-        print((folder / "card.json").read_text("utf-8"), end="")
-    else:
-        _tell(card, folder)
-    if asked.strict and card.failed:
+            answer = answer_of(asked, display)
+        tell(answer, as_json=asked.json)
+        judged = [judge(gate, answer.figures) for gate in gates]
+        for one in judged:
+            print(one, file=sys.stderr)
+    if not all(one.passed for one in judged) or (asked.strict and answer.failed):
         raise SystemExit(GATE_FAILED)
 
 
-def _tell_quick(measure: Measure, as_json: bool) -> None:
-    from copybandit.evaluation.storage import plain
+def answer_of(asked: Asked, display: Progress) -> Answer:
+    """What was asked for, measured and written.
 
-    if as_json:
-        print(json_module.dumps(plain(measure), ensure_ascii=False, indent=2, sort_keys=True))
-        return
-    for figure in measure.figures:
-        if figure.unit == "lift" and figure.value is not None:
-            interval = f" (95% interval {_percent(figure.ci_low)} to {_percent(figure.ci_high)})"
-            print(f"{figure.name}: {_percent(figure.value)}{interval}")
+    Raises:
+        DataError: options that contradict each other or are missing, or whatever the measuring refuses.
+    """
+    from copybandit.cli import evaluate_kinds as kinds
+    from copybandit.evaluation.checkpoint_kind import one_kind
 
-
-def _percent(value: float | None) -> str:
-    return "unknown" if value is None else f"{100 * value:+.1f}%"
-
-
-def _tell(card: Card, folder: Path) -> None:
-    words = {True: "passed", False: "FAILED", None: "not judged"}
-    for measure in card.measures:
-        print(f"{measure.number:>2} {measure.name:<24} {words[measure.passed]}")
-        for gate in measure.gates:
-            if gate.passed is False:
-                print(f"     {gate.name}: {gate.value:.4g}, allowed {gate.allowed}")
-            elif gate.passed is None:
-                print(f"     {gate.name}: not judged, {gate.note}")
-    if len(card.readings) > 1:
-        print(f"note: the judge split has been read {len(card.readings)} times now", file=sys.stderr)
-    if unknown := sum(not one.checked for one in card.checkpoints):
-        print(f"note: nothing tells what {unknown} checkpoints were tuned on", file=sys.stderr)
-    print(f"{len(card.failed)} gates failed, {len(card.open)} not judged")
-    print(f"card: {folder / 'card.html'}")
+    kinds.check_options(asked)
+    if asked.diff is not None:
+        return kinds.diff(asked, asked.diff)
+    if asked.log is None or asked.run is not None:
+        asked.folder_of_run()
+    checkpoints = one_kind([str(one) for one in asked.checkpoints])
+    if checkpoints[0].kind == "writer":
+        return kinds.writers(asked, display)
+    if asked.log is not None:
+        return kinds.logged(asked, asked.log, checkpoints, display)
+    return kinds.policies(asked, checkpoints, display)

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from copybandit.cli.evaluate_options import evaluate
+from copybandit.cli.ope_options import ope
 from copybandit.cli.shop_options import fit, run, simulate
 from copybandit.cli.tune_options import tune
 from copybandit.cli.writer_options import generate, pretrain, sft
@@ -77,6 +78,7 @@ def bench(
 
 app.command()(fit)
 app.command()(evaluate)
+app.command()(ope)
 
 
 @app.command()

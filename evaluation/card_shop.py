@@ -13,22 +13,24 @@ from copybandit.evaluation.settings import RunSettings
 from copybandit.sim.types import DataError
 
 STAGES = ("data", "fit", "sft")
-"""What a run folder must hold."""
+"""What a run folder must hold to judge writers."""
+WITHOUT_WRITER = ("data", "fit")
+"""What it must hold to judge policies."""
 
 
-def open_run(path: Path) -> Pipeline:
-    """The pipeline of a finished or half-finished run folder.
+def open_run(path: Path, stages: Sequence[str] = STAGES) -> Pipeline:
+    """The pipeline of a finished or half-finished run folder in which some stages are done.
 
     Raises:
-        DataError: there is no run in it, or the stages that a card needs are not done.
+        DataError: there is no run in it, or one of them is not done.
     """
     if not (path / "config.yaml").is_file():
         raise DataError(f"--run {path} holds no run; name the folder of one, or pass --config to make a shop")
     folder = RunFolder.resume(path, stored_settings(path))
-    missing = [name for name in STAGES if not folder.stage(name)]
+    missing = [name for name in stages if not folder.stage(name)]
     if missing:
         raise DataError(
-            f"{path}: stages {', '.join(STAGES)} must be done, {', '.join(missing)} is not; "
+            f"{path}: stages {', '.join(stages)} must be done, {', '.join(missing)} is not; "
             f"go on with copybandit run --resume {path}"
         )
     return Pipeline(folder.settings, folder, Silent())
@@ -57,18 +59,18 @@ def folder_of_config(name: str) -> Path:
     return Path("runs") / f"{settings.name}-{settings.seed}"
 
 
-def make_shop(name: str, progress: Progress) -> None:
-    """Do what is missing of a config's shop in its run folder.
+def make_shop(name: str, progress: Progress, stages: Sequence[str] = STAGES) -> None:
+    """Do what is missing of a config's shop, some stages, in its run folder.
 
     Raises:
         DataError: an unusable config, or a folder of that name that was told something else.
     """
     path = folder_of_config(name)
     if not path.exists():
-        staged(path, load_settings(name), STAGES, progress)
+        staged(path, load_settings(name), stages, progress)
         return
     try:
-        staged(path, read_settings(name), STAGES, progress)
+        staged(path, read_settings(name), stages, progress)
     except DataError as error:
         raise DataError(
             f"--config {name}: its shop lies in {path}, which was made otherwise ({error}); judge there with --run {path}"

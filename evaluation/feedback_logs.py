@@ -1,7 +1,9 @@
 """Online logs with the copy they showed, put together: what `copybandit simulate` and the bandit stage of `run` write.
 
 A log is a folder with log.parquet and items.parquet, or a log's own file, whatever its name, with items.parquet beside it;
-items have columns item_id, product_id and text. Several logs, and several policies in one, become one in order of time.
+items have columns item_id, product_id and text, and, where a policy chose on them, features (row i of ``Batch.actions``)
+and most (largest reward of a request that shows it; policies are told shares of it). Several logs, and several policies in
+one, become one in order of time.
 """
 
 from __future__ import annotations
@@ -14,18 +16,42 @@ import numpy as np
 import pyarrow as pa
 
 from copybandit.sim.feedback import LoggedFeedback
-from copybandit.sim.schema import LOG_SCHEMA, check_version, feedback_from_arrow, read_parquet, write_table
+from copybandit.sim.log_lists import lists
+from copybandit.sim.schema import as_log, feedback_from_arrow, read_parquet, write_table
 from copybandit.sim.synthetic import Rounds
 from copybandit.sim.tables import integer_column, read_table, refuse, text_column
-from copybandit.sim.types import DataError, Ints, Product
+from copybandit.sim.types import DataError, Floats, Ints, Product
 
 LOG, ITEMS = "log.parquet", "items.parquet"
+PLAIN = ("timestamp", "shopper", "product", "position", "action", "click", "conversion", "value", "reward")
+"""Columns of one number a row."""
 
 
-def write_items(folder: Path, texts: Sequence[str], product: Ints, catalogue: Sequence[Product]) -> None:
-    """Write what a log's candidates are: n texts, and the index of each one's product, shape (n,), in the catalogue."""
+def write_items(
+    folder: Path,
+    texts: Sequence[str],
+    product: Ints,
+    catalogue: Sequence[Product],
+    *,
+    features: Floats | None = None,
+    most: Floats | None = None,
+) -> None:
+    """Write what a log's candidates are.
+
+    Args:
+        folder: that of the log.
+        texts: of n items.
+        product: shape (n,), index of each one's product in the catalogue.
+        catalogue: all products.
+        features: shape (n, q), what policies know of each.
+        most: shape (n,), largest reward of a request that shows it.
+    """
     names = [catalogue[index].product_id for index in product.tolist()]
     items = {"item_id": np.arange(len(names)), "product_id": names, "text": list(texts)}
+    if features is not None:
+        items["features"] = lists(features)
+    if most is not None:
+        items["most"] = most
     write_table(pa.table(items), folder / ITEMS)
 
 
@@ -53,9 +79,8 @@ def read_logs(paths: Sequence[Path], product_ids: Sequence[str]) -> Rounds:
 
 def _one(path: Path, place: dict[str, int], texts: dict[tuple[int, str], int]) -> list[LoggedFeedback]:
     """The rows of each policy of a log, its candidates numbered in `texts`, which grows."""
-    log = _log_in(path) if path.is_dir() else path
-    items, table = log.with_name(ITEMS), read_parquet(log)
-    check_version(table.schema, LOG_SCHEMA, str(log))
+    log = log_in(path) if path.is_dir() else path
+    items, table = log.with_name(ITEMS), as_log(read_parquet(log), str(log))
     number = _numbers(items, place, texts)
     parts = [
         feedback_from_arrow(table, policy=name, where=str(log))
@@ -71,7 +96,7 @@ def _one(path: Path, place: dict[str, int], texts: dict[tuple[int, str], int]) -
     return [replace(part, candidates=known[part.candidates].astype(np.int32)) for part in parts]
 
 
-def _log_in(folder: Path) -> Path:
+def log_in(folder: Path) -> Path:
     """The log of a folder: log.parquet, or the one of its log-POLICY.parquet."""
     found = sorted(folder.glob("log-*.parquet"))
     if (folder / LOG).is_file() or not found:
@@ -103,27 +128,27 @@ def _numbers(path: Path, place: dict[str, int], texts: dict[tuple[int, str], int
     return found
 
 
+def _features(parts: Sequence[LoggedFeedback], width: int) -> tuple[Floats | None, Floats | None]:
+    """Context and state of all rows, candidates padded to a width; None where a part has none or they differ."""
+    context = [part.context for part in parts if part.context is not None]
+    state = [part.state for part in parts if part.state is not None]
+    p, s = {one.shape[1] for one in context}, {one.shape[2] for one in state}
+    wide = [np.pad(one, ((0, 0), (0, width - one.shape[1]), (0, 0))) for one in state]
+    return (
+        np.concatenate(context) if len(context) == len(parts) and len(p) == 1 else None,
+        np.concatenate(wide) if len(state) == len(parts) and len(s) == 1 else None,
+    )
+
+
 def _joined(parts: Sequence[LoggedFeedback]) -> LoggedFeedback:
     """One log in order of time; the names of its policies are joined by +."""
     width = max(part.candidates.shape[1] for part in parts)
-    columns = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in (
-            "timestamp",
-            "shopper",
-            "product",
-            "position",
-            "action",
-            "click",
-            "conversion",
-            "value",
-            "reward",
-        )
-    }
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in PLAIN}
     wide = [((0, 0), (0, width - part.candidates.shape[1])) for part in parts]
     candidates = [np.pad(part.candidates, w, constant_values=-1) for part, w in zip(parts, wide, strict=True)]
     probs = [np.pad(part.action_probs, w) for part, w in zip(parts, wide, strict=True)]
     order = np.argsort(columns["timestamp"], kind="stable")
+    context, state = _features(parts, width)
     held = np.concatenate(
         [np.zeros(len(part), np.bool_) if part.held is None else part.held for part in parts]
     )
@@ -131,6 +156,8 @@ def _joined(parts: Sequence[LoggedFeedback]) -> LoggedFeedback:
         candidates=np.concatenate(candidates)[order],
         action_probs=np.concatenate(probs)[order],
         held=held[order] if held.any() else None,
+        context=None if context is None else context[order],
+        state=None if state is None else state[order],
         policy="+".join(sorted({part.policy for part in parts})),
         **{name: values[order] for name, values in columns.items()},
     )

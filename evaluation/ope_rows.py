@@ -141,7 +141,7 @@ def read_rows(path: Path | str, batch_rows: int = BATCH) -> Iterator[Rows]:
     if batch_rows < 1:
         raise DataError(f"ope: batch_rows must be at least 1, got {batch_rows}; read at least one at a time")
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             names = _columns_of(file.schema_arrow, path)
             for batch in file.iter_batches(batch_rows, columns=names):
                 if batch.num_rows:

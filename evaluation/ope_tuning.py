@@ -65,7 +65,7 @@ def tune(
     """
     settings = _settings(grid)
     found = evaluate(log, [family(c) for c in settings], refuse=False)
-    return _choose(settings, found, refuse)
+    return choose(settings, found, refuse)
 
 
 def tune_rows(
@@ -84,7 +84,7 @@ def tune_rows(
     """
     settings = _settings(grid)
     found = tuple(evaluate(rows_of(setting), [estimator], refuse=False)[0] for setting in settings)
-    return _choose(settings, found, refuse)
+    return choose(settings, found, refuse)
 
 
 def slope(values: Floats, widths: Floats) -> int:
@@ -110,7 +110,14 @@ def _settings(grid: Sequence[float]) -> tuple[float, ...]:
     return tuple(float(c) for c in grid)
 
 
-def _choose(grid: tuple[float, ...], found: tuple[Estimate, ...], refuse: bool) -> Tuned:
+def choose(grid: Sequence[float], found: Sequence[Estimate], refuse: bool) -> Tuned:
+    """The setting that SLOPE++ takes.
+
+    Args:
+        grid: settings.
+        found: what each gives, with its number even where a gate refuses it.
+        refuse: whether the chosen one keeps its number then.
+    """
     values = np.array([estimate.value for estimate in found])
     widths = float(ndtri(1 - DELTA)) * np.array([estimate.std_err for estimate in found])
     chosen, order = slope(values, widths), np.argsort(-widths, kind="stable").tolist()

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from copybandit.agents.batch import FEATURE_LIMIT
 from copybandit.agents.reward_formula import CLICKS, RewardFormula, RewardTerm
-from copybandit.agents.season_reward import SeasonReward, Till
+from copybandit.agents.season_reward import SeasonReward, Till, most_at
 from copybandit.evaluation.settings import RewardSettings
 from copybandit.sim.purchase import purchase_prob, relative_price
 from copybandit.sim.shop import Assortment
@@ -29,6 +29,11 @@ def formula_of(weights: RewardSettings) -> RewardFormula:
 def season_reward(weights: RewardSettings, till: Till) -> SeasonReward:
     """What is optimised in a shop."""
     return SeasonReward(formula=formula_of(weights), till=till)
+
+
+def largest_reward(weights: RewardSettings, products: tuple[Product, ...]) -> Floats:
+    """Largest reward of a request for each product, (n,): policies are told shares of it."""
+    return most_at(formula_of(weights), np.array([product.price for product in products]))
 
 
 def counts_clicks(weights: RewardSettings) -> bool:

@@ -21,14 +21,14 @@ from copybandit.evaluation.headline import reward_words
 from copybandit.evaluation.pipeline import Pipeline
 from copybandit.evaluation.progress import Progress
 from copybandit.evaluation.run_folder import RunFolder
-from copybandit.evaluation.season_worth import counts_clicks
+from copybandit.evaluation.season_worth import counts_clicks, largest_reward
 from copybandit.evaluation.settings import BanditSettings, PolicyName, RunSettings
 from copybandit.evaluation.shop_data import ShopData
 from copybandit.evaluation.stage_bandit import assortment, play_season, season_policy
 from copybandit.evaluation.stage_fit import FittedShop
 from copybandit.sim.open_bandit_export import ExportItems, Truth, write_open_bandit
 from copybandit.sim.schema import write_feedback, write_table
-from copybandit.sim.types import DataError
+from copybandit.sim.types import DataError, Floats
 
 Form = Literal["parquet", "open-bandit"]
 CAMPAIGN = "all"
@@ -104,7 +104,8 @@ def _season(pipeline: Pipeline, policy: str, form: str, out: Path, carried: Carr
     learner = carried.take_up(learner) if carried else learner
     done = play_season(learner, goods, gold, fitted.world, shop.products, options, settings.seed, on_step)
     if form == "parquet":
-        write_parquet(done, shown, shop, out)
+        most = largest_reward(options.reward, tuple(shop.products[row] for row in shown.product))
+        write_parquet(done, shown, shop, out, features=goods.actions, most=most)
     else:
         write_campaign(done.online(), shown, shop, fitted, out)
     if carried:
@@ -130,8 +131,10 @@ def on_show(shop: ShopData, settings: BanditSettings) -> Approved:
     )
 
 
-def write_parquet(run: BanditRun, shown: Approved, shop: ShopData, out: Path) -> None:
-    """Write log.parquet under `LOG_SCHEMA`, expected_reward.parquet row by row, and items.parquet."""
+def write_parquet(
+    run: BanditRun, shown: Approved, shop: ShopData, out: Path, *, features: Floats, most: Floats
+) -> None:
+    """Write log.parquet under `LOG_SCHEMA`, expected_reward.parquet row by row, and items.parquet (`write_items`)."""
     write_feedback(run.log, out / LOG)
     truth = {
         "expected_reward": run.expected,
@@ -140,7 +143,7 @@ def write_parquet(run: BanditRun, shown: Approved, shop: ShopData, out: Path) ->
         "expected_reward_each": pa.array(list(run.truth), pa.list_(pa.float64())),
     }
     write_table(pa.table(truth), out / "expected_reward.parquet")
-    write_items(out, shown.texts, shown.product, shop.products)
+    write_items(out, shown.texts, shown.product, shop.products, features=features, most=most)
 
 
 def write_campaign(run: BanditRun, shown: Approved, shop: ShopData, fitted: FittedShop, out: Path) -> Path:

@@ -17,7 +17,7 @@ from copybandit.evaluation.bandit_life import plain, season_rules, surround
 from copybandit.evaluation.feedback_logs import write_items
 from copybandit.evaluation.named_policies import SHARED_SD, named_policy
 from copybandit.evaluation.season_report import summary, value_others
-from copybandit.evaluation.season_worth import click_worth, counts_clicks, season_reward
+from copybandit.evaluation.season_worth import click_worth, counts_clicks, largest_reward, season_reward
 from copybandit.evaluation.sensitivity import season_sensitivity
 from copybandit.evaluation.settings import BanditSettings, PolicyName
 from copybandit.sim.encoders import Style
@@ -125,7 +125,8 @@ def play(
 ) -> dict[str, Any]:
     """Run every policy over one season, write logs and their items, and report; the named policy also without template."""
     goods = assortment(approved, gold, fitted)
-    write_items(stage, approved.texts, approved.product, catalogue)
+    most = largest_reward(settings.reward, tuple(catalogue[row] for row in approved.product))
+    write_items(stage, approved.texts, approved.product, catalogue, features=goods.actions, most=most)
 
     def run(name: str, shown: Assortment, world: World = gold) -> BanditRun:
         options = settings if name == settings.policy else plain(settings)

@@ -28,6 +28,8 @@ class LoggedFeedback:
         reward: shape (n,), what the decision earned: its click, unless something else was optimised.
         policy: name of the behavior policy.
         held: shape (n,), whether the shopper is held out and got the control; None where nobody is.
+        context: shape (n, p), what the policy knew of the request; None where that was not logged.
+        state: shape (n, k, s), what it knew of each candidate, channel 0 the warm start; 0 where absent, None likewise.
     """
 
     timestamp: NDArray[np.datetime64]
@@ -43,6 +45,8 @@ class LoggedFeedback:
     reward: Floats
     policy: str
     held: Bools | None = None
+    context: Floats | None = None
+    state: Floats | None = None
 
     def __post_init__(self) -> None:
         n = len(self.action)
@@ -59,6 +63,17 @@ class LoggedFeedback:
             )
         if self.held is not None and self.held.shape != (n,):
             raise DataError(f"feedback: held must be ({n},), got {self.held.shape}; say it of every row")
+        self._check_features(n)
+
+    def _check_features(self, n: int) -> None:
+        if self.context is not None and (self.context.ndim != 2 or len(self.context) != n):
+            raise DataError(
+                f"feedback: context must be ({n}, p), got {self.context.shape}; log it of every row"
+            )
+        if self.state is not None and (self.state.ndim != 3 or self.state.shape[:2] != self.candidates.shape):
+            raise DataError(
+                f"feedback: state must be {(*self.candidates.shape, 's')}, got {self.state.shape}; log it of every candidate"
+            )
 
     def __len__(self) -> int:
         return len(self.action)

@@ -116,8 +116,8 @@ def load_open_bandit(folder_or_csv: Path | str) -> OpenBandit:
     Raises:
         DataError: for an unusable file or value, naming file, row and column.
     """
-    path = _log_file(Path(folder_or_csv))
-    items = _items(path.with_name("item_context.csv"))
+    path = log_file(Path(folder_or_csv))
+    items = read_item_context(path.with_name("item_context.csv"))
     frame = read_table(path, COLUMNS)
     item = integer_column(frame, "item_id", path)
     refuse(path, (item < 0) | (item >= len(items)), "item_id", frame["item_id"], f"0 to {len(items) - 1}")
@@ -145,7 +145,12 @@ def load_open_bandit(folder_or_csv: Path | str) -> OpenBandit:
     )
 
 
-def _log_file(path: Path) -> Path:
+def log_file(path: Path) -> Path:
+    """The csv of a campaign's folder, or the csv itself.
+
+    Raises:
+        DataError: the folder holds none, or several.
+    """
     if not path.is_dir():
         return path
     logs = [log for log in sorted(path.glob("*.csv")) if log.name != "item_context.csv"]
@@ -171,7 +176,12 @@ def _affinity(frame: pd.DataFrame, n_items: int, path: Path) -> Floats:
     return np.stack([number_column(frame, name, path) for name in wanted], axis=1)
 
 
-def _items(path: Path) -> ItemContext:
+def read_item_context(path: Path) -> ItemContext:
+    """Features of a campaign's items.
+
+    Raises:
+        DataError: for an unusable file or value, naming file, row and column.
+    """
     frame = read_table(path, ["item_id"])
     item = integer_column(frame, "item_id", path)
     order = np.argsort(item, kind="stable")

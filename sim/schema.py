@@ -8,17 +8,16 @@ in its metadata under `copybandit.schema`; a reader refuses any other.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from copybandit.sim.feedback import LoggedFeedback
+from copybandit.sim.log_lists import context_of, dense, lists, nested, state_of
 from copybandit.sim.types import DataError
 
 SCHEMA_KEY = b"copybandit.schema"
@@ -59,14 +58,24 @@ LOG_SCHEMA = pa.schema(
         pa.field("assignment", pa.string(), nullable=False),
         pa.field("user_features", pa.list_(pa.string())),
         pa.field("affinity", pa.list_(pa.float64())),
+        pa.field("context", pa.list_(pa.float64())),
+        pa.field("state", pa.list_(pa.list_(pa.float64()))),
     ],
-    metadata={SCHEMA_KEY: b"copybandit.log/1"},
+    metadata={SCHEMA_KEY: b"copybandit.log/2"},
 )
 """Logged bandit feedback, one row per decision.
 
 `item_id` is the variant shown, `action` its place among `candidates` (-1: absent). `assignment` says how the
-row came about: `online`, `holdout`, `simulated` or `imported`. Null stands for what the source did not log.
+row came about: `online`, `holdout`, `simulated` or `imported`. `context` is what the policy knew of the request, `state`
+what it knew of each candidate, channel 0 the warm start: with them a saved policy can be asked about the row, and a
+learner be made again. Null stands for what the source did not log.
 """
+
+LOG_SCHEMA_1 = pa.schema(
+    [field for field in LOG_SCHEMA if field.name not in ("context", "state")],
+    metadata={SCHEMA_KEY: b"copybandit.log/1"},
+)
+"""The layout before: without `context` and `state`; still read."""
 
 _COLUMNS = ("shopper", "product", "position", "action", "click", "conversion", "value", "reward")
 
@@ -92,6 +101,21 @@ def check_version(schema: pa.Schema, expected: pa.Schema, where: str) -> None:
             )
 
 
+def as_log(table: pa.Table, where: str) -> pa.Table:
+    """A table of any version of the log in the present one; what a version did not have is null.
+
+    Raises:
+        DataError: it is no log, or one of a version that is not known here.
+    """
+    version = (table.schema.metadata or {}).get(SCHEMA_KEY)
+    if version != LOG_SCHEMA_1.metadata[SCHEMA_KEY]:
+        check_version(table.schema, LOG_SCHEMA, where)
+        return table
+    check_version(table.schema, LOG_SCHEMA_1, where)
+    columns = {name: table[name] for name in LOG_SCHEMA_1.names}
+    return log_table(columns)
+
+
 def feedback_to_arrow(
     feedback: LoggedFeedback, *, decision_ids: Sequence[str] | None = None, assignment: str = "simulated"
 ) -> pa.Table:
@@ -112,17 +136,21 @@ def feedback_to_arrow(
         "decision_id": pa.array(map(str, range(n)) if decision_ids is None else decision_ids, pa.string()),
         "timestamp": pa.array(feedback.timestamp.astype("datetime64[us]")),
         "item_id": pa.array(feedback.item_id),
-        "candidates": _lists(feedback.candidates.astype(np.int32, copy=False)),
-        "action_probs": _lists(feedback.action_probs.astype(np.float64, copy=False)),
+        "candidates": lists(feedback.candidates.astype(np.int32, copy=False)),
+        "action_probs": lists(feedback.action_probs.astype(np.float64, copy=False)),
         "propensity_score": pa.array(feedback.propensity),
         "policy": pa.repeat(feedback.policy, n),
         "assignment": _assigned(feedback, assignment),
     }
     columns |= {name: pa.array(getattr(feedback, name)) for name in _COLUMNS}
+    if feedback.context is not None:
+        columns["context"] = lists(feedback.context)
+    if feedback.state is not None:
+        columns["state"] = nested(feedback.state)
     return log_table(columns)
 
 
-def log_table(columns: dict[str, pa.Array]) -> pa.Table:
+def log_table(columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.Table:
     """Return a table of `LOG_SCHEMA` from some of its columns; optional columns left out become null."""
     n = len(columns["item_id"])
     filled = [columns.get(field.name, pa.nulls(n, field.type)) for field in LOG_SCHEMA]
@@ -142,7 +170,7 @@ def feedback_from_arrow(table: pa.Table, *, policy: str | None = None, where: st
     Raises:
         DataError: for another schema, no rows, several policies, or rows without the full distribution.
     """
-    check_version(table.schema, LOG_SCHEMA, where)
+    table = as_log(table, where)
     if policy is not None:
         table = table.filter(pc.equal(table["policy"], policy))
     names = sorted(table["policy"].unique().to_pylist())
@@ -156,7 +184,7 @@ def feedback_from_arrow(table: pa.Table, *, policy: str | None = None, where: st
             raise DataError(
                 f"{where}: row {row}, column {name} must not be null; log the full distribution and outcome"
             )
-    candidates, probs = _dense(table["candidates"], -1), _dense(table["action_probs"], 0.0)
+    candidates, probs = dense(table["candidates"], -1), dense(table["action_probs"], 0.0)
     columns = {name: table[name].to_numpy() for name in _COLUMNS}
     timestamp = table["timestamp"].to_numpy().astype("datetime64[us]")
     held = pc.equal(table["assignment"], "holdout").to_numpy(zero_copy_only=False).astype(np.bool_)
@@ -166,6 +194,8 @@ def feedback_from_arrow(table: pa.Table, *, policy: str | None = None, where: st
         action_probs=probs,
         policy=names[0],
         held=held if held.any() else None,
+        context=context_of(table["context"], where),
+        state=state_of(table["state"], candidates, where),
         **columns,
     )
 
@@ -218,19 +248,3 @@ def read_parquet(path: Path | str) -> pa.Table:
         raise DataError(
             f"{path}: not a whole Parquet file ({reason}); copy or export the file again"
         ) from None
-
-
-def _lists(rows: NDArray[Any]) -> pa.ListArray:
-    n, k = rows.shape
-    return pa.ListArray.from_arrays(pa.array(np.arange(n + 1, dtype=np.int32) * k), pa.array(rows.ravel()))
-
-
-def _dense(column: pa.ChunkedArray, fill: float) -> NDArray[Any]:
-    lists = column.combine_chunks()
-    if isinstance(lists, pa.ChunkedArray):
-        lists = pa.concat_arrays(lists.chunks)
-    lengths = lists.value_lengths().to_numpy(zero_copy_only=False)
-    values = lists.flatten().to_numpy(zero_copy_only=False)
-    dense: NDArray[Any] = np.full((len(lengths), int(lengths.max(initial=0))), fill, values.dtype)
-    dense[np.arange(dense.shape[1]) < lengths[:, None]] = values
-    return dense

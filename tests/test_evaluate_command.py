@@ -188,3 +188,33 @@ def test_a_run_without_its_writer_is_refused(tmp_path: Path, capsys: pytest.Capt
     pipeline = small_pipeline(tmp_path / "bare")
     line = refused(capsys, asked(pipeline, checkpoints=(written,), run=tmp_path / "bare"))
     assert "data, fit, sft is not" in line
+
+
+def test_writers_are_ranked_beside_the_untuned_one(
+    shop: Pipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A copy of the untuned writer is as good as it, to the last bit; one without weights is not."""
+    import torch
+
+    twin = shutil.copytree(shop.folder.output("sft") / "writer", tmp_path / "twin")
+    spoiled = CausalLM.load(str(twin))
+    with torch.no_grad():
+        for weight in spoiled.model.parameters():
+            weight.mul_(0.0)
+    noise = spoiled.save(tmp_path / "noise")
+    out = tmp_path / "out"
+    request = asked(
+        shop, checkpoints=(noise, twin), compare=True, json=True, out=out, gates=("twin.difference==0",)
+    )
+    execute(request)
+    found = json.loads(capsys.readouterr().out)
+    rows = {row["name"]: row for row in found["ranking"]["rows"]}
+    assert rows[str(twin)]["mean"] == rows["sft"]["mean"] and found["kind"] == "writer"
+    assert (rows["sft"]["best"], rows["sft"]["worst"]) == (rows[str(twin)]["best"], rows[str(twin)]["worst"])
+    assert rows[str(noise)]["mean"] != rows["sft"]["mean"], (
+        "the editor lets nothing of it through: references stand in"
+    )
+    assert "split select" in (out / "comparison.html").read_text("utf-8")
+    assert "got both; drop one" in refused(capsys, asked(shop, compare=True, card=True))
+    assert "are for policies, got writers" in refused(capsys, asked(shop, learn=True))
+    assert "new text stands in no log" in refused(capsys, asked(shop, log=tmp_path))

@@ -16,14 +16,16 @@ from hypothesis import strategies as st
 from copybandit.sim.feedback import LoggedFeedback
 from copybandit.sim.schema import (
     LOG_SCHEMA,
+    LOG_SCHEMA_1,
     SCHEMA_KEY,
+    as_log,
     feedback_from_arrow,
     feedback_to_arrow,
     read_feedback,
     write_feedback,
     write_table,
 )
-from copybandit.sim.types import DataError
+from copybandit.sim.types import DataError, Floats
 
 OPEN_BANDIT = {"timestamp", "item_id", "position", "click", "propensity_score", "user_features", "affinity"}
 
@@ -65,10 +67,52 @@ def one_line(action: Callable[[], object]) -> str:
     return str(caught.value)
 
 
-@given(st.integers(1, 30), st.integers(1, 6), st.integers(0, 9))
-def test_feedback_round_trip_is_exact(n: int, k: int, seed: int) -> None:
+def knowing(log: LoggedFeedback, p: int, s: int) -> LoggedFeedback:
+    """The same with what its policy knew."""
+    rng = np.random.default_rng(p)
+    state = rng.normal(size=(*log.candidates.shape, s)) * (log.candidates >= 0)[:, :, None]
+    return replace(log, context=rng.normal(size=(len(log), p)), state=state)
+
+
+@given(st.integers(1, 30), st.integers(1, 6), st.integers(0, 9), st.integers(0, 3), st.integers(1, 3))
+def test_feedback_round_trip_is_exact(n: int, k: int, seed: int, p: int, s: int) -> None:
     log = feedback(n, k, seed)
     assert_same(feedback_from_arrow(feedback_to_arrow(log)), log)
+    log = knowing(log, p, s)
+    assert_same(feedback_from_arrow(feedback_to_arrow(log)), log)
+
+
+def test_the_layout_before_is_still_read(tmp_path: Path) -> None:
+    path, log = tmp_path / "log.parquet", feedback()
+    table = feedback_to_arrow(knowing(log, 2, 2)).select(LOG_SCHEMA_1.names)
+    pq.write_table(table.replace_schema_metadata(LOG_SCHEMA_1.metadata), path)
+    assert_same(read_feedback(path), log)
+    present = as_log(pq.read_table(path), "log")
+    assert present.schema.equals(LOG_SCHEMA, check_metadata=True) and present["state"].null_count == len(log)
+
+
+def test_what_a_policy_knew_is_logged_whole_or_not_at_all() -> None:
+    log = feedback(6, 3)
+    both = pa.concat_tables([feedback_to_arrow(knowing(log, 1, 2)), feedback_to_arrow(log)])
+    assert "context must be there in every row or in none, got 6 of 12 null" in one_line(
+        lambda: feedback_from_arrow(both)
+    )
+    wider = pa.concat_tables([feedback_to_arrow(knowing(log, 1, 2)), feedback_to_arrow(knowing(log, 2, 2))])
+    assert "context must have as many numbers" in one_line(lambda: feedback_from_arrow(wider))
+    channels = pa.concat_tables([feedback_to_arrow(knowing(log, 1, s)) for s in (1, 2)])
+    assert "state must have as many numbers" in one_line(lambda: feedback_from_arrow(channels))
+    table = feedback_to_arrow(knowing(log, 1, 2))
+    place = table.schema.get_field_index("state")
+    short = pa.array([[[0.5, 0.0]]] * 6, LOG_SCHEMA.field("state").type)
+    one = table.set_column(place, LOG_SCHEMA.field("state"), short)
+    assert "state must have a list for each candidate" in one_line(lambda: feedback_from_arrow(one))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"context": np.zeros((3, 1))}, {"context": np.zeros(6)}, {"state": np.zeros((6, 2, 1))}]
+)
+def test_features_of_another_shape_are_refused(wrong: dict[str, Floats]) -> None:
+    assert "log it of every" in one_line(lambda: replace(feedback(6, 3), **wrong))  # type: ignore[arg-type]
 
 
 def test_feedback_file_round_trip_is_exact(tmp_path: Path) -> None:
@@ -78,7 +122,7 @@ def test_feedback_file_round_trip_is_exact(tmp_path: Path) -> None:
     assert_same(read_feedback(path), log)
     table = pq.read_table(path)
     assert set(table.column_names) >= OPEN_BANDIT
-    assert table.schema.metadata[SCHEMA_KEY] == b"copybandit.log/1"
+    assert table.schema.metadata[SCHEMA_KEY] == b"copybandit.log/2"
     assert table["assignment"].to_pylist() == [("holdout", "online", "online")[row % 3] for row in range(20)]
     assert [p.name for p in tmp_path.iterdir()] == ["log.parquet"]
 
@@ -129,9 +173,9 @@ def test_a_log_without_rows_is_refused() -> None:
         (lambda p: pq.write_table(pa.table({"a": [1]}), p), "got no copybandit schema"),
         (
             lambda p: pq.write_table(
-                pq.read_table(p).replace_schema_metadata({SCHEMA_KEY: b"copybandit.log/2"}), p
+                pq.read_table(p).replace_schema_metadata({SCHEMA_KEY: b"copybandit.log/3"}), p
             ),
-            "schema must be copybandit.log/1, got copybandit.log/2",
+            "schema must be copybandit.log/2, got copybandit.log/3",
         ),
         (
             lambda p: pq.write_table(pq.read_table(p).drop_columns(["reward"]), p),
