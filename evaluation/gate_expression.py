@@ -14,6 +14,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from copybandit.sim.types import DataError
 
@@ -26,6 +27,10 @@ COMPARE: dict[str, Callable[[float, float], bool]] = {
 }
 _FORM = re.compile(r"\s*([A-Za-z_][\w-]*(?:\.[\w-]+)*)\s*(<=|>=|==|<|>)\s*(\S+)\s*", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+FEW = 12
+"""Figures that an error names at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +88,15 @@ def judge(gate: GateExpression, figures: Mapping[str, float | None]) -> Judged:
     """Hold a gate against figures by dotted name; None and nan have no number and never pass.
 
     Raises:
-        DataError: there is no such figure; the message lists those there are.
+        DataError: there is no such figure; the message lists those most like it, or all where they are few.
     """
     if gate.figure not in figures:
+        names = sorted(figures)
+        near = names if len(names) <= FEW else get_close_matches(gate.figure, names, FEW, 0.0)
+        more = f" ({len(names)} in all)" if len(names) > FEW else ""
         raise DataError(
-            f"gate {gate}: the figure must be one of {', '.join(sorted(figures)) or 'none at all'}, got "
-            f"{gate.figure}; choose one"
+            f"gate {gate}: the figure must be one of {', '.join(near) or 'none at all'}{more}, got {gate.figure}; "
+            "choose one"
         )
     given = figures[gate.figure]
     value = math.nan if given is None else float(given)
