@@ -133,7 +133,7 @@ def test_what_the_held_out_did_is_no_evidence_of_any_policy(tmp_path: Path) -> N
     truth = float((target * run.truth).sum(axis=1)[~held].mean())
     for row in rows:
         assert row["n"] == (~held).sum() and row["truth"] == pytest.approx(truth)
-        assert row["covered"] or row["estimator"] == "dm"
+        assert row["covered"] or row["refused"] or row["estimator"] == "dm"
     clicking = np.where(held, 1.0, run.log.click)
     assert told(replace(run, log=replace(run.log, click=clicking, reward=clicking))) == rows
 

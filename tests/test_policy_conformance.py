@@ -181,14 +181,15 @@ def test_replaying_the_logging_policy_gives_weight_one_on_every_row(name: str) -
     )
     again, target, start = ENTRIES[name].make(), [], 0
     for visits in shop.seen:
-        rows = slice(start, start + len(visits.time))
+        part = slice(start, start + len(visits.time))
         batch = batch_of(visits, shop.actions)
         target.append(again.action_probs(batch, np.random.default_rng(1)))
-        again.update(batch, run.log.action[rows], run.log.reward[rows], np.ones(len(batch)))
-        start = rows.stop
+        again.update(batch, run.log.action[part], run.log.reward[part], np.ones(len(batch)))
+        start = part.stop
     replayed = np.concatenate(target)
     np.testing.assert_array_equal(replayed, run.log.action_probs)
-    ips, snips, _, _ = evaluate(rows_of_log(run.log, replayed, cross_fit_scale(run.prior, run.log)), USUAL)
+    rows = rows_of_log(run.log, replayed, cross_fit_scale(run.prior, run.log))
+    ips, snips, _, _ = evaluate(rows, USUAL, refuse=False)
     assert ips.value == snips.value == run.log.reward.mean()
     assert ips.weight_sum_over_n == ips.max_weight == 1.0
     assert ips.ess == len(run.log)
