@@ -17,7 +17,7 @@ from copybandit.evaluation.simulate import on_show, write_parquet
 from copybandit.evaluation.stage_bandit import assortment, play_season, season_policy
 from copybandit.sim.types import Floats
 
-ROWS, NOW = 30_000, datetime(2026, 1, 8, tzinfo=UTC)
+ROWS, NOW = 60_000, datetime(2026, 1, 8, tzinfo=UTC)
 KEPT = ("linucb", "thompson", "disjoint_lints")
 
 

@@ -163,7 +163,7 @@ def test_a_refused_estimate_has_no_number_and_passes_no_gate(
     pq.write_table(pq.read_table(few / "log.parquet").slice(0, 300), few / "log.parquet")
     code, out, err = run(capsys, log=few, policy="uniform", estimators=("ips",), gates=("ips.value<9",))
     assert code == 1 and "FAILED, got nan" in err
-    assert "ips: refused: effective rewards must be at least 50" in out
+    assert "ips: refused: effective rewards must be at least 100" in out
     page = render(verdict(few, "uniform", ("ips",)))
     assert (
         "Every estimate is refused: this log says nothing of this policy." in page and page.count("<svg") == 2

@@ -322,7 +322,7 @@ def test_the_real_random_log_of_open_bandit(data_dir: Path) -> None:
     assert told.rows == len(raw) and told.logged.value == pytest.approx(raw["click"].mean())
     (one,) = told.lines
     assert one.estimate is not None and one.estimate.ess == pytest.approx(len(raw))
-    assert "effective rewards must be at least 50, got 46.0" in one.refused
+    assert "effective rewards must be at least 100, got 46.0" in one.refused
 
 
 def test_no_row_is_in_its_own_model(tmp_path: Path) -> None:
