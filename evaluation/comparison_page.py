@@ -7,10 +7,11 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from copybandit.evaluation.comparison import Comparison, slugs
+from copybandit.evaluation.drawn import Drawn, draw
 from copybandit.evaluation.intervals import Interval
 from copybandit.evaluation.markup import Html, el, section, table
 from copybandit.evaluation.page import page
-from copybandit.evaluation.policy_charts import Drawn, dots, draw, shortened
+from copybandit.evaluation.policy_charts import dots, shortened
 from copybandit.evaluation.policy_page import amount, ends, narrow
 from copybandit.evaluation.ranking import Ranked
 from copybandit.evaluation.report_format import DASH

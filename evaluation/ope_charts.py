@@ -2,53 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from copybandit.evaluation.charts import COLOURS, INK, chart_style, svg_of
+from copybandit.evaluation.charts import COLOURS, INK
+from copybandit.evaluation.drawn import Drawn, draw
 from copybandit.evaluation.intervals import Interval
-from copybandit.evaluation.markup import Html
 from copybandit.evaluation.ope_estimate import NamedInterval
 from copybandit.evaluation.ope_shape import PROPENSITY_EDGES, WEIGHT_EDGES, Shape
 from copybandit.evaluation.ope_table import label
 from copybandit.evaluation.ope_verdict import Line, Verdict
 from copybandit.sim.types import Floats
 
-DPI = 150
 _OFFSET = {"normal": -0.12, "bootstrap": 0.12}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A picture: name of its files, markup for a page, and what it shows."""
-
-    name: str
-    svg: Html
-    caption: str
-
-
-def pictures(verdict: Verdict, folder: Path | None) -> tuple[Picture, ...]:
+def pictures(verdict: Verdict, folder: Path | None) -> tuple[Drawn, ...]:
     """All that can be drawn; into FOLDER/NAME.svg and NAME.png too, where a folder is given."""
     told = [line for line in verdict.lines if not line.refused]
     found = []
     if told:
         height = 1.5 + 0.42 * len(told)
         found.append(
-            _draw("values", VALUES, lambda axes: _values(axes, told, verdict.logged), folder, height)
+            draw(
+                "values",
+                VALUES,
+                lambda axes: _values(axes, told, verdict.logged),
+                folder,
+                height=height,
+                legend=3,
+            )
         )
     gains = [line for line in told if line.gain is not None]
     if gains:
         height = 1.5 + 0.42 * len(gains)
-        found.append(_draw("gains", GAINS, lambda axes: _gains(axes, gains), folder, height))
+        found.append(draw("gains", GAINS, lambda axes: _gains(axes, gains), folder, height=height, legend=3))
     found += [
-        _draw("weights", WEIGHTS, lambda axes: _weights(axes, verdict.shape), folder, 3.4),
-        _draw("propensities", PROPENSITIES, lambda axes: _propensities(axes, verdict.shape), folder, 3.4),
+        draw("weights", WEIGHTS, lambda axes: _weights(axes, verdict.shape), folder, height=3.4, legend=3),
+        draw(
+            "propensities",
+            PROPENSITIES,
+            lambda axes: _propensities(axes, verdict.shape),
+            folder,
+            height=3.4,
+            legend=3,
+        ),
     ]
     return tuple(found)
 
@@ -66,22 +68,6 @@ WEIGHTS = (
     "first bin holds smaller weights, 0 among them, the last larger ones."
 )
 PROPENSITIES = "How likely what was shown was. Long tails to the left are where weights become large."
-
-
-def _draw(
-    name: str, caption: str, plot: Callable[[Axes], None], folder: Path | None, height: float
-) -> Picture:
-    with chart_style():
-        chart = Figure(figsize=(6, height), layout="constrained")
-        axes = chart.subplots()
-        plot(axes)
-        if axes.get_legend_handles_labels()[1]:
-            chart.legend(loc="outside upper center", ncols=3, fontsize=9)
-        if folder is not None:
-            chart.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
-            bare = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-            chart.savefig(folder / f"{name}.svg", metadata=bare)
-        return Picture(name=name, svg=svg_of(chart, name, caption), caption=caption)
 
 
 def _values(axes: Axes, lines: list[Line], logged: Interval) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from copybandit.evaluation.drawn import Drawn
 from copybandit.evaluation.gate_expression import Judged
 from copybandit.evaluation.markup import Html, el, figure, section, table
 from copybandit.evaluation.ope_asked import KNOWN
-from copybandit.evaluation.ope_charts import Picture, pictures
+from copybandit.evaluation.ope_charts import pictures
 from copybandit.evaluation.ope_estimate import Estimate
 from copybandit.evaluation.ope_table import grouped, label, number, span
 from copybandit.evaluation.ope_verdict import Line, Verdict
@@ -121,7 +122,7 @@ def _tone(passed: bool) -> str:
     return "good" if passed else "bad"
 
 
-def _estimates(verdict: Verdict, drawn: Sequence[Picture]) -> Html:
+def _estimates(verdict: Verdict, drawn: Sequence[Drawn]) -> Html:
     rows = [_row(line) for line in verdict.lines]
     head = ("estimator", "value", "95% interval", "bootstrap", "gain", "95% interval")
     return section(
@@ -146,7 +147,7 @@ def _row(line: Line) -> tuple[object, ...]:
     )
 
 
-def _evidence(verdict: Verdict, drawn: Sequence[Picture]) -> Html:
+def _evidence(verdict: Verdict, drawn: Sequence[Drawn]) -> Html:
     rows = [
         _rests_on(line, line.estimate, weighs=weighs(line))
         for line in verdict.lines
@@ -196,7 +197,7 @@ def minus(text: str) -> str:
     return text.replace("-", "−")
 
 
-def _shown(drawn: Sequence[Picture]) -> Html:
+def _shown(drawn: Sequence[Drawn]) -> Html:
     return el("div", *(figure(one.svg, one.caption) for one in drawn), class_="two")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from copybandit.evaluation.drawn import Drawn
 from copybandit.evaluation.headline import percent
 from copybandit.evaluation.intervals import Interval
 from copybandit.evaluation.markup import Html, el, figure, join, section, table
 from copybandit.evaluation.page import page
 from copybandit.evaluation.policy_card import PolicyCard, SampleDecision, Told
 from copybandit.evaluation.policy_charts import (
-    Drawn,
     calibration_chart,
     lost_chart,
     propensity_chart,
